@@ -1,0 +1,1 @@
+// Builds the web console and its pages, unless nothing they are made of has changed.
