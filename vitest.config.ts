@@ -14,11 +14,15 @@ export default defineConfig({
         test: { name: "unit", include: ["packages/*/src/**/*.test.ts"], testTimeout: 20_000 },
       },
       {
+        test: { name: "repository", include: ["tests/repository/**/*.test.ts"] },
+      },
+      {
         resolve,
         ssr,
         test: {
           name: "system",
           include: ["tests/**/*.test.ts"],
+          exclude: ["tests/repository/**"],
           // Each file starts real processes on fixed budgets of CPU: one at a time on a small machine.
           fileParallelism: false,
           testTimeout: 120_000,

@@ -30,7 +30,9 @@ function fail(message) {
 function checkNode() {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   if (major < 20 || (major === 20 && minor < 19)) {
-    fail(`Node.js 20.19 or newer is needed, this is ${process.versions.node}. Install a current LTS release.`);
+    fail(
+      `Node.js 20.19 or newer is needed, this is ${process.versions.node}. Install a current LTS release.`,
+    );
   }
 }
 
@@ -43,9 +45,13 @@ function install() {
   }
   const { packageManager } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   console.log("canopy: installing dependencies");
-  run("npx", ["--yes", packageManager, "install", "--frozen-lockfile", "--reporter=append-only", "--loglevel=error"], {
-    CI: "true",
-  });
+  run(
+    "npx",
+    ["--yes", packageManager, "install", "--frozen-lockfile", "--reporter=append-only", "--loglevel=error"],
+    {
+      CI: "true",
+    },
+  );
   mkdirSync(stateDir, { recursive: true });
   writeFileSync(stampFile, stamp);
 }

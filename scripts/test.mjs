@@ -1,0 +1,85 @@
+// `npm test`: makes sure the real parts are there (Chromium, ffmpeg, Redis), then runs every test on this Node.js
+// and the unit tests once more on a newer LTS release. Arguments are passed on to vitest.
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const args = process.argv.slice(2);
+
+/** Programs that tests start, and the Debian package each comes in. */
+const PARTS = [
+  { program: "chromium", debianPackage: "chromium" },
+  { program: "ffmpeg", debianPackage: "ffmpeg" },
+  { program: "redis-server", debianPackage: "redis-server" },
+];
+
+/** The newer LTS release, from npm, so that it needs no installer. */
+const NEWER_NODE = "24.9.0";
+
+function onPath(program) {
+  return (process.env.PATH ?? "").split(":").some((folder) => existsSync(join(folder, program)));
+}
+
+function run(program, programArgs, env = {}) {
+  return (
+    spawnSync(program, programArgs, { cwd: root, stdio: "inherit", env: { ...process.env, ...env } })
+      .status ?? 1
+  );
+}
+
+function ensureParts() {
+  const missing = PARTS.filter(({ program }) => !onPath(program)).map(({ debianPackage }) => debianPackage);
+  if (missing.length === 0) return;
+  const command = `apt-get install --yes ${missing.join(" ")}`;
+  if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) {
+    console.error(`canopy: the tests need ${missing.join(", ")}. On Debian: sudo ${command}`);
+    process.exit(1);
+  }
+  console.log(`canopy: installing ${missing.join(", ")}`);
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  if (run("apt-get", ["update", "-qq"], env) !== 0) process.exit(1);
+  if (run("apt-get", ["install", "--yes", "-qq", "--no-install-recommends", ...missing], env) !== 0)
+    process.exit(1);
+}
+
+/** Path of the newer Node.js, installed on first use; undefined on platforms for which npm has none. */
+function newerNode() {
+  const platform = { linux: "linux", darwin: "darwin" }[process.platform];
+  if (platform === undefined || Number(process.versions.node.split(".")[0]) >= 24) return undefined;
+  const name = `node-${platform}-${process.arch}`;
+  const folder = join(root, ".canopy", `node-${NEWER_NODE}`);
+  const binary = join(folder, "node_modules", name, "bin", "node");
+  if (!existsSync(binary)) {
+    const status = run("npm", [
+      "install",
+      "--prefix",
+      folder,
+      "--no-save",
+      "--no-audit",
+      "--no-fund",
+      `${name}@${NEWER_NODE}`,
+    ]);
+    if (status !== 0) {
+      console.error(
+        `canopy: could not install ${name}@${NEWER_NODE} from npm; check the network and run again`,
+      );
+      process.exit(1);
+    }
+  }
+  return binary;
+}
+
+const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
+ensureParts();
+if (args.length > 0) process.exit(run(process.execPath, [vitest, "run", ...args]));
+
+const newer = newerNode();
+if (newer !== undefined) {
+  console.log(`canopy: unit tests on Node.js ${NEWER_NODE}`);
+  const status = run(newer, [vitest, "run", "--project", "unit", "--reporter", "dot"]);
+  if (status !== 0) process.exit(status);
+}
+console.log(`canopy: all tests on Node.js ${process.versions.node}`);
+process.exit(run(process.execPath, [vitest, "run", "--project", "unit", "--project", "system"]));

@@ -1,0 +1,71 @@
+import { join } from "node:path";
+import { ROOT } from "../repository/repository-files.ts";
+import { type StartedProcess, startProcess } from "./child-process.ts";
+import { findFreePorts } from "./free-ports.ts";
+
+export const CANOPY_COMMAND = join(ROOT, "packages", "cli", "dist", "main.js");
+
+/** Ports of one tree: console, origin, RTMP, relay, then the edges. */
+const FIXED_PORTS = 4;
+const READY_DEADLINE_MS = 90_000;
+
+export interface CanopyDev extends AsyncDisposable {
+  readonly process: StartedProcess;
+  readonly console: string;
+  readonly origin: string;
+  readonly relay: string;
+  readonly edges: readonly string[];
+  /** Such as `rtmp://127.0.0.1:21003`, without a path. */
+  readonly rtmp: string;
+  stop(): Promise<number | null>;
+}
+
+/** Runs `canopy dev` on free ports and waits for `canopy: ready`. */
+export async function startCanopyDev(
+  options: {
+    readonly edges?: number;
+    readonly broadcaster?: boolean;
+    readonly args?: readonly string[];
+  } = {},
+): Promise<CanopyDev> {
+  const edges = options.edges ?? 2;
+  const first = await findFreePorts(FIXED_PORTS + edges);
+  const [consolePort, originPort, rtmpPort, relayPort, edgePort] = [
+    first,
+    first + 1,
+    first + 2,
+    first + 3,
+    first + 4,
+  ];
+  const args = ["dev", "--port", String(consolePort), "--origin-port", String(originPort)];
+  args.push(
+    "--rtmp-port",
+    String(rtmpPort),
+    "--relay-port",
+    String(relayPort),
+    "--edge-port",
+    String(edgePort),
+  );
+  args.push("--edges", String(edges), ...(options.broadcaster === true ? [] : ["--no-broadcaster"]));
+  args.push(...(options.args ?? []));
+  const started = startProcess(process.execPath, [CANOPY_COMMAND, ...args]);
+  try {
+    await started.printed(/^canopy: ready$/m, READY_DEADLINE_MS);
+  } catch (error) {
+    await started.stop();
+    throw error;
+  }
+  const http = (port: number): string => `http://127.0.0.1:${port}`;
+  return {
+    process: started,
+    console: http(consolePort),
+    origin: http(originPort),
+    relay: http(relayPort),
+    edges: Array.from({ length: edges }, (_, index) => http(edgePort + index)),
+    rtmp: `rtmp://127.0.0.1:${rtmpPort}`,
+    stop: () => started.stop(),
+    [Symbol.asyncDispose]: async () => {
+      await started.stop();
+    },
+  };
+}

@@ -1,0 +1,49 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "../repository/repository-files.ts";
+import { type StartedProcess, startProcess } from "./child-process.ts";
+
+const CLIP_FOLDER = join(ROOT, ".canopy", "clips");
+
+export interface ClipOptions {
+  readonly seconds?: number;
+  readonly fps?: number;
+  readonly bFrames?: number;
+  readonly video?: boolean;
+  readonly audio?: boolean;
+  readonly size?: string;
+  readonly profile?: "baseline" | "main" | "high";
+  /** Keyframe interval in frames. */
+  readonly keyframeInterval?: number;
+}
+
+/** Makes (once) an MP4 with ffmpeg's test picture and tone, and returns its path. */
+export function makeClip(options: ClipOptions = {}): string {
+  const { seconds = 20, fps = 30, bFrames = 0, video = true, audio = true, size = "640x360" } = options;
+  const profile = options.profile ?? (bFrames > 0 ? "high" : "main");
+  const keyframeInterval = options.keyframeInterval ?? fps;
+  mkdirSync(CLIP_FOLDER, { recursive: true });
+  const name = `${seconds}s-${fps}fps-b${bFrames}-${video ? profile : "novideo"}-${audio ? "aac" : "noaudio"}-${size}-k${keyframeInterval}.mp4`;
+  const path = join(CLIP_FOLDER, name);
+  if (existsSync(path)) return path;
+  const args = ["-y", "-hide_banner", "-loglevel", "error"];
+  if (video) args.push("-f", "lavfi", "-i", `testsrc2=size=${size}:rate=${fps}`);
+  if (audio) args.push("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000");
+  args.push("-t", String(seconds));
+  if (video) {
+    args.push("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-profile:v", profile);
+    args.push("-bf", String(bFrames), "-g", String(keyframeInterval), "-b:v", "1M");
+  }
+  if (audio) args.push("-c:a", "aac", "-b:a", "96k", "-ac", "2");
+  const unfinished = `${path}.part.mp4`;
+  execFileSync("ffmpeg", [...args, unfinished], { stdio: "inherit" });
+  renameSync(unfinished, path);
+  return path;
+}
+
+/** Publishes a file in real time, endlessly, exactly as the README's command does. */
+export function publishWithFfmpeg(file: string, url: string): StartedProcess {
+  const args = ["-hide_banner", "-loglevel", "warning", "-stream_loop", "-1", "-re", "-i", file];
+  return startProcess("ffmpeg", [...args, "-c", "copy", "-f", "flv", url]);
+}

@@ -1,0 +1,36 @@
+import { createSocket } from "node:dgram";
+import { createServer } from "node:net";
+
+/** Start of the range that tests use: above the product's own ports, below the kernel's ephemeral range. */
+const FIRST_PORT = 20_000;
+const LAST_PORT = 31_000;
+const ATTEMPTS = 200;
+
+function tcpIsFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+}
+
+function udpIsFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createSocket("udp4");
+    socket.once("error", () => resolve(false));
+    socket.bind(port, "127.0.0.1", () => socket.close(() => resolve(true)));
+  });
+}
+
+/** The first of `count` consecutive ports that are free for TCP and UDP on loopback. */
+export async function findFreePorts(count: number): Promise<number> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const first = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT - count));
+    let free = true;
+    for (let port = first; free && port < first + count; port++) {
+      free = (await tcpIsFree(port)) && (await udpIsFree(port));
+    }
+    if (free) return first;
+  }
+  throw new Error(`found no ${count} consecutive free ports between ${FIRST_PORT} and ${LAST_PORT}`);
+}
