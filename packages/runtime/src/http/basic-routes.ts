@@ -1,0 +1,38 @@
+import type { FastifyInstance } from "fastify";
+import type { Metrics } from "../metrics/metrics.ts";
+import type { Clock } from "../time/clock.ts";
+
+/** Whether the node can do its work now; `reasons` say what is missing. */
+export interface Readiness {
+  readonly ready: boolean;
+  readonly reasons: readonly string[];
+}
+
+export interface BasicRoutesDeps {
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly readiness: () => Readiness;
+}
+
+/** What every node answers: `/livez`, `/readyz`, `/metrics`, `/v1/time`. */
+export function registerBasicRoutes(app: FastifyInstance, deps: BasicRoutesDeps): void {
+  // Alive means that the event loop answers at all; a node without a parent is alive and must not be restarted.
+  app.get("/livez", (_request, reply) => {
+    void reply.header("cache-control", "no-store").send({ status: "ok" });
+  });
+  app.get("/readyz", (_request, reply) => {
+    const { ready, reasons } = deps.readiness();
+    void reply
+      .status(ready ? 200 : 503)
+      .header("cache-control", "no-store")
+      .send({ status: ready ? "ok" : "not ready", reasons });
+  });
+  app.get("/metrics", async (_request, reply) => {
+    const text = await deps.metrics.expose();
+    return reply.type(deps.metrics.registry.contentType).send(text);
+  });
+  // The answer is the time at which it is written; clients halve the round trip as NTP does.
+  app.get("/v1/time", (_request, reply) => {
+    void reply.header("cache-control", "no-store").send({ unixMicros: deps.clock.nowUs() });
+  });
+}

@@ -1,0 +1,116 @@
+import { createServer } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import { createSilentLogger } from "../log/logger.ts";
+import { createMetrics } from "../metrics/metrics.ts";
+import { createClock } from "../time/clock.ts";
+import type { Readiness } from "./basic-routes.ts";
+import { createHttpServer, type HttpServer } from "./create-http-server.ts";
+import { ProblemError } from "./problem.ts";
+
+const open: HttpServer[] = [];
+let readiness: Readiness = { ready: true, reasons: [] };
+
+async function start(register?: (server: HttpServer) => void): Promise<string> {
+  const server = await createHttpServer(
+    { host: "127.0.0.1", port: 0, bodyLimitBytes: 100 },
+    {
+      logger: createSilentLogger(),
+      metrics: createMetrics({ processMetrics: false }),
+      clock: createClock(),
+      readiness: () => readiness,
+    },
+  );
+  open.push(server);
+  register?.(server);
+  const { port } = await server.start();
+  return `http://127.0.0.1:${port}`;
+}
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((server) => server.close()));
+});
+
+describe("createHttpServer", () => {
+  it("answers liveness, readiness, time and metrics", async () => {
+    const url = await start();
+    expect((await fetch(`${url}/livez`)).status).toBe(200);
+    readiness = { ready: false, reasons: ["no parent is connected"] };
+    const notReady = await fetch(`${url}/readyz`);
+    expect(notReady.status).toBe(503);
+    expect(await notReady.json()).toMatchObject({ reasons: ["no parent is connected"] });
+    readiness = { ready: true, reasons: [] };
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    const { unixMicros } = (await (await fetch(`${url}/v1/time`)).json()) as { unixMicros: number };
+    expect(Math.abs(unixMicros / 1_000 - Date.now())).toBeLessThan(5_000);
+    expect(await (await fetch(`${url}/metrics`)).text()).toContain("canopy_broadcasts 0");
+  });
+
+  it("lets any origin read its answers", async () => {
+    const url = await start();
+    const response = await fetch(`${url}/livez`, { headers: { origin: "https://example.org" } });
+    expect(response.headers.get("access-control-allow-origin")).toBe("*");
+    const preflight = await fetch(`${url}/v1/time`, {
+      method: "OPTIONS",
+      headers: { origin: "https://example.org", "access-control-request-method": "DELETE" },
+    });
+    expect(preflight.headers.get("access-control-allow-methods")).toContain("DELETE");
+  });
+
+  it("writes every error as problem+json and hides its own faults", async () => {
+    const url = await start(({ app }) => {
+      app.get("/limited", () => {
+        throw new ProblemError(429, "Too Many Requests", "30 per second", {
+          headers: { "retry-after": "1" },
+        });
+      });
+      app.get("/broken", () => {
+        throw new Error("the password is 1234");
+      });
+      app.post("/typed", { schema: { body: { type: "object", required: ["a"] } } }, () => "ok");
+    });
+    const limited = await fetch(`${url}/limited`);
+    expect(limited.headers.get("content-type")).toMatch(/^application\/problem\+json/);
+    expect(limited.headers.get("retry-after")).toBe("1");
+    expect(await limited.json()).toEqual({
+      type: "about:blank",
+      status: 429,
+      title: "Too Many Requests",
+      detail: "30 per second",
+    });
+    const broken = await fetch(`${url}/broken`);
+    expect(broken.status).toBe(500);
+    expect(await broken.text()).not.toContain("1234");
+    const missing = await fetch(`${url}/nowhere?jwt=secret`);
+    expect(missing.status).toBe(404);
+    expect(await missing.text()).not.toContain("secret");
+    const post = (body: string) =>
+      fetch(`${url}/typed`, { method: "POST", headers: { "content-type": "application/json" }, body });
+    const invalid = await post("{}");
+    expect(invalid.status).toBe(400);
+    expect(await invalid.json()).toMatchObject({ errors: [{ detail: "must have required property 'a'" }] });
+    expect((await post("{")).status).toBe(400);
+    const large = await post(JSON.stringify({ a: "x".repeat(200) }));
+    expect(large.status).toBe(413);
+    expect(large.headers.get("content-type")).toMatch(/^application\/problem\+json/);
+  });
+
+  it("names the option when its port is taken", async () => {
+    const blocker = createServer();
+    await new Promise<void>((resolve) => blocker.listen(0, "127.0.0.1", resolve));
+    const { port } = blocker.address() as { port: number };
+    const server = await createHttpServer(
+      { host: "127.0.0.1", port, portOption: "origin-port" },
+      {
+        logger: createSilentLogger(),
+        metrics: createMetrics({ processMetrics: false }),
+        clock: createClock(),
+      },
+    );
+    open.push(server);
+    await expect(server.start()).rejects.toMatchObject({
+      code: "listen-failed",
+      message: expect.stringContaining("--origin-port"),
+    });
+    blocker.close();
+  });
+});

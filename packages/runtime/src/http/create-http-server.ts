@@ -1,0 +1,149 @@
+import type { AddressInfo, Server } from "node:net";
+import type { SecureContextOptions, TLSSocket } from "node:tls";
+import cors from "@fastify/cors";
+import Fastify, { type FastifyInstance } from "fastify";
+import type { Logger } from "../log/logger.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+import { RuntimeError } from "../runtime-error.ts";
+import type { Clock } from "../time/clock.ts";
+import { type Readiness, registerBasicRoutes } from "./basic-routes.ts";
+import { createProblemHandler, problemBody, sendProblem } from "./problem.ts";
+
+/** Largest request body unless a route sets its own; an SDP offer is under 20 kB. */
+const DEFAULT_BODY_LIMIT_BYTES = 256 * 1024;
+/** A whole request must arrive within this time, so that slow senders do not hold connections. */
+const DEFAULT_REQUEST_TIMEOUT_MS = 10_000;
+/** Idle keep-alive connections are dropped after this. */
+const KEEP_ALIVE_TIMEOUT_MS = 30_000;
+/** Worst case about 64 kB of buffers each: 640 MB, only reachable by deliberate attack. */
+const DEFAULT_MAX_CONNECTIONS = 10_000;
+
+export interface TlsIdentity {
+  readonly certPem: string;
+  readonly keyPem: string;
+}
+
+export interface HttpServerOptions {
+  readonly host: string;
+  /** 0 = any free port. */
+  readonly port: number;
+  /** With it the port speaks HTTPS, HTTP/1.1 and HTTP/2; without it plain HTTP/1.1. */
+  readonly tls?: TlsIdentity | undefined;
+  readonly bodyLimitBytes?: number;
+  readonly requestTimeoutMs?: number;
+  readonly maxConnections?: number;
+  /** Option that sets the port, named in the message when the port is taken. */
+  readonly portOption?: string;
+}
+
+export interface HttpServerDeps {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  /** Answers `/readyz`; a server without it is ready whenever it listens. */
+  readonly readiness?: () => Readiness;
+}
+
+export interface HttpServer extends AsyncDisposable {
+  /** Register routes on it before `start`. */
+  readonly app: FastifyInstance;
+  /** The underlying server, for upgrades. */
+  readonly server: Server;
+  /** Listens; rejects with code `listen-failed`. */
+  start(): Promise<{ readonly host: string; readonly port: number }>;
+  /** Exchanges the certificate for new connections. */
+  setTls(tls: TlsIdentity): void;
+  /** Ends requests under way and all connections. Idempotent. */
+  close(): Promise<void>;
+}
+
+const ALWAYS_READY = (): Readiness => ({ ready: true, reasons: [] });
+
+/** A Fastify 5 server with what every node answers and how every node answers errors. */
+export async function createHttpServer(
+  options: HttpServerOptions,
+  deps: HttpServerDeps,
+): Promise<HttpServer> {
+  const common = {
+    bodyLimit: options.bodyLimitBytes ?? DEFAULT_BODY_LIMIT_BYTES,
+    requestTimeout: options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    // An idle keep-alive connection of a browser must not hold up the end of the process.
+    forceCloseConnections: true as const,
+    logger: false as const,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_024 },
+  };
+  const { tls } = options;
+  // The two servers differ in the raw request type only, and no route of ours touches that.
+  const app =
+    tls === undefined
+      ? (Fastify(common) as FastifyInstance)
+      : (Fastify({
+          ...common,
+          http2: true,
+          https: { allowHTTP1: true, cert: tls.certPem, key: tls.keyPem },
+        }) as unknown as FastifyInstance);
+  app.setErrorHandler(createProblemHandler(deps.logger));
+  app.setNotFoundHandler((request, reply) => {
+    sendProblem(
+      reply,
+      problemBody(404, undefined, `Nothing is at ${request.method} ${request.url.split("?")[0]}.`),
+    );
+  });
+  await app.register(cors, {
+    origin: "*",
+    methods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+    exposedHeaders: ["Location", "Link", "ETag", "Accept-Patch", "Retry-After", "Content-Range"],
+    maxAge: 86_400,
+  });
+  registerBasicRoutes(app, {
+    metrics: deps.metrics,
+    clock: deps.clock,
+    readiness: deps.readiness ?? ALWAYS_READY,
+  });
+
+  const server = app.server as Server;
+  server.maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
+  // Connections that never finish the TLS handshake, or break it, are not worth a line each.
+  server.on("tlsClientError", (_error: Error, socket: TLSSocket) => socket.destroy());
+
+  const close = async (): Promise<void> => {
+    await app.close();
+  };
+  return {
+    app,
+    server,
+    async start() {
+      try {
+        await app.listen({ host: options.host, port: options.port });
+      } catch (error) {
+        throw listenError(error, options);
+      }
+      const address = server.address() as AddressInfo;
+      return { host: options.host, port: address.port };
+    },
+    setTls(next) {
+      const secure = server as Server & { setSecureContext?(context: SecureContextOptions): void };
+      secure.setSecureContext?.({ cert: next.certPem, key: next.keyPem });
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** Says which option to change; also for other listeners than HTTP. */
+export function listenError(
+  error: unknown,
+  options: { readonly host: string; readonly port: number; readonly portOption?: string | undefined },
+): RuntimeError {
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  const where = `${options.host}:${options.port}`;
+  const option = options.portOption === undefined ? "" : `; choose another one with --${options.portOption}`;
+  const message =
+    code === "EADDRINUSE"
+      ? `port ${options.port} on ${options.host} is in use${option}`
+      : code === "EACCES"
+        ? `no permission to listen on ${where}${option}`
+        : `cannot listen on ${where}`;
+  return new RuntimeError("listen-failed", message, { cause: error });
+}

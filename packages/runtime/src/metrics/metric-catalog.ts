@@ -1,0 +1,97 @@
+/** Everything that Canopy exports about itself. The names are a promise to dashboards: add, never rename. */
+
+export type MetricLabel = "transport" | "direction" | "kind" | "reason" | "tier";
+
+export interface MetricSpec {
+  readonly type: "gauge" | "counter" | "histogram";
+  readonly help: string;
+  /** The single label, with the values that are exported as 0 before the first event. */
+  readonly label?: { readonly name: MetricLabel; readonly values: readonly string[] };
+  /** Upper bounds of a histogram's buckets, in the metric's unit. */
+  readonly buckets?: readonly number[];
+}
+
+const TRANSPORTS = ["quic", "webtransport", "websocket"] as const;
+
+export const METRICS = {
+  canopy_sessions: {
+    type: "gauge",
+    help: "Open sessions, by what carries them.",
+    label: { name: "transport", values: TRANSPORTS },
+  },
+  canopy_sessions_opened_total: { type: "counter", help: "Sessions that were admitted." },
+  canopy_sessions_rejected_total: {
+    type: "counter",
+    help: "Sessions that were refused, by reason.",
+    label: {
+      name: "reason",
+      values: [
+        "protocol",
+        "limit",
+        "address-limit",
+        "unauthorized",
+        "forbidden",
+        "path",
+        "draining",
+        "timeout",
+      ],
+    },
+  },
+  canopy_broadcasts: { type: "gauge", help: "Broadcasts that this node knows as active." },
+  canopy_subscriptions: {
+    type: "gauge",
+    help: "Open track subscriptions: upstream towards the publisher, downstream towards viewers.",
+    label: { name: "direction", values: ["upstream", "downstream"] },
+  },
+  canopy_sent_bytes_total: {
+    type: "counter",
+    help: "Bytes handed to the network, payload and protocol.",
+    label: { name: "transport", values: TRANSPORTS },
+  },
+  canopy_received_bytes_total: {
+    type: "counter",
+    help: "Bytes received from the network, payload and protocol.",
+    label: { name: "transport", values: TRANSPORTS },
+  },
+  canopy_frames_sent_total: {
+    type: "counter",
+    help: "Frames written to downstream subscriptions, by what they hold.",
+    label: { name: "kind", values: ["video", "audio", "catalog", "timed", "data"] },
+  },
+  canopy_groups_dropped_total: {
+    type: "counter",
+    help: "Groups that a downstream subscription did not get whole, by reason.",
+    label: { name: "reason", values: ["late", "backlog", "streams", "evicted"] },
+  },
+  canopy_frame_age_seconds: {
+    type: "histogram",
+    help: "Now minus media time when a frame is sent downstream.",
+    buckets: [0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2, 5, 10],
+  },
+  canopy_parent_switches_total: {
+    type: "counter",
+    help: "Changes of parent, by reason.",
+    label: { name: "reason", values: ["closed", "silent", "goaway", "refused"] },
+  },
+  canopy_cache_bytes: { type: "gauge", help: "Bytes of media held in the store." },
+  canopy_timed_messages_total: {
+    type: "counter",
+    help: "Timed messages, by what became of them.",
+    label: { name: "kind", values: ["accepted", "embedded", "track", "passed", "rejected"] },
+  },
+  canopy_event_loop_utilization_ratio: {
+    type: "gauge",
+    help: "Share of the last second in which the event loop was busy, 0 to 1.",
+  },
+  canopy_flush_interval_seconds: {
+    type: "gauge",
+    help: "Interval at which pending frames are flushed to connections; 0 is at once.",
+  },
+} as const satisfies Record<string, MetricSpec>;
+
+export type MetricName = keyof typeof METRICS;
+type NamesOfType<T extends MetricSpec["type"]> = {
+  [N in MetricName]: (typeof METRICS)[N]["type"] extends T ? N : never;
+}[MetricName];
+export type ReadMetricName = NamesOfType<"gauge" | "counter">;
+export type HistogramName = NamesOfType<"histogram">;
