@@ -1,0 +1,133 @@
+import { ERROR_CODES, type ErrorCode, type SubscribeOptions, type TrackInfo } from "@canopy/protocol";
+import { RelayError } from "../relay-error.ts";
+import type { Route, TrackFeed } from "./route.ts";
+import type { StoreContext } from "./store-context.ts";
+import { Track } from "./track.ts";
+
+/** How a broadcast tells its store that the publisher at this node is gone. */
+export interface BroadcastOwner {
+  removeRoute(route: Route, options: { readonly linger: boolean }): void;
+}
+
+/** One incarnation of a path: its tracks, and the route by which they come. */
+export class Broadcast {
+  readonly path: string;
+  closed = false;
+  /** The best of the path's routes; changes without an end of the broadcast when a parent is replaced. */
+  route: Route;
+  /** All known routes of the path; kept by the store. */
+  readonly routes: Route[];
+  readonly tracks = new Map<string, Track>();
+  private readonly owner: BroadcastOwner;
+  private readonly context: StoreContext;
+  private readonly openFeed = (track: Track, demand: SubscribeOptions): TrackFeed | undefined => {
+    const { route } = this;
+    return route.lingerUntilMs === 0 ? route.source?.openTrack(this.path, track, demand) : undefined;
+  };
+
+  constructor(route: Route, routes: Route[], owner: BroadcastOwner, context: StoreContext) {
+    this.path = route.path;
+    this.route = route;
+    this.routes = routes;
+    this.owner = owner;
+    this.context = context;
+  }
+
+  /** Hop ids of the current route, origin first, without this node. */
+  get hops(): readonly number[] {
+    return this.route.hops;
+  }
+
+  /** True while the publisher or parent is lost and may come back. */
+  get lingering(): boolean {
+    return this.route.lingerUntilMs !== 0;
+  }
+
+  track(name: string): Track | undefined {
+    return this.tracks.get(name);
+  }
+
+  /**
+   * Adds a track that a publisher at this node fills. If a publisher came back while the broadcast lingered,
+   * its track of the same name and timescale goes on. Throws `RelayError` (broadcast_closed, limit_reached).
+   */
+  createTrack(name: string, info: TrackInfo): Track {
+    const existing = this.tracks.get(name);
+    if (existing !== undefined) {
+      if (!existing.closed && !existing.pulled && existing.info?.timescale === info.timescale)
+        return existing;
+      existing.close();
+      this.tracks.delete(name);
+    }
+    return this.addTrack(name, info, false);
+  }
+
+  /**
+   * The track of that name; if tracks come on demand, it is created and asked from the source once somebody
+   * follows it. Undefined if the publisher at this node has no such track. Throws `RelayError`.
+   */
+  request(name: string): Track | undefined {
+    const existing = this.tracks.get(name);
+    if (existing !== undefined && !existing.closed) return existing;
+    if (this.closed || this.route.source === undefined) return undefined;
+    return this.addTrack(name, undefined, true);
+  }
+
+  private addTrack(name: string, info: TrackInfo | undefined, pulled: boolean): Track {
+    const { limits, counters } = this.context;
+    if (this.closed) throw new RelayError("broadcast_closed", this.path);
+    const tooLong = Buffer.byteLength(name) > limits.maxTrackNameBytes;
+    if (tooLong || this.tracks.size >= limits.maxTracksPerBroadcast) {
+      counters.limitRefusals += 1;
+      throw new RelayError("limit_reached", tooLong ? "maxTrackNameBytes" : "maxTracksPerBroadcast");
+    }
+    const track = new Track(name, info, pulled ? this.openFeed : undefined, this.context);
+    this.tracks.set(name, track);
+    return track;
+  }
+
+  /** The publisher at this node is done. Other routes of the path take over, if there are any. */
+  end(): void {
+    this.removeLocalRoute(false);
+  }
+
+  /** The publisher at this node was lost abruptly and may come back: the broadcast goes on for the linger time. */
+  lost(): void {
+    this.removeLocalRoute(true);
+  }
+
+  private removeLocalRoute(linger: boolean): void {
+    const local = this.routes.find((route) => route.source === undefined);
+    if (!this.closed && local !== undefined) this.owner.removeRoute(local, { linger });
+  }
+
+  // ------------------------------------------------------------ for the store
+
+  /** Another route of the same incarnation: feeds move, subscribers notice nothing. */
+  switchRoute(route: Route): void {
+    this.route = route;
+    for (const track of this.tracks.values()) if (track.pulled) track.switchFeed();
+  }
+
+  /** The current route's session is gone; feeds come back with another route. */
+  sourceLost(): void {
+    for (const track of this.tracks.values()) {
+      if (track.pulled) track.dropFeed();
+      else track.latest?.finish();
+    }
+  }
+
+  close(code?: ErrorCode): void {
+    if (this.closed) return;
+    this.closed = true;
+    for (const track of this.tracks.values()) track.close(code);
+  }
+
+  tick(nowMs: number, keepMs: number): void {
+    for (const [name, track] of this.tracks) {
+      if (!track.tick(nowMs, keepMs)) continue;
+      track.close(ERROR_CODES.cancel);
+      this.tracks.delete(name);
+    }
+  }
+}

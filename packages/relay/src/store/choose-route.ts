@@ -1,0 +1,44 @@
+import type { Route } from "./route.ts";
+
+/**
+ * The best of a path's routes: live before lingering, then the fewest hops, then the lowest hash of path and
+ * hop ids (so that the nodes of one tier do not all pick the same parent), then the first (digest §3.1).
+ */
+export function chooseRoute(routes: readonly Route[]): Route | undefined {
+  let best: Route | undefined;
+  for (const route of routes) {
+    if (best === undefined || compareRoutes(route, best) < 0) best = route;
+  }
+  return best;
+}
+
+/** Negative if `a` is better; 0 if both are equally good. */
+export function compareRoutes(a: Route, b: Route): number {
+  const lingering = Number(a.lingerUntilMs !== 0) - Number(b.lingerUntilMs !== 0);
+  if (lingering !== 0) return lingering;
+  if (a.hops.length !== b.hops.length) return a.hops.length - b.hops.length;
+  if (a.hops.length === 0) return 0;
+  return hashRoute(a.path, a.hops) - hashRoute(b.path, b.hops);
+}
+
+/**
+ * True if both lead to the same incarnation of a broadcast: the same non-zero first hop, or both local
+ * (digest §1.5). Then subscriptions carry on across a change of route.
+ */
+export function sameIncarnation(a: Route, b: Route): boolean {
+  if (a.hops.length === 0 || b.hops.length === 0) return a.hops.length === b.hops.length;
+  return a.hops[0] === b.hops[0] && a.hops[0] !== 0;
+}
+
+/** 32-bit FNV-1a over the path's UTF-16 code units and the hop ids in two halves. */
+export function hashRoute(path: string, hops: readonly number[]): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < path.length; index += 1) {
+    hash = Math.imul(hash ^ path.charCodeAt(index), 0x01000193);
+  }
+  for (const hop of hops) {
+    hash = Math.imul(hash ^ (hop >>> 0), 0x01000193);
+    hash = Math.imul(hash ^ Math.floor(hop / 0x1_0000_0000), 0x01000193);
+  }
+  return hash >>> 0;
+}

@@ -1,0 +1,127 @@
+import type { ErrorCode, SubscribeOptions, TrackInfo, WireFrame } from "@canopy/protocol";
+import type { Group } from "./group.ts";
+import type { Track, TrackObserver } from "./track.ts";
+
+/** A consumer inside this process. Frames come in order, one group after the other, in the flush. */
+export interface TrackReader {
+  onInfo?(info: TrackInfo): void;
+  onGroup?(group: Group): void;
+  /** `frame` belongs to the cache and is shared: read only. */
+  onFrame(frame: WireFrame, group: Group): void;
+  /** `complete` is false if the group was given up, or skipped because it was late. */
+  onGroupEnd?(group: Group, complete: boolean): void;
+  /** Called once; not after own `close()`. Undefined = orderly end. */
+  onClosed(code: ErrorCode | undefined): void;
+}
+
+/** A reading in progress. `close` is idempotent. */
+export interface TrackReading {
+  close(): void;
+}
+
+/** A reader waits this long for the rest of a group once a newer one is there, unless it asked for more. */
+const LATE_GROUP_GRACE_MS = 500;
+
+export function readTrack(
+  track: Track,
+  reader: TrackReader,
+  options?: Partial<SubscribeOptions>,
+): TrackReading {
+  const cursor = new TrackCursor(track, reader, {
+    priority: options?.priority ?? 0,
+    ordered: options?.ordered ?? true,
+    maxLatencyMs: options?.maxLatencyMs ?? 0,
+    startGroup: options?.startGroup,
+    endGroup: options?.endGroup,
+  });
+  track.attach(cursor);
+  if (track.info !== undefined) reader.onInfo?.(track.info);
+  // What is cached already is delivered with the next flush, like everything else.
+  track.markDirty();
+  return cursor;
+}
+
+/**
+ * Where a subscriber without a start group begins: at the newest group's first frame. Fixed when it joins, so that
+ * groups which appear before its first flush are not skipped.
+ */
+export function startingSequence(track: Track): number {
+  const { latest } = track;
+  if (latest === undefined) return 0;
+  return latest.abortCode === undefined ? latest.sequence : latest.sequence + 1;
+}
+
+class TrackCursor implements TrackObserver, TrackReading {
+  slot = -1;
+  readonly demand: SubscribeOptions;
+  private readonly track: Track;
+  private readonly reader: TrackReader;
+  private group: Group | undefined;
+  private nextFrame = 0;
+  private nextSequence: number;
+  private closed = false;
+
+  constructor(track: Track, reader: TrackReader, options: SubscribeOptions) {
+    this.track = track;
+    this.reader = reader;
+    this.demand = options;
+    this.nextSequence = options.startGroup ?? startingSequence(track);
+  }
+
+  onTrackInfo(info: TrackInfo): void {
+    this.reader.onInfo?.(info);
+  }
+
+  onTrackNews(nowMs: number): void {
+    while (!this.closed) {
+      const group = this.group ?? this.startGroup();
+      if (group === undefined) return;
+      while (this.nextFrame < group.frames.length && !this.closed) {
+        const frame = group.frames[this.nextFrame];
+        this.nextFrame += 1;
+        if (frame !== undefined) this.reader.onFrame(frame, group);
+      }
+      if (this.closed || (!group.done && !this.isLate(group, nowMs))) return;
+      this.group = undefined;
+      this.nextSequence = group.sequence + 1;
+      this.reader.onGroupEnd?.(group, group.finished);
+    }
+  }
+
+  private isLate(group: Group, nowMs: number): boolean {
+    if (group.supersededAtMs === 0) return false;
+    return nowMs - group.supersededAtMs > Math.max(this.demand.maxLatencyMs, LATE_GROUP_GRACE_MS);
+  }
+
+  private startGroup(): Group | undefined {
+    const group = this.chooseGroup();
+    if (group === undefined) return undefined;
+    const { endGroup } = this.demand;
+    if (endGroup !== undefined && group.sequence > endGroup) return undefined;
+    this.group = group;
+    this.nextFrame = 0;
+    this.reader.onGroup?.(group);
+    return group;
+  }
+
+  private chooseGroup(): Group | undefined {
+    const { groups } = this.track;
+    for (let index = 0; index < groups.length; index += 1) {
+      const group = groups[index];
+      if (group !== undefined && group.sequence >= this.nextSequence) return group;
+    }
+    return undefined;
+  }
+
+  onTrackClosed(code: ErrorCode | undefined): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.reader.onClosed(code);
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.track.detach(this);
+  }
+}

@@ -1,0 +1,17 @@
+import type { RelayClock } from "../clock.ts";
+import type { FlushQueue } from "./flush-queue.ts";
+import type { StoreCounters, StoreLimits } from "./store-limits.ts";
+import type { Track } from "./track.ts";
+
+/** What broadcasts and tracks need from the store they live in. */
+export interface StoreContext {
+  readonly clock: RelayClock;
+  readonly limits: StoreLimits;
+  readonly counters: StoreCounters;
+  readonly flushQueue: FlushQueue;
+  addCacheBytes(bytes: number): void;
+  /** Evicts old groups of all tracks until `bytes` more fit; false if only newest groups are left. */
+  makeRoom(bytes: number): boolean;
+  /** A track's observers have been told; for measurements. */
+  onNotified(track: Track): void;
+}

@@ -1,0 +1,393 @@
+import {
+  ERROR_CODES,
+  type ErrorCode,
+  type SubscribeOptions,
+  type TrackInfo,
+  type WireFrame,
+} from "@canopy/protocol";
+import { RelayError } from "../relay-error.ts";
+import { Group } from "./group.ts";
+import { readTrack, type TrackReader, type TrackReading } from "./read-track.ts";
+import type { TrackFeed } from "./route.ts";
+import type { StoreContext } from "./store-context.ts";
+import { mergeDemand, NO_DEMAND } from "./track-demand.ts";
+
+/** Whoever follows a track. Told of news once per flush; reads groups and frames in place. */
+export interface TrackObserver {
+  /** Place in the track's list; written by the track only, -1 while not attached. */
+  slot: number;
+  readonly demand: SubscribeOptions;
+  /** Not called if the info was known when the observer was attached. */
+  onTrackInfo(info: TrackInfo): void;
+  /** There are new frames or groups, or groups ended. `nowMs` spares each observer the clock. */
+  onTrackNews(nowMs: number): void;
+  /** After the last news. The observer is detached already. Undefined = orderly end. */
+  onTrackClosed(code: ErrorCode | undefined): void;
+}
+
+/** Asked for a track's info only; called once. */
+export interface InfoWaiter {
+  onTrackInfo(info: TrackInfo): void;
+  onTrackClosed(code: ErrorCode | undefined): void;
+}
+
+/** Opens the feed of a track on demand; undefined while there is no live source. */
+export type OpenFeed = (track: Track, demand: SubscribeOptions) => TrackFeed | undefined;
+
+/** How long a superseded group whose source is gone is kept open for another source to complete it. */
+const ORPHAN_GRACE_MS = 1_000;
+/** Requests for the info of one track that may wait for its source at the same time. */
+const MAX_INFO_WAITERS = 10_000;
+
+/** One track: its cached groups in order, its subscribers, and the feed that fills it if it has a remote source. */
+export class Track {
+  readonly name: string;
+  info: TrackInfo | undefined;
+  /** In order of sequence; the last is the newest. Read it in place. */
+  readonly groups: Group[] = [];
+  bytes = 0;
+  closed = false;
+  closeCode: ErrorCode | undefined;
+  feed: TrackFeed | undefined;
+  demand: SubscribeOptions = NO_DEMAND;
+  /** Since when nobody follows it, ms. */
+  idleSinceMs: number;
+
+  private readonly context: StoreContext;
+  private readonly openFeed: OpenFeed | undefined;
+  private readonly observers: TrackObserver[] = [];
+  private waiters: InfoWaiter[] = [];
+  private dirty = false;
+  private demandStale = false;
+  /** Highest sequence that has left the cache: such groups are not taken again. */
+  private evictedUpTo = -1;
+
+  constructor(
+    name: string,
+    info: TrackInfo | undefined,
+    openFeed: OpenFeed | undefined,
+    context: StoreContext,
+  ) {
+    this.name = name;
+    this.info = info;
+    this.openFeed = openFeed;
+    this.context = context;
+    this.idleSinceMs = context.clock.nowMs();
+  }
+
+  get latest(): Group | undefined {
+    return this.groups[this.groups.length - 1];
+  }
+
+  get observerCount(): number {
+    return this.observers.length;
+  }
+
+  /** True if frames come from a session on demand, not from a publisher at this node. */
+  get pulled(): boolean {
+    return this.openFeed !== undefined;
+  }
+
+  get effectivePriority(): number {
+    return Math.max(this.info === undefined ? 0 : this.info.priority, this.demand.priority);
+  }
+
+  // ------------------------------------------------------------ writing
+
+  /**
+   * Starts a group. Without `sequence`: one more than the newest, and for the first group of a track the
+   * milliseconds of the Unix epoch, so that a restarted origin goes on above everything it sent before.
+   */
+  openGroup(sequence?: number): Group {
+    if (this.closed) throw new RelayError("track_closed", this.name);
+    const { latest } = this;
+    const first = Math.max(this.evictedUpTo + 1, Math.floor(this.context.clock.nowMs()));
+    const wanted = sequence ?? (latest === undefined ? first : latest.sequence + 1);
+    const group = this.receiveGroup(wanted);
+    if (group === undefined) throw new RelayError("group_exists", `${this.name}/${wanted}`);
+    return group;
+  }
+
+  /**
+   * A group arrives from a source, possibly out of order. Returns the group to fill; a group that the previous
+   * source left unfinished is returned again (its `frames` are there already); undefined if it is not wanted:
+   * complete, given up, or gone from the cache.
+   */
+  receiveGroup(sequence: number): Group | undefined {
+    if (this.closed || sequence <= this.evictedUpTo) return this.refuseGroup();
+    const { groups } = this;
+    let place = groups.length;
+    while (place > 0 && (groups[place - 1]?.sequence ?? 0) > sequence) place -= 1;
+    const existing = groups[place - 1];
+    if (existing !== undefined && existing.sequence === sequence) {
+      if (!existing.orphaned) return this.refuseGroup();
+      existing.orphaned = false;
+      return existing;
+    }
+    const nowMs = this.context.clock.nowMs();
+    const group = new Group(this, sequence, nowMs);
+    if (place === groups.length) {
+      if (existing !== undefined) existing.supersededAtMs = nowMs;
+      groups.push(group);
+    } else {
+      group.supersededAtMs = nowMs;
+      groups.splice(place, 0, group);
+    }
+    this.context.counters.groupsReceived += 1;
+    this.expire(nowMs);
+    while (groups.length > this.context.limits.maxGroupsPerTrack) this.evictOldest(ERROR_CODES.evicted);
+    this.markDirty();
+    return group;
+  }
+
+  private refuseGroup(): undefined {
+    this.context.counters.groupsDuplicate += 1;
+    return undefined;
+  }
+
+  /** Makes room for one more frame; false if the limits forbid it. Called by the group. */
+  admit(group: Group, frame: WireFrame): boolean {
+    const { limits, counters } = this.context;
+    const size = frame.wire.byteLength;
+    if (
+      this.closed ||
+      size > limits.maxFrameBytes ||
+      group.frames.length >= limits.maxFramesPerGroup ||
+      group.bytes + size > limits.maxGroupBytes
+    ) {
+      counters.groupsOverLimit += 1;
+      return false;
+    }
+    while (this.bytes + size > limits.maxTrackBytes && this.groups.length > 1) {
+      this.evictOldest(ERROR_CODES.evicted);
+    }
+    // Evicting can have hit the very group that is being filled, if a newer one is there.
+    if (
+      group.done ||
+      this.bytes + size > limits.maxTrackBytes ||
+      !this.context.makeRoom(size) ||
+      group.done
+    ) {
+      counters.groupsOverLimit += 1;
+      return false;
+    }
+    return true;
+  }
+
+  /** Called by the group for every frame: no allocation here. */
+  onFrameAppended(frame: WireFrame): void {
+    const size = frame.wire.byteLength;
+    this.bytes += size;
+    const { counters } = this.context;
+    counters.framesReceived += 1;
+    counters.bytesReceived += size;
+    this.context.addCacheBytes(size);
+    this.markDirty();
+  }
+
+  /** The fixed properties, when the source has told them. False if they contradict what is known already. */
+  setInfo(info: TrackInfo): boolean {
+    if (this.info !== undefined) return this.info.timescale === info.timescale;
+    this.info = info;
+    for (let index = this.observers.length - 1; index >= 0; index -= 1)
+      this.observers[index]?.onTrackInfo(info);
+    const { waiters } = this;
+    this.waiters = [];
+    for (const waiter of waiters) waiter.onTrackInfo(info);
+    return true;
+  }
+
+  /** The track is over: what is cached is still delivered, then observers are told. Idempotent. */
+  close(code?: ErrorCode): void {
+    if (this.closed) return;
+    for (const group of this.groups) if (!group.done) group.abort(code ?? ERROR_CODES.closed);
+    this.closed = true;
+    this.closeCode = code;
+    this.feed?.close();
+    this.feed = undefined;
+    this.context.addCacheBytes(-this.bytes);
+    this.bytes = 0;
+    const { waiters } = this;
+    this.waiters = [];
+    for (const waiter of waiters) waiter.onTrackClosed(code ?? ERROR_CODES.notFound);
+    this.markDirty();
+  }
+
+  // ------------------------------------------------------------ following
+
+  attach(observer: TrackObserver): void {
+    observer.slot = this.observers.length;
+    this.observers.push(observer);
+    const merged = this.observers.length === 1 ? observer.demand : mergeDemand(this.demand, observer.demand);
+    if (merged !== this.demand) {
+      this.demand = merged;
+      this.feed?.update(merged);
+    }
+    this.ensureFeed();
+    // A track that closed in the same turn still tells this observer, in its last flush.
+    if (this.closed) this.markDirty();
+  }
+
+  /** Idempotent; safe inside `onTrackNews`. */
+  detach(observer: TrackObserver): void {
+    const { slot } = observer;
+    if (slot < 0 || this.observers[slot] !== observer) return;
+    // The last one takes the free place: a flush walks backwards, so nobody is missed.
+    const last = this.observers.pop();
+    if (last !== undefined && last !== observer) {
+      this.observers[slot] = last;
+      last.slot = slot;
+    }
+    observer.slot = -1;
+    this.demandStale = true;
+    if (this.observers.length === 0) this.idleSinceMs = this.context.clock.nowMs();
+  }
+
+  /** An observer's demand changed; taken up by the next `tick`. */
+  demandChanged(): void {
+    this.demandStale = true;
+  }
+
+  /** Push-style reading for consumers inside this process; frames in order, group after group. */
+  subscribe(reader: TrackReader, options?: Partial<SubscribeOptions>): TrackReading {
+    return readTrack(this, reader, options);
+  }
+
+  /** Answers at once if the info is known, else asks the source. */
+  awaitInfo(waiter: InfoWaiter): void {
+    if (this.info !== undefined) {
+      waiter.onTrackInfo(this.info);
+      return;
+    }
+    if (this.closed || this.waiters.length >= MAX_INFO_WAITERS) {
+      waiter.onTrackClosed(this.closeCode ?? ERROR_CODES.notFound);
+      return;
+    }
+    this.waiters.push(waiter);
+    this.idleSinceMs = this.context.clock.nowMs();
+    this.ensureFeed();
+  }
+
+  /** Whoever asked for the info is gone. */
+  cancelInfo(waiter: InfoWaiter): void {
+    const index = this.waiters.indexOf(waiter);
+    if (index >= 0) this.waiters.splice(index, 1);
+  }
+
+  markDirty(): void {
+    if (this.dirty) return;
+    this.dirty = true;
+    this.context.flushQueue.add(this);
+  }
+
+  /** Tells all observers; called by the flush queue only. */
+  notify(nowMs: number): void {
+    this.dirty = false;
+    const { observers } = this;
+    for (let index = observers.length - 1; index >= 0; index -= 1) observers[index]?.onTrackNews(nowMs);
+    this.context.onNotified(this);
+    if (!this.closed) return;
+    while (observers.length > 0) {
+      const observer = observers.pop();
+      if (observer === undefined) break;
+      observer.slot = -1;
+      observer.onTrackClosed(this.closeCode);
+    }
+  }
+
+  // ------------------------------------------------------------ source
+
+  private ensureFeed(): void {
+    if (this.feed !== undefined || this.closed || this.openFeed === undefined) return;
+    this.feed = this.openFeed(this, { ...this.demand, startGroup: this.nextNeeded() });
+  }
+
+  /** The source's session is gone or another route is better: go on from the next group needed. */
+  switchFeed(): void {
+    this.dropFeed();
+    if (this.observers.length > 0 || this.waiters.length > 0) this.ensureFeed();
+  }
+
+  /** Lets go of the feed; unfinished groups wait for another source. */
+  dropFeed(): void {
+    this.feed?.close();
+    this.feed = undefined;
+    for (const group of this.groups) if (!group.done) group.orphaned = true;
+  }
+
+  /** First group that a new source should send: the oldest unfinished one, else the one after the newest. */
+  nextNeeded(): number | undefined {
+    const { latest } = this;
+    if (latest === undefined) return undefined;
+    for (const group of this.groups) if (group.orphaned) return group.sequence;
+    return latest.sequence + 1;
+  }
+
+  /**
+   * Housekeeping: expiry, changed demand, release of the source. True if nobody has followed a pulled track for
+   * `keepMs`: then its owner removes it.
+   */
+  tick(nowMs: number, keepMs: number): boolean {
+    this.expire(nowMs);
+    this.tickUnfinished(nowMs);
+    if (this.demandStale && this.observers.length > 0) this.recomputeDemand();
+    const idle = this.pulled && this.observers.length === 0 && nowMs - this.idleSinceMs >= keepMs;
+    return idle || (this.closed && !this.dirty);
+  }
+
+  private tickUnfinished(nowMs: number): void {
+    for (const group of this.groups) {
+      if (group.done || group.supersededAtMs === 0) continue;
+      if (group.orphaned && nowMs - group.supersededAtMs > ORPHAN_GRACE_MS) group.abort(ERROR_CODES.old);
+      // Readers that wait for its end look at their latency budget again.
+      else this.markDirty();
+    }
+  }
+
+  private recomputeDemand(): void {
+    this.demandStale = false;
+    let merged = this.observers[0]?.demand ?? NO_DEMAND;
+    for (const observer of this.observers) merged = mergeDemand(merged, observer.demand);
+    const { demand } = this;
+    const same =
+      merged.priority === demand.priority &&
+      merged.ordered === demand.ordered &&
+      merged.maxLatencyMs === demand.maxLatencyMs;
+    if (same) return;
+    this.demand = merged;
+    this.feed?.update(merged);
+  }
+
+  // ------------------------------------------------------------ cache
+
+  /** Groups that are not the newest leave after the track's cache time. */
+  private expire(nowMs: number): void {
+    const { groups } = this;
+    const keepMs = Math.min(this.info?.maxLatencyMs ?? 0, this.context.limits.maxCacheMs);
+    let oldest = groups[0];
+    while (
+      groups.length > 1 &&
+      oldest !== undefined &&
+      nowMs - oldest.supersededAtMs > Math.max(keepMs, ORPHAN_GRACE_MS)
+    ) {
+      this.evictOldest(ERROR_CODES.old);
+      oldest = groups[0];
+    }
+  }
+
+  /** Removes the oldest group, unless it is the newest as well. */
+  evictOldest(code: ErrorCode): boolean {
+    if (this.groups.length < 2) return false;
+    const group = this.groups.shift();
+    if (group === undefined) return false;
+    if (code === ERROR_CODES.old) this.context.counters.groupsExpired += 1;
+    else this.context.counters.groupsEvicted += 1;
+    this.evictedUpTo = Math.max(this.evictedUpTo, group.sequence);
+    group.evict(code);
+    if (!this.closed) {
+      this.bytes -= group.bytes;
+      this.context.addCacheBytes(-group.bytes);
+    }
+    return true;
+  }
+}
