@@ -30,6 +30,12 @@ export function sameIncarnation(a: Route, b: Route): boolean {
   return a.hops[0] === b.hops[0] && a.hops[0] !== 0;
 }
 
+/** True if the peers of this node need not be told of the change from one to the other. */
+export function sameWay(a: Route, b: Route): boolean {
+  if (a.via !== b.via || a.hops.length !== b.hops.length) return false;
+  return a.hops.every((hop, index) => hop === b.hops[index]);
+}
+
 /** 32-bit FNV-1a over the path's UTF-16 code units and the hop ids in two halves. */
 export function hashRoute(path: string, hops: readonly number[]): number {
   let hash = 0x811c9dc5;

@@ -2,7 +2,7 @@ import { ERROR_CODES } from "@canopy/protocol";
 import { type RelayClock, systemClock } from "../clock.ts";
 import { RelayError } from "../relay-error.ts";
 import { Broadcast } from "./broadcast.ts";
-import { chooseRoute, sameIncarnation } from "./choose-route.ts";
+import { chooseRoute, sameIncarnation, sameWay } from "./choose-route.ts";
 import { FlushQueue, type ScheduleFlush } from "./flush-queue.ts";
 import { normalizePath } from "./path.ts";
 import type { Route, RouteSource } from "./route.ts";
@@ -185,7 +185,7 @@ export class Store implements StoreContext, Iterable<Broadcast> {
     if (best === current) return;
     if (best !== undefined && sameIncarnation(best, current)) {
       broadcast.switchRoute(best);
-      this.watchers.rerouted(broadcast);
+      if (!sameWay(best, current)) this.watchers.rerouted(broadcast);
       return;
     }
     this.broadcasts.delete(broadcast.path);
