@@ -1,0 +1,86 @@
+import { createClock, type Logger } from "@canopy/runtime";
+import { BroadcastError } from "./broadcast-error.ts";
+import type { OpenSink } from "./encoded-packet.ts";
+import { splitRtmpUrl } from "./rtmp-publisher.ts";
+import { RtmpSink } from "./rtmp-sink.ts";
+import { runTestSource } from "./test-source.ts";
+
+export { BroadcastError, type BroadcastErrorCode } from "./broadcast-error.ts";
+
+export interface BroadcastOptions {
+  /** "test" for the test picture, or the path of a media file, which is repeated endlessly. */
+  readonly source: string;
+  /** `rtmp://host[:port]/app/stream`, or `https://host:port[/root]` for MoQ. */
+  readonly to: string;
+  /** Broadcast path. For RTMP it replaces the path of the URL; for MoQ it is required. */
+  readonly broadcast?: string | undefined;
+  readonly videoBitrateKbps?: number | undefined;
+  /** Pixels, even. */
+  readonly width?: number | undefined;
+  readonly height?: number | undefined;
+  readonly fps?: number | undefined;
+  /** Distance of keyframes. Viewers join on one, so the default is 1 s. */
+  readonly gopSeconds?: number | undefined;
+  readonly audio?: boolean | undefined;
+  /** Ends by itself after this time; endless if left out. */
+  readonly durationSeconds?: number | undefined;
+  /** Sent as `?jwt=`. */
+  readonly token?: string | undefined;
+}
+
+export interface BroadcastDeps {
+  readonly logger: Logger;
+  /** Ends the broadcast; `runBroadcast` then resolves. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Publishes a test picture or a file until the signal, the end of its duration, or an error of the source.
+ * An unreachable target is no error: it is tried again for as long as the broadcast runs.
+ */
+export async function runBroadcast(options: BroadcastOptions, deps: BroadcastDeps): Promise<void> {
+  const clock = createClock();
+  const openSink = chooseSink(options, deps);
+  const title = options.broadcast ?? new URL(options.to).pathname.slice(1);
+  await runTestSource(
+    {
+      width: even(options.width ?? 1280, "width"),
+      height: even(options.height ?? 720, "height"),
+      fps: options.fps ?? 30,
+      gopSeconds: options.gopSeconds ?? 1,
+      videoBitrateBps: (options.videoBitrateKbps ?? 1500) * 1000,
+      audio: options.audio ?? true,
+      title,
+      durationMs: options.durationSeconds === undefined ? undefined : options.durationSeconds * 1000,
+    },
+    { ...deps, openSink, nowMs: () => clock.nowMs() },
+  );
+}
+
+function chooseSink(options: BroadcastOptions, deps: BroadcastDeps): OpenSink {
+  const url = targetUrl(options);
+  if (url.protocol === "rtmp:") {
+    splitRtmpUrl(url.href);
+    return (formats) => new RtmpSink({ url: url.href, formats }, deps);
+  }
+  throw new BroadcastError("bad_target", `cannot publish to ${url.protocol}//`);
+}
+
+function targetUrl(options: BroadcastOptions): URL {
+  let url: URL;
+  try {
+    url = new URL(options.to);
+  } catch (cause) {
+    throw new BroadcastError("bad_target", "the target is not a URL", { cause });
+  }
+  if (url.protocol === "rtmp:" && options.broadcast !== undefined) url.pathname = `/${options.broadcast}`;
+  if (options.token !== undefined) url.searchParams.set("jwt", options.token);
+  return url;
+}
+
+function even(pixels: number, name: string): number {
+  if (!Number.isInteger(pixels) || pixels < 160 || pixels > 3840 || pixels % 2 !== 0) {
+    throw new BroadcastError("bad_option", `${name} must be an even number of pixels from 160 to 3840`);
+  }
+  return pixels;
+}
