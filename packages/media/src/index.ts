@@ -1,1 +1,1 @@
-export {};
+export { MediaError, type MediaErrorCode, type MediaErrorDetails } from "./media-error.ts";

@@ -1,1 +1,14 @@
-export {};
+export {
+  type AdtsHeader,
+  buildAdtsFrame,
+  looksLikeAdts,
+  parseAdtsHeader,
+  splitAdts,
+  stripAdts,
+} from "./adts.ts";
+export {
+  type AudioSpecificConfig,
+  aacCodecString,
+  encodeAudioSpecificConfig,
+  parseAudioSpecificConfig,
+} from "./audio-specific-config.ts";

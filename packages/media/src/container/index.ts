@@ -1,1 +1,7 @@
-export {};
+export {
+  decodeLegacyFrame,
+  encodeLegacyFrame,
+  type LegacyFrame,
+  legacyHeaderBytes,
+  writeLegacyHeader,
+} from "./legacy-frame.ts";
