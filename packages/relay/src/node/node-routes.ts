@@ -1,0 +1,49 @@
+import type { HttpServer } from "@canopy/runtime";
+import { isUnder, mayGet, normalizeScopePath } from "@canopy/runtime";
+import type { Admission } from "./admission.ts";
+import { authorizeRequest } from "./authorize-request.ts";
+import type { NodeCertificate } from "./node-certificate.ts";
+
+export interface NodeRoutesDeps {
+  readonly admission: Admission;
+  readonly certificate: NodeCertificate;
+  /** Paths of the broadcasts that are active here. */
+  readonly announced: () => Iterable<string>;
+  /** This node's place in the tree and its load, as JSON. */
+  readonly topology: () => unknown;
+}
+
+/** What every node with sessions answers beside the basic routes, with moq-relay's paths where it has them. */
+export function registerNodeRoutes(app: HttpServer["app"], deps: NodeRoutesDeps): void {
+  app.get("/certificate.sha256", (_request, reply) => {
+    void reply
+      .header("cache-control", "no-store")
+      .type("text/plain; charset=utf-8")
+      .send(deps.certificate.current.sha256Hex);
+  });
+
+  app.get("/v1/topology", async (request) => {
+    await authorizeRequest(request, deps.admission);
+    return deps.topology();
+  });
+
+  const announced = async (
+    request: Parameters<typeof authorizeRequest>[0],
+    prefix: string,
+  ): Promise<string> => {
+    const { scope } = await authorizeRequest(request, deps.admission);
+    const lines: string[] = [];
+    for (const path of deps.announced()) {
+      if (isUnder(path, prefix) && mayGet(scope, path)) lines.push(`${path}\n`);
+    }
+    return lines.sort().join("");
+  };
+  app.get("/announced", async (request, reply) => {
+    const text = await announced(request, "");
+    return reply.header("cache-control", "no-store").type("text/plain; charset=utf-8").send(text);
+  });
+  app.get<{ Params: { "*": string } }>("/announced/*", async (request, reply) => {
+    const text = await announced(request, normalizeScopePath(request.params["*"]));
+    return reply.header("cache-control", "no-store").type("text/plain; charset=utf-8").send(text);
+  });
+}

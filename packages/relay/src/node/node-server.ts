@@ -1,0 +1,201 @@
+import {
+  type Clock,
+  createHttpServer,
+  EventLoopMonitor,
+  type HttpServer,
+  Lifetime,
+  type Logger,
+  listenError,
+  type Metrics,
+  type Readiness,
+  type TokenVerifier,
+} from "@canopy/runtime";
+import type { Session, SessionServer, SessionServerHandler } from "@canopy/transport";
+import { type Admission, createAdmission } from "./admission.ts";
+import { type CertificateFiles, NodeCertificate, type TlsCertificate } from "./node-certificate.ts";
+import { registerNodeRoutes } from "./node-routes.ts";
+import { type AuthorizeSession, SessionGate } from "./session-gate.ts";
+
+/** How often a free pair of TCP and UDP ports of one number is looked for when port 0 is asked for. */
+const PORT_PAIR_ATTEMPTS = 10;
+
+export interface NodeServerOptions {
+  readonly host: string;
+  /** TCP and UDP; 0 = any that is free for both. */
+  readonly port: number;
+  /** Name of the option that sets the port, for messages. */
+  readonly portOption: string;
+  /** With files, TCP speaks HTTPS and HTTP/2; without, plain HTTP, and QUIC has a development certificate. */
+  readonly tls: CertificateFiles | undefined;
+  /** Sessions and requests without a token are let in. */
+  readonly allowAnonymous: boolean;
+  /** Subprotocols and ALPN tokens, best first. */
+  readonly protocols: readonly string[];
+  readonly maxSessions: number;
+  readonly maxSessionsPerAddress: number;
+}
+
+/** A session server whose certificate can be exchanged while it runs. */
+export interface RenewableSessionServer extends SessionServer {
+  setTls?(tls: { readonly certPem: string; readonly keyPem: string }): void;
+}
+
+/** What stands behind the server: the relay node, or whatever a hop builds around it. */
+export interface ServedNode {
+  /** Must set the session's handler before it returns, and call `authorize` once the path is known. */
+  acceptSession(session: Session, authorize: AuthorizeSession): void;
+  /** Paths of the active broadcasts. */
+  announced(): Iterable<string>;
+  topology(): unknown;
+  readiness(): Readiness;
+}
+
+export interface NodeServerDeps {
+  readonly node: ServedNode;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  /** Undefined on an open node. */
+  readonly verifier: TokenVerifier | undefined;
+  readonly listenSessions: (
+    options: { readonly host: string; readonly port: number; readonly tls: TlsCertificate },
+    handler: SessionServerHandler,
+  ) => Promise<RenewableSessionServer>;
+  readonly createDevelopmentCertificate: () => Promise<TlsCertificate>;
+  /** Adds the hop's own routes before the server listens. */
+  readonly registerRoutes?: (app: HttpServer["app"], admission: Admission) => void | Promise<void>;
+}
+
+/** One port number of a node: sessions on UDP, HTTP on TCP, one admission for both. */
+export class NodeServer implements AsyncDisposable {
+  readonly #lifetime: Lifetime;
+  readonly host: string;
+  readonly port: number;
+  readonly admission: Admission;
+  readonly gate: SessionGate;
+  readonly http: HttpServer;
+  readonly certificate: NodeCertificate;
+  readonly eventLoop: EventLoopMonitor;
+
+  private constructor(lifetime: Lifetime, parts: Omit<OpenParts, "sessions">, port: number, host: string) {
+    this.#lifetime = lifetime;
+    this.host = host;
+    this.port = port;
+    this.admission = parts.admission;
+    this.gate = parts.gate;
+    this.http = parts.http;
+    this.certificate = parts.certificate;
+    this.eventLoop = parts.eventLoop;
+  }
+
+  /** Opens both ports. Rejects with code `listen-failed` and leaves nothing open. */
+  static async open(options: NodeServerOptions, deps: NodeServerDeps): Promise<NodeServer> {
+    for (let attempt = 1; ; attempt += 1) {
+      const lifetime = new Lifetime({ logger: deps.logger });
+      try {
+        const parts = await openParts(options, deps, lifetime);
+        return new NodeServer(lifetime, parts, parts.sessions.address.port, options.host);
+      } catch (error) {
+        await lifetime.close();
+        // The free TCP port that the system chose may be somebody's UDP port.
+        if (options.port !== 0 || attempt >= PORT_PAIR_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  /** Refuses new sessions; those that are open stay. */
+  drain(): void {
+    this.gate.drain();
+  }
+
+  /** Closes all sessions and both ports. Idempotent. */
+  async close(): Promise<void> {
+    await this.#lifetime.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+interface OpenParts {
+  readonly admission: Admission;
+  readonly gate: SessionGate;
+  readonly http: HttpServer;
+  readonly certificate: NodeCertificate;
+  readonly eventLoop: EventLoopMonitor;
+  readonly sessions: RenewableSessionServer;
+}
+
+async function openParts(
+  options: NodeServerOptions,
+  deps: NodeServerDeps,
+  lifetime: Lifetime,
+): Promise<OpenParts> {
+  const { logger, metrics, clock, node, verifier } = deps;
+  const admission = createAdmission({ allowAnonymous: options.allowAnonymous }, { clock, verifier });
+  const eventLoop = lifetime.own("event loop monitor", new EventLoopMonitor());
+  lifetime.add(
+    "event loop metric",
+    metrics.read("canopy_event_loop_utilization_ratio", "", () => eventLoop.utilization),
+  );
+  const certificate = lifetime.own(
+    "certificate",
+    await NodeCertificate.open(options.tls, {
+      logger: logger.child("certificate"),
+      createDevelopmentCertificate: deps.createDevelopmentCertificate,
+    }),
+  );
+  const gate = lifetime.own(
+    "session gate",
+    new SessionGate(options, { admission, clock, metrics, logger: logger.child("gate") }),
+  );
+  const http = lifetime.own(
+    "http",
+    await createHttpServer(
+      {
+        host: options.host,
+        port: options.port,
+        portOption: options.portOption,
+        tls: options.tls === undefined ? undefined : certificate.current,
+      },
+      { logger: logger.child("http"), metrics, clock, readiness: () => node.readiness() },
+    ),
+  );
+  registerNodeRoutes(http.app, {
+    admission,
+    certificate,
+    announced: () => node.announced(),
+    topology: () => node.topology(),
+  });
+  await deps.registerRoutes?.(http.app, admission);
+  const { port } = await http.start();
+  const sessions = lifetime.own(
+    "sessions",
+    await listen(options, deps, { port, tls: certificate.current, gate }),
+  );
+  certificate.onRenewed((next) => {
+    http.setTls(next);
+    sessions.setTls?.(next);
+  });
+  return { admission, gate, http, certificate, eventLoop, sessions };
+}
+
+async function listen(
+  options: NodeServerOptions,
+  deps: NodeServerDeps,
+  parts: { readonly port: number; readonly tls: TlsCertificate; readonly gate: SessionGate },
+): Promise<RenewableSessionServer> {
+  const { port, tls, gate } = parts;
+  try {
+    return await deps.listenSessions(
+      { host: options.host, port, tls },
+      {
+        onRequest: (request) => gate.decide(request),
+        onSession: (session) => deps.node.acceptSession(session, gate.admit(session)),
+      },
+    );
+  } catch (error) {
+    throw listenError(error, { host: options.host, port, portOption: options.portOption });
+  }
+}

@@ -1,0 +1,180 @@
+import type { Clock, Logger, Metrics, SessionScope } from "@canopy/runtime";
+import type { Session, SessionDecision, SessionRequest, TransportKind } from "@canopy/transport";
+import type { Admission, RejectReason } from "./admission.ts";
+
+/** How often expired and closed sessions are looked for; also how late an expiry may take effect. */
+const SWEEP_INTERVAL_MS = 1_000;
+/** A session that has not shown its path (raw QUIC sends it in SETUP) by then is closed. */
+const AUTHORIZE_DEADLINE_MS = 10_000;
+/** moq-lite application error codes: UNAUTHORIZED and TIMEOUT. */
+const CLOSE_UNAUTHORIZED = 6;
+const CLOSE_TIMEOUT = 3;
+
+const KINDS: readonly TransportKind[] = ["quic", "webtransport", "websocket"];
+
+export interface SessionGateOptions {
+  /** Subprotocols and ALPN tokens that this node speaks, best first. */
+  readonly protocols: readonly string[];
+  readonly maxSessions: number;
+  readonly maxSessionsPerAddress: number;
+}
+
+export interface SessionGateDeps {
+  readonly admission: Admission;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** Asks what a session may do, once its path is known. Undefined: refused, and the session is closed. */
+export type AuthorizeSession = (path: string) => Promise<SessionScope | undefined>;
+
+interface OpenSession {
+  readonly session: Session;
+  readonly address: string;
+  readonly openedAtMs: number;
+  authorized: boolean;
+  expiresAtMs: number;
+}
+
+/** Lets sessions in, counts them, and closes them when their token expires. */
+export class SessionGate {
+  readonly #options: SessionGateOptions;
+  readonly #deps: SessionGateDeps;
+  readonly #open = new Set<OpenSession>();
+  readonly #perAddress = new Map<string, number>();
+  readonly #rejected: (reason: string) => void;
+  readonly #opened: () => void;
+  readonly #removeSources: (() => void)[] = [];
+  readonly #timer: NodeJS.Timeout;
+  #draining = false;
+
+  constructor(options: SessionGateOptions, deps: SessionGateDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    this.#rejected = deps.metrics.counter("canopy_sessions_rejected_total");
+    this.#opened = deps.metrics.counter("canopy_sessions_opened_total");
+    for (const kind of KINDS) {
+      this.#removeSources.push(deps.metrics.read("canopy_sessions", kind, () => this.#count(kind)));
+    }
+    this.#timer = setInterval(() => this.#sweep(), SWEEP_INTERVAL_MS);
+    this.#timer.unref();
+  }
+
+  /** Sessions that are open now. */
+  get size(): number {
+    this.#removeClosed();
+    return this.#open.size;
+  }
+
+  /** From now on every new session is refused. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  /** The server's question before a session is set up; what needs the token's signature comes in `admit`. */
+  decide(request: SessionRequest): SessionDecision {
+    if (this.#draining) return this.#refuse("draining", 503, "the node is about to stop");
+    const { maxSessions, maxSessionsPerAddress } = this.#options;
+    const address = hostOf(request.remoteAddress);
+    if (this.#isFull(address)) this.#removeClosed();
+    if (this.#open.size >= maxSessions) {
+      return this.#refuse("limit", 503, `the node has its ${maxSessions} sessions`);
+    }
+    if ((this.#perAddress.get(address) ?? 0) >= maxSessionsPerAddress) {
+      return this.#refuse("address-limit", 429, `${maxSessionsPerAddress} sessions of this address are open`);
+    }
+    // No offer at all is the legacy start: the version is then agreed by SETUP on the first stream.
+    if (request.protocols.length === 0) return { accept: true, protocol: "" };
+    const protocol = this.#options.protocols.find((known) => request.protocols.includes(known));
+    if (protocol === undefined)
+      return this.#refuse("protocol", 406, "none of the offered protocols is spoken here");
+    return { accept: true, protocol };
+  }
+
+  /** Takes over a session that `decide` let in. */
+  admit(session: Session): AuthorizeSession {
+    const address = hostOf(session.remoteAddress);
+    const entry: OpenSession = {
+      session,
+      address,
+      openedAtMs: this.#deps.clock.nowMs(),
+      authorized: false,
+      expiresAtMs: Number.POSITIVE_INFINITY,
+    };
+    this.#open.add(entry);
+    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
+    return (path) => this.#authorize(entry, path);
+  }
+
+  /** Stops the timer; the sessions belong to their server, which closes them. */
+  close(): void {
+    clearInterval(this.#timer);
+    for (const remove of this.#removeSources.splice(0)) remove();
+  }
+
+  async #authorize(entry: OpenSession, path: string): Promise<SessionScope | undefined> {
+    const { session } = entry;
+    const answer = await this.#deps.admission.authorize(path);
+    if (session.closed) return undefined;
+    if (!answer.admitted) {
+      this.#rejected(answer.reason);
+      this.#deps.logger.debug({ reason: answer.reason, session: session.id }, "a session was refused");
+      session.close(CLOSE_UNAUTHORIZED, answer.message);
+      return undefined;
+    }
+    entry.authorized = true;
+    entry.expiresAtMs = answer.expiresAtMs ?? Number.POSITIVE_INFINITY;
+    this.#opened();
+    return answer.scope;
+  }
+
+  #refuse(reason: RejectReason, status: number, message: string): SessionDecision {
+    this.#rejected(reason);
+    return { accept: false, status, reason: message };
+  }
+
+  #isFull(address: string): boolean {
+    return (
+      this.#open.size >= this.#options.maxSessions ||
+      (this.#perAddress.get(address) ?? 0) >= this.#options.maxSessionsPerAddress
+    );
+  }
+
+  #count(kind: TransportKind): number {
+    let count = 0;
+    for (const { session, authorized } of this.#open) {
+      if (session.kind === kind && authorized && !session.closed) count += 1;
+    }
+    return count;
+  }
+
+  #sweep(): void {
+    this.#removeClosed();
+    const nowMs = this.#deps.clock.nowMs();
+    for (const entry of this.#open) {
+      if (nowMs >= entry.expiresAtMs) {
+        entry.session.close(CLOSE_UNAUTHORIZED, "the token has expired");
+      } else if (!entry.authorized && nowMs - entry.openedAtMs > AUTHORIZE_DEADLINE_MS) {
+        this.#rejected("timeout" satisfies RejectReason);
+        entry.session.close(CLOSE_TIMEOUT, "no SETUP arrived in time");
+      }
+    }
+  }
+
+  #removeClosed(): void {
+    for (const entry of this.#open) {
+      if (!entry.session.closed) continue;
+      this.#open.delete(entry);
+      const left = (this.#perAddress.get(entry.address) ?? 1) - 1;
+      if (left > 0) this.#perAddress.set(entry.address, left);
+      else this.#perAddress.delete(entry.address);
+    }
+  }
+}
+
+/** `1.2.3.4:5` is `1.2.3.4`; `[::1]:5` is `[::1]`. */
+function hostOf(remoteAddress: string): string {
+  const colon = remoteAddress.lastIndexOf(":");
+  return colon < 0 ? remoteAddress : remoteAddress.slice(0, colon);
+}
