@@ -1,6 +1,7 @@
 import { createClock, type Logger } from "@canopy/runtime";
 import { BroadcastError } from "./broadcast-error.ts";
 import type { OpenSink } from "./encoded-packet.ts";
+import { runFileSource } from "./file-source.ts";
 import { splitRtmpUrl } from "./rtmp-publisher.ts";
 import { RtmpSink } from "./rtmp-sink.ts";
 import { runTestSource } from "./test-source.ts";
@@ -42,19 +43,20 @@ export async function runBroadcast(options: BroadcastOptions, deps: BroadcastDep
   const clock = createClock();
   const openSink = chooseSink(options, deps);
   const title = options.broadcast ?? new URL(options.to).pathname.slice(1);
-  await runTestSource(
-    {
-      width: even(options.width ?? 1280, "width"),
-      height: even(options.height ?? 720, "height"),
-      fps: options.fps ?? 30,
-      gopSeconds: options.gopSeconds ?? 1,
-      videoBitrateBps: (options.videoBitrateKbps ?? 1500) * 1000,
-      audio: options.audio ?? true,
-      title,
-      durationMs: options.durationSeconds === undefined ? undefined : options.durationSeconds * 1000,
-    },
-    { ...deps, openSink, nowMs: () => clock.nowMs() },
-  );
+  const common = {
+    width: even(options.width ?? 1280, "width"),
+    height: even(options.height ?? 720, "height"),
+    gopSeconds: options.gopSeconds ?? 1,
+    videoBitrateBps: (options.videoBitrateKbps ?? 1500) * 1000,
+    audio: options.audio ?? true,
+    durationMs: options.durationSeconds === undefined ? undefined : options.durationSeconds * 1000,
+  };
+  const sourceDeps = { ...deps, openSink, nowMs: () => clock.nowMs() };
+  if (options.source === "test") {
+    await runTestSource({ ...common, fps: options.fps ?? 30, title }, sourceDeps);
+  } else {
+    await runFileSource({ ...common, path: options.source }, sourceDeps);
+  }
 }
 
 function chooseSink(options: BroadcastOptions, deps: BroadcastDeps): OpenSink {

@@ -3,6 +3,7 @@ import { AAC_FRAME_SAMPLES, AacEncoder } from "./aac-encoder.ts";
 import type { OpenSink } from "./encoded-packet.ts";
 import { H264Encoder } from "./h264-encoder.ts";
 import { loadFfmpeg } from "./load-ffmpeg.ts";
+import { sleep } from "./sleep.ts";
 import { TestPicture } from "./test-picture.ts";
 import { fillTestTone } from "./test-tone.ts";
 
@@ -98,16 +99,4 @@ export async function runTestSource(options: TestSourceOptions, deps: TestSource
     video.close();
     audio?.close();
   }
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
-  });
 }

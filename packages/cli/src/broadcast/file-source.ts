@@ -1,0 +1,187 @@
+import type { Logger } from "@canopy/runtime";
+import type { FormatContext, Packet, Stream } from "node-av/lib";
+import { AacEncoder } from "./aac-encoder.ts";
+import { BroadcastError } from "./broadcast-error.ts";
+import type { AudioFormat, EncodedPacket, OpenSink, VideoFormat } from "./encoded-packet.ts";
+import { AudioTranscodeTrack, CopyTrack, type FileTrack, VideoTranscodeTrack } from "./file-track.ts";
+import { H264Encoder } from "./h264-encoder.ts";
+import { type Ffmpeg, loadFfmpeg } from "./load-ffmpeg.ts";
+import { sleep } from "./sleep.ts";
+
+const TRANSCODED_SAMPLE_RATE = 48_000;
+const TRANSCODED_AUDIO_BPS = 128_000;
+/** Packets are read this much ahead of their time, so that reading the disk never makes them late. */
+const READ_AHEAD_MS = 5;
+
+export interface FileSourceOptions {
+  readonly path: string;
+  /** Used only where the file's video is not H.264. */
+  readonly width: number;
+  readonly height: number;
+  readonly gopSeconds: number;
+  readonly videoBitrateBps: number;
+  readonly audio: boolean;
+  readonly durationMs: number | undefined;
+}
+
+export interface FileSourceDeps {
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  readonly openSink: OpenSink;
+  readonly nowMs: () => number;
+}
+
+interface OpenTrack<Format> {
+  readonly track: FileTrack;
+  readonly format: Format;
+}
+
+/** Plays a file in real time, over and over. H.264 and AAC are passed on untouched, anything else transcoded. */
+export async function runFileSource(options: FileSourceOptions, deps: FileSourceDeps): Promise<void> {
+  const ffmpeg = await loadFfmpeg();
+  const file = new ffmpeg.FormatContext();
+  if ((await file.openInput(options.path)) < 0) {
+    throw new BroadcastError("source_unreadable", `cannot open ${options.path} as a media file`);
+  }
+  const tracks = new Map<number, FileTrack>();
+  try {
+    if ((await file.findStreamInfo(null)) < 0) {
+      throw new BroadcastError("source_unreadable", `cannot find the streams of ${options.path}`);
+    }
+    const videoStream = bestStream(file, ffmpeg.AVMEDIA_TYPE_VIDEO);
+    const audioStream = options.audio ? bestStream(file, ffmpeg.AVMEDIA_TYPE_AUDIO) : undefined;
+    const video = videoStream && openVideo(videoStream, options, ffmpeg);
+    if (video) tracks.set(videoStream.index, video.track);
+    const audio = audioStream && openAudio(audioStream, ffmpeg);
+    if (audio) tracks.set(audioStream.index, audio.track);
+    if (tracks.size === 0)
+      throw new BroadcastError("source_unsupported", "the file has neither video nor audio");
+    deps.logger.info(
+      {
+        path: options.path,
+        video: video?.track.constructor.name ?? "none",
+        audio: audio?.track.constructor.name ?? "none",
+      },
+      "file opened",
+    );
+    const sink = deps.openSink({ video: video?.format, audio: audio?.format });
+    try {
+      await play(file, tracks, (packet) => sink.write(packet), options, deps, ffmpeg);
+    } finally {
+      await sink.close();
+    }
+  } finally {
+    for (const track of tracks.values()) track.close();
+    await file.closeInput();
+  }
+}
+
+async function play(
+  file: FormatContext,
+  tracks: ReadonlyMap<number, FileTrack>,
+  emit: (packet: EncodedPacket) => void,
+  options: FileSourceOptions,
+  deps: FileSourceDeps,
+  ffmpeg: Ffmpeg,
+): Promise<void> {
+  const packet = new ffmpeg.Packet();
+  packet.alloc();
+  const startMs = performance.now();
+  const startUnixUs = Math.round(deps.nowMs() * 1000);
+  let loopStartUs = 0;
+  let firstUs: number | undefined;
+  let endUs = 0;
+  try {
+    while (!deps.signal.aborted) {
+      if ((await file.readFrame(packet)) < 0) {
+        if (endUs <= 0) throw new BroadcastError("source_unreadable", "the file holds no packets");
+        if ((await file.seekFrame(-1, 0n, ffmpeg.AVSEEK_FLAG_BACKWARD)) < 0) {
+          throw new BroadcastError("source_unreadable", "the file cannot be played from its start again");
+        }
+        for (const track of tracks.values()) track.rewind();
+        loopStartUs += endUs;
+        endUs = 0;
+        continue;
+      }
+      const track = tracks.get(packet.streamIndex);
+      const stream = file.streams[packet.streamIndex];
+      if (track && stream) {
+        const decodeUs = packetTimeUs(packet, stream, ffmpeg);
+        firstUs ??= decodeUs;
+        const sinceStartUs = loopStartUs + decodeUs - firstUs;
+        endUs = Math.max(endUs, decodeUs - firstUs + packetDurationUs(packet, stream));
+        if (options.durationMs !== undefined && sinceStartUs / 1000 >= options.durationMs) return;
+        const waitMs = startMs + sinceStartUs / 1000 - performance.now();
+        if (waitMs > READ_AHEAD_MS) await sleep(waitMs, deps.signal);
+        if (!deps.signal.aborted) await track.take(packet, startUnixUs + loopStartUs - firstUs, emit);
+      }
+      packet.unref();
+    }
+  } finally {
+    packet.free();
+  }
+}
+
+function packetTimeUs(packet: Packet, stream: Stream, ffmpeg: Ffmpeg): number {
+  const time = packet.dts === ffmpeg.AV_NOPTS_VALUE ? packet.pts : packet.dts;
+  return (Number(time) * stream.timeBase.num * 1e6) / stream.timeBase.den;
+}
+
+function packetDurationUs(packet: Packet, stream: Stream): number {
+  return (Number(packet.duration) * stream.timeBase.num * 1e6) / stream.timeBase.den;
+}
+
+function bestStream(
+  file: FormatContext,
+  type: Parameters<FormatContext["findBestStream"]>[0],
+): Stream | undefined {
+  const index = file.findBestStream(type);
+  return index < 0 ? undefined : file.streams[index];
+}
+
+function openVideo(stream: Stream, options: FileSourceOptions, ffmpeg: Ffmpeg): OpenTrack<VideoFormat> {
+  const { codecpar } = stream;
+  const framerate = stream.avgFrameRate.den > 0 ? stream.avgFrameRate.num / stream.avgFrameRate.den : 30;
+  if (codecpar.codecId === ffmpeg.AV_CODEC_ID_H264) {
+    const track = new CopyTrack("video", stream, "h264_mp4toannexb", ffmpeg);
+    const format = {
+      width: codecpar.width,
+      height: codecpar.height,
+      framerate,
+      bitrateBps: Number(codecpar.bitRate),
+      parameterSets: track.configuration,
+    };
+    return { track, format };
+  }
+  const encoder = new H264Encoder(
+    {
+      width: options.width,
+      height: options.height,
+      framerate,
+      bitrateBps: options.videoBitrateBps,
+      gopFrames: Math.max(1, Math.round(options.gopSeconds * framerate)),
+    },
+    ffmpeg,
+  );
+  return { track: new VideoTranscodeTrack(stream, encoder, ffmpeg), format: encoder.format };
+}
+
+function openAudio(stream: Stream, ffmpeg: Ffmpeg): OpenTrack<AudioFormat> {
+  const { codecpar } = stream;
+  if (codecpar.codecId === ffmpeg.AV_CODEC_ID_AAC && codecpar.extradataSize >= 2) {
+    const track = new CopyTrack("audio", stream, "null", ffmpeg);
+    const format = {
+      sampleRate: codecpar.sampleRate,
+      channels: codecpar.channels,
+      bitrateBps: Number(codecpar.bitRate),
+      audioSpecificConfig: track.configuration,
+    };
+    return { track, format };
+  }
+  // Also AAC from a transport stream: its configuration is in each frame, and may change between them.
+  const encoder = new AacEncoder(
+    { sampleRate: TRANSCODED_SAMPLE_RATE, channels: 2, bitrateBps: TRANSCODED_AUDIO_BPS },
+    ffmpeg,
+  );
+  return { track: new AudioTranscodeTrack(stream, encoder, ffmpeg), format: encoder.format };
+}
