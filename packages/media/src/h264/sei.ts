@@ -1,5 +1,5 @@
-import { MediaError } from "../media-error.ts";
-import { findStartCode, firstNalStart, forEachNal, writeNal } from "../nal/annex-b.ts";
+import { forEachNal } from "../nal/annex-b.ts";
+import { insertBeforePicture } from "../nal/insert-before-picture.ts";
 import { buildSeiNal, parseSeiNal, type SeiMessage } from "../nal/sei-message.ts";
 import {
   NAL_AUD,
@@ -33,28 +33,8 @@ function precedesPicture(type: number): boolean {
   );
 }
 
-/** Puts units in front of the first unit that belongs to the picture. */
-export function insertBeforePicture(
-  annexB: Uint8Array,
-  nals: readonly Uint8Array[],
-  precedes: (header: number | undefined) => boolean,
-): Uint8Array {
-  let start = firstNalStart(annexB);
-  while (start >= 0 && precedes(annexB[start])) {
-    const code = findStartCode(annexB, start);
-    start = code < 0 ? -1 : code + 3;
-  }
-  if (start < 0) throw new MediaError("missing-slice", "SEI without a picture to carry it");
-  let position = start - 3;
-  while (position > 0 && annexB[position - 1] === 0) position -= 1;
-  let extra = 0;
-  for (const nal of nals) extra += 4 + nal.length;
-  const result = new Uint8Array(annexB.length + extra);
-  result.set(annexB.subarray(0, position));
-  let at = position;
-  for (const nal of nals) at = writeNal(result, at, nal);
-  result.set(annexB.subarray(position), at);
-  return result;
+function headerPrecedesPicture(header: number | undefined): boolean {
+  return precedesPicture(nalUnitType(header));
 }
 
 /**
@@ -63,7 +43,7 @@ export function insertBeforePicture(
  * @throws MediaError "missing-slice": SEI never travels as an access unit of its own.
  */
 export function insertSei(annexB: Uint8Array, seiNals: readonly Uint8Array[]): Uint8Array {
-  return insertBeforePicture(annexB, seiNals, (header) => precedesPicture(nalUnitType(header)));
+  return insertBeforePicture(annexB, seiNals, headerPrecedesPicture);
 }
 
 /** All SEI messages of an access unit. @throws MediaError as `parseSeiNal` does. */
