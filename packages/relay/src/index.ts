@@ -1,9 +1,7 @@
-export { type RelayClock, systemClock } from "./clock.ts";
 export { RelayError, type RelayErrorCode } from "./relay-error.ts";
 export type { Broadcast } from "./store/broadcast.ts";
 export type { ScheduleFlush } from "./store/flush-queue.ts";
 export type { Group } from "./store/group.ts";
-export { joinPath, pathSuffix } from "./store/path.ts";
 export type { TrackReader, TrackReading } from "./store/read-track.ts";
 export type { Route, RouteSource, TrackFeed } from "./store/route.ts";
 export { type PublishOptions, Store, type StoreDeps, type StoreOptions } from "./store/store.ts";

@@ -10,6 +10,8 @@ export class Group {
   readonly track: Track;
   readonly sequence: number;
   readonly openedAtMs: number;
+  /** Counts the groups of the track in the order in which they appeared here, from 1. */
+  readonly arrival: number;
   /** Only grows, by `append`; read it in place. */
   readonly frames: WireFrame[] = [];
   /** Bytes of all frames as they stand in the cache. */
@@ -22,10 +24,13 @@ export class Group {
   supersededAtMs = 0;
   /** Its source is gone; another source may go on where it stopped. */
   orphaned = false;
+  /** No longer in the cache. */
+  evicted = false;
 
-  constructor(track: Track, sequence: number, nowMs: number) {
+  constructor(track: Track, sequence: number, arrival: number, nowMs: number) {
     this.track = track;
     this.sequence = sequence;
+    this.arrival = arrival;
     this.openedAtMs = nowMs;
   }
 
@@ -72,6 +77,7 @@ export class Group {
 
   /** The cache lets go of it: also a complete group is over then for readers that have not got through. */
   evict(code: ErrorCode): void {
+    this.evicted = true;
     this.abortCode ??= code;
     this.orphaned = false;
     this.track.markDirty();

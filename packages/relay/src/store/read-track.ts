@@ -1,5 +1,6 @@
 import type { ErrorCode, SubscribeOptions, TrackInfo, WireFrame } from "@canopy/protocol";
 import type { Group } from "./group.ts";
+import { startingSequence } from "./starting-sequence.ts";
 import type { Track, TrackObserver } from "./track.ts";
 
 /** A consumer inside this process. Frames come in order, one group after the other, in the flush. */
@@ -39,16 +40,6 @@ export function readTrack(
   // What is cached already is delivered with the next flush, like everything else.
   track.markDirty();
   return cursor;
-}
-
-/**
- * Where a subscriber without a start group begins: at the newest group's first frame. Fixed when it joins, so that
- * groups which appear before its first flush are not skipped.
- */
-export function startingSequence(track: Track): number {
-  const { latest } = track;
-  if (latest === undefined) return 0;
-  return latest.abortCode === undefined ? latest.sequence : latest.sequence + 1;
 }
 
 class TrackCursor implements TrackObserver, TrackReading {

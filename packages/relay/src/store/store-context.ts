@@ -1,11 +1,11 @@
-import type { RelayClock } from "../clock.ts";
+import type { Clock } from "@canopy/runtime";
 import type { FlushQueue } from "./flush-queue.ts";
 import type { StoreCounters, StoreLimits } from "./store-limits.ts";
 import type { Track } from "./track.ts";
 
 /** What broadcasts and tracks need from the store they live in. */
 export interface StoreContext {
-  readonly clock: RelayClock;
+  readonly clock: Clock;
   readonly limits: StoreLimits;
   readonly counters: StoreCounters;
   readonly flushQueue: FlushQueue;

@@ -1,10 +1,9 @@
 import { ERROR_CODES } from "@canopy/protocol";
-import { type RelayClock, systemClock } from "../clock.ts";
+import { type Clock, createClock, normalizeScopePath } from "@canopy/runtime";
 import { RelayError } from "../relay-error.ts";
 import { Broadcast } from "./broadcast.ts";
 import { chooseRoute, sameIncarnation, sameWay } from "./choose-route.ts";
 import { FlushQueue, type ScheduleFlush } from "./flush-queue.ts";
-import { normalizePath } from "./path.ts";
 import type { Route, RouteSource } from "./route.ts";
 import type { StoreContext } from "./store-context.ts";
 import { DEFAULT_STORE_LIMITS, StoreCounters, type StoreLimits } from "./store-limits.ts";
@@ -22,7 +21,7 @@ export interface StoreOptions {
 }
 
 export interface StoreDeps {
-  readonly clock?: RelayClock;
+  readonly clock?: Clock;
   /** When subscribers are told of news. Default: `setImmediate`, after the packets of this turn were read. */
   readonly schedule?: ScheduleFlush;
 }
@@ -44,7 +43,7 @@ const DEFAULT_KEEP_TRACK_MS = 5_000;
 
 /** All broadcasts of a node: the only place where its upstream and downstream sides meet. */
 export class Store implements StoreContext, Iterable<Broadcast> {
-  readonly clock: RelayClock;
+  readonly clock: Clock;
   readonly limits: StoreLimits;
   readonly counters = new StoreCounters();
   readonly flushQueue: FlushQueue;
@@ -65,7 +64,7 @@ export class Store implements StoreContext, Iterable<Broadcast> {
     this.lingerMs = options.lingerMs ?? DEFAULT_LINGER_MS;
     this.keepTrackMs = options.keepTrackMs ?? DEFAULT_KEEP_TRACK_MS;
     this.limits = { ...DEFAULT_STORE_LIMITS, ...options.limits };
-    this.clock = deps.clock ?? systemClock;
+    this.clock = deps.clock ?? createClock();
     const { clock } = this;
     this.flushQueue = new FlushQueue(deps.schedule ?? setImmediate, () => clock.nowMs());
   }
@@ -96,7 +95,7 @@ export class Store implements StoreContext, Iterable<Broadcast> {
    * invalid_path, limit_reached. A broadcast that lingers after its publisher was lost is continued.
    */
   publish(path: string, options: PublishOptions = {}): Broadcast {
-    const existing = this.broadcasts.get(normalizePath(path));
+    const existing = this.broadcasts.get(normalizeScopePath(path));
     if (existing !== undefined && options.source === undefined) {
       const taken = existing.routes.some((route) => route.source === undefined && route.lingerUntilMs === 0);
       if (taken) throw new RelayError("broadcast_exists", path);
@@ -170,7 +169,7 @@ export class Store implements StoreContext, Iterable<Broadcast> {
 
   /** Calls `onActive` at once for what is there. Returns the function that ends the watching. */
   watch(prefix: string, watcher: BroadcastWatcher): () => void {
-    return this.watchers.add(normalizePath(prefix), watcher, [...this.broadcasts.values()]);
+    return this.watchers.add(normalizeScopePath(prefix), watcher, [...this.broadcasts.values()]);
   }
 
   private activate(route: Route, routes: Route[]): void {
@@ -197,7 +196,7 @@ export class Store implements StoreContext, Iterable<Broadcast> {
   }
 
   private checkPath(rawPath: string): string {
-    const path = normalizePath(rawPath);
+    const path = normalizeScopePath(rawPath);
     const { limits } = this;
     if (path === "") throw new RelayError("invalid_path", rawPath);
     if (Buffer.byteLength(path) > limits.maxPathBytes) this.refuse("maxPathBytes");

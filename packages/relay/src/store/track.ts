@@ -45,6 +45,8 @@ export class Track {
   info: TrackInfo | undefined;
   /** In order of sequence; the last is the newest. Read it in place. */
   readonly groups: Group[] = [];
+  /** `arrival` of the group that appeared last; a subscriber compares it to see whether there are new groups. */
+  arrivals = 0;
   bytes = 0;
   closed = false;
   closeCode: ErrorCode | undefined;
@@ -125,7 +127,8 @@ export class Track {
       return existing;
     }
     const nowMs = this.context.clock.nowMs();
-    const group = new Group(this, sequence, nowMs);
+    this.arrivals += 1;
+    const group = new Group(this, sequence, this.arrivals, nowMs);
     if (place === groups.length) {
       if (existing !== undefined) existing.supersededAtMs = nowMs;
       groups.push(group);

@@ -1,5 +1,5 @@
+import { isUnder } from "@canopy/runtime";
 import type { Broadcast } from "./broadcast.ts";
-import { pathHasPrefix } from "./path.ts";
 
 /** Told of the broadcasts below a prefix. */
 export interface BroadcastWatcher {
@@ -20,7 +20,7 @@ export class BroadcastWatchers {
   add(prefix: string, watcher: BroadcastWatcher, active: Iterable<Broadcast>): () => void {
     const entry = { prefix, watcher };
     this.entries.add(entry);
-    for (const broadcast of active) if (pathHasPrefix(broadcast.path, prefix)) watcher.onActive(broadcast);
+    for (const broadcast of active) if (isUnder(broadcast.path, prefix)) watcher.onActive(broadcast);
     return () => {
       this.entries.delete(entry);
     };
@@ -28,19 +28,19 @@ export class BroadcastWatchers {
 
   active(broadcast: Broadcast): void {
     for (const { prefix, watcher } of this.entries) {
-      if (pathHasPrefix(broadcast.path, prefix)) watcher.onActive(broadcast);
+      if (isUnder(broadcast.path, prefix)) watcher.onActive(broadcast);
     }
   }
 
   ended(broadcast: Broadcast): void {
     for (const { prefix, watcher } of this.entries) {
-      if (pathHasPrefix(broadcast.path, prefix)) watcher.onEnded(broadcast);
+      if (isUnder(broadcast.path, prefix)) watcher.onEnded(broadcast);
     }
   }
 
   rerouted(broadcast: Broadcast): void {
     for (const { prefix, watcher } of this.entries) {
-      if (pathHasPrefix(broadcast.path, prefix)) watcher.onRerouted?.(broadcast);
+      if (isUnder(broadcast.path, prefix)) watcher.onRerouted?.(broadcast);
     }
   }
 }

@@ -1,0 +1,33 @@
+/** Bounds and times of serving one session. */
+export interface DownstreamOptions {
+  readonly maxSubscriptions: number;
+  readonly maxAnnounceRequests: number;
+  /** Requests for track info and for cached groups that may be open at the same time, each. */
+  readonly maxOpenRequests: number;
+  /** Groups of one subscription that are being sent at the same time; the oldest gives way. */
+  readonly maxOpenGroups: number;
+  /** How long the rest of a group may still be sent once a newer one is there, if the viewer asked for less. */
+  readonly graceMs: number;
+  /** Unsent bytes of a session above which superseded groups are given up without waiting for `graceMs`. */
+  readonly backlogBytes: number;
+  /** Hard bound of a session's unsent bytes: groups are given up, lowest priority first, until half is free. */
+  readonly maxBufferedBytes: number;
+  /** A session that asks for nothing and publishes nothing for this long after opening is closed. */
+  readonly silentSessionMs: number;
+  /** How long a request for track info waits for the source. */
+  readonly infoTimeoutMs: number;
+}
+
+export const DEFAULT_DOWNSTREAM_OPTIONS: DownstreamOptions = {
+  maxSubscriptions: 128,
+  maxAnnounceRequests: 32,
+  maxOpenRequests: 64,
+  maxOpenGroups: 8,
+  graceMs: 500,
+  // Half a second of an 8 Mbit/s stream; well above a single keyframe.
+  backlogBytes: 512 * 1024,
+  // The design's bound of memory for a viewer under backlog.
+  maxBufferedBytes: 2 * 1024 * 1024,
+  silentSessionMs: 15_000,
+  infoTimeoutMs: 10_000,
+};
