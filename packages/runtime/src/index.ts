@@ -1,6 +1,7 @@
 export * from "./config/config-error.ts";
 export * from "./config/config-group.ts";
 export * from "./config/config-reference.ts";
+export * from "./config/duration-option.ts";
 export * from "./config/load-config.ts";
 export * from "./config/nearest-name.ts";
 export * from "./config/option.ts";

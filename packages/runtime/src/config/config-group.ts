@@ -18,7 +18,7 @@ export type GroupValues<G extends ConfigGroup> = {
   readonly [P in keyof G["options"]]: G["options"][P] extends ConfigOption<infer T> ? T : never;
 };
 
-export function defineGroup<const O extends Readonly<Record<string, ConfigOption<never>>>>(
+export function defineGroup<const O extends Readonly<Record<string, ConfigOption<unknown>>>>(
   description: string,
   options: O,
 ): { readonly description: string; readonly options: O } {

@@ -136,7 +136,7 @@ export function listenError(
   error: unknown,
   options: { readonly host: string; readonly port: number; readonly portOption?: string | undefined },
 ): RuntimeError {
-  const code = (error as NodeJS.ErrnoException | null)?.code;
+  const code = systemCode(error);
   const where = `${options.host}:${options.port}`;
   const option = options.portOption === undefined ? "" : `; choose another one with --${options.portOption}`;
   const message =
@@ -146,4 +146,13 @@ export function listenError(
         ? `no permission to listen on ${where}${option}`
         : `cannot listen on ${where}`;
   return new RuntimeError("listen-failed", message, { cause: error });
+}
+
+/** Libraries wrap the system's error: its code is the first upper-case one in the chain of causes. */
+function systemCode(error: unknown): string | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const { code } = at as NodeJS.ErrnoException;
+    if (code !== undefined && /^E[A-Z]+$/.test(code)) return code;
+  }
+  return undefined;
 }

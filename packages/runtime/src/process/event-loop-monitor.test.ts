@@ -1,0 +1,16 @@
+import { describe, expect, it } from "vitest";
+import { EventLoopMonitor } from "./event-loop-monitor.ts";
+
+describe("EventLoopMonitor", () => {
+  it("shows a blocked event loop", async () => {
+    using monitor = new EventLoopMonitor(50);
+    const endsAt = performance.now() + 10_000;
+    while (monitor.utilization < 0.5 || monitor.maxLagMs < 20) {
+      expect(performance.now()).toBeLessThan(endsAt);
+      const blockedUntil = performance.now() + 80;
+      while (performance.now() < blockedUntil);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    expect(monitor.utilization).toBeLessThanOrEqual(1);
+  });
+});
