@@ -1,0 +1,84 @@
+import { randomInt } from "node:crypto";
+import type { Session, SessionClose, SessionServerHandler } from "../session.ts";
+import type { ConnectionHandler, QuicConnection } from "./quic-connection.ts";
+import type { QuicCounters } from "./quic-counters.ts";
+import { formatAddress, RawSession } from "./raw-session.ts";
+
+/** RFC 9000 §20.1 CONNECTION_REFUSED. */
+const CONNECTION_REFUSED = 2;
+const MAX_SESSION_ID = 2 ** 48 - 1;
+
+/** Random, so that it is unique among all endpoints of the process without shared state. */
+export function createSessionId(): number {
+  return randomInt(1, MAX_SESSION_ID);
+}
+
+export interface SessionAcceptorDeps {
+  readonly handler: SessionServerHandler;
+  readonly counters: QuicCounters;
+  /** Takes over a connection that negotiated HTTP/3. */
+  readonly serveHttp3: (connection: QuicConnection) => void;
+}
+
+/** Waits for a server connection's handshake, then makes a raw session of it or hands it to HTTP/3. */
+export class SessionAcceptor implements ConnectionHandler {
+  readonly accepting = false;
+  readonly #connection: QuicConnection;
+  readonly #deps: SessionAcceptorDeps;
+
+  constructor(connection: QuicConnection, deps: SessionAcceptorDeps) {
+    this.#connection = connection;
+    this.#deps = deps;
+  }
+
+  onEstablished(): void {
+    const connection = this.#connection;
+    const protocol = new TextDecoder().decode(connection.native.applicationProto());
+    if (protocol === "h3") {
+      this.#deps.serveHttp3(connection);
+      return;
+    }
+    const decision = this.#deps.handler.onRequest({
+      kind: "quic",
+      remoteAddress: formatAddress(connection),
+      path: "",
+      origin: undefined,
+      protocols: [protocol],
+    });
+    if (!decision.accept) {
+      this.#deps.counters.sessionsRejected += 1;
+      connection.closeTransport(decision.reason, CONNECTION_REFUSED);
+      return;
+    }
+    const onEnd = countSession(this.#deps.counters);
+    const session = new RawSession({ id: createSessionId(), protocol }, { connection, onEnd });
+    connection.handler = session;
+    this.#deps.handler.onSession(session satisfies Session);
+  }
+
+  onStream(): void {
+    // The engine delivers no streams before the handshake is complete.
+  }
+
+  onDatagram(): void {
+    // Nor datagrams.
+  }
+
+  onStreamsAvailable(): void {
+    // Nothing was opened yet.
+  }
+
+  onClosed(_close: SessionClose): void {
+    // The connection has counted the failed handshake.
+  }
+}
+
+/** Counts a session that opens now; the result counts its end. */
+export function countSession(counters: QuicCounters): () => void {
+  counters.sessionsOpened += 1;
+  counters.sessions += 1;
+  return () => {
+    counters.sessions -= 1;
+    counters.sessionsClosed += 1;
+  };
+}

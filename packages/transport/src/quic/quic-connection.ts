@@ -1,0 +1,627 @@
+import type { SessionClose, SessionStats } from "../session.ts";
+import type { NativeConnection, NativeHostPort, NativePathEvent, NativeRecvInfo } from "./native.ts";
+import type { QuicCounters } from "./quic-counters.ts";
+import type { QuicTransportOptions } from "./quic-limits.ts";
+import type { LoopMember, QuicLoop } from "./quic-loop.ts";
+import { type ErrorCodeMapping, PLAIN_CODES, QuicStream, type StreamOwner } from "./quic-stream.ts";
+import { TimerEntry } from "./timer-wheel.ts";
+
+/** Streams without anything to write are asked this often whether the peer stopped them. */
+const STOP_SWEEP_MS = 100;
+/** Streams that one sweep asks; the rest follow in the next ones. */
+const STOP_SWEEP_STREAMS = 64;
+/** Packets of one connection per flush, so that one fat sender does not starve the others. */
+const MAX_PACKETS_PER_FLUSH = 128;
+/**
+ * quiche 0.18 never gives back the stream credit of a peer's stream that was ended by STOP_SENDING. So the limit
+ * that is announced has a reserve of this size, one STOP_SENDING takes one out of it, and once it is used up
+ * stopped streams are read and thrown away instead.
+ */
+export const STOP_RESERVE_STREAMS = 3_072;
+const UTF8 = new TextDecoder();
+
+/** The layer on top of a connection: a raw session or HTTP/3. */
+export interface ConnectionHandler {
+  /** False while streams and datagrams must wait in the engine, because nobody is there to take them. */
+  readonly accepting: boolean;
+  /** The handshake is complete and, on a client, the certificate is accepted. */
+  onEstablished(): void;
+  /** The peer opened a stream. */
+  onStream(stream: QuicStream, bidirectional: boolean): void;
+  onDatagram(bytes: Uint8Array): void;
+  onStreamsAvailable(): void;
+  /** The endpoint closes; without it the connection is closed by the transport. */
+  shutDown?(): void;
+  /** Called once, also if the handshake never completed. */
+  onClosed(close: SessionClose): void;
+}
+
+/** The socket side of a connection. */
+export interface PacketSender {
+  readonly packetBuffer: Uint8Array;
+  readonly readBuffer: Uint8Array;
+  sendPacket(length: number, to: NativeHostPort): void;
+  /** New connection IDs can be handed out, and retired ones forgotten. */
+  syncConnectionIds(connection: QuicConnection): void;
+  removeConnection(connection: QuicConnection): void;
+}
+
+export interface QuicConnectionOptions {
+  readonly server: boolean;
+  readonly remote: { readonly address: string; readonly port: number };
+  readonly local: NativeHostPort;
+  readonly transport: QuicTransportOptions;
+}
+
+export interface QuicConnectionDeps {
+  readonly native: NativeConnection;
+  readonly loop: QuicLoop;
+  readonly sender: PacketSender;
+  readonly counters: QuicCounters;
+  /** A handler of the upper layers threw; its connection is closed. */
+  readonly onHandlerError: (error: unknown) => void;
+}
+
+/**
+ * One QUIC connection: the engine's state machine, its streams, and its place in the loop. Everything here runs
+ * inside the loop's ticks, except for the calls of the upper layers, which only queue work for the next one.
+ */
+export class QuicConnection extends TimerEntry implements LoopMember, StreamOwner {
+  readQueued = false;
+  flushQueued = false;
+  urgent = true;
+  handler: ConnectionHandler | undefined;
+  codes: ErrorCodeMapping = PLAIN_CODES;
+  readonly native: NativeConnection;
+  readonly server: boolean;
+  readonly streamHighWaterBytes: number;
+  readonly streamLowWaterBytes: number;
+  /** Keys under which the endpoint routes packets to this connection. */
+  readonly idKeys: string[] = [];
+  bufferedBytes = 0;
+  /** Set by the upper layer once there is a session; until then the handshake deadline runs. */
+  sessionOpen = false;
+  remoteAddress: string;
+  remotePort: number;
+  lastReceivedMs: number;
+  readonly #loop: QuicLoop;
+  readonly #sender: PacketSender;
+  readonly #counters: QuicCounters;
+  readonly #transport: QuicTransportOptions;
+  readonly #onHandlerError: (error: unknown) => void;
+  readonly #streams = new Map<number, QuicStream>();
+  readonly #pending: QuicStream[] = [];
+  #pendingSorted = true;
+  #notices: QuicStream[] = [];
+  #unread: QuicStream[] = [];
+  #recvInfo: NativeRecvInfo;
+  #nextUni: number;
+  #nextBidi: number;
+  #wantsUni = false;
+  #wantsBidi = false;
+  #stopCredits = STOP_RESERVE_STREAMS;
+  /** Where the sweep over all streams goes on; a Map's iterator stays valid while the Map changes. */
+  #sweep: MapIterator<QuicStream> | undefined;
+  #nextSweepMs = Number.POSITIVE_INFINITY;
+  #lastPingMs: number;
+  readonly #handshakeDeadlineMs: number;
+  #engineDeadlineMs = Number.POSITIVE_INFINITY;
+  #pathsChanged = false;
+  #established = false;
+  #localClose: SessionClose | undefined;
+  #closed = false;
+  #removed = false;
+
+  constructor(options: QuicConnectionOptions, deps: QuicConnectionDeps) {
+    super();
+    this.native = deps.native;
+    this.server = options.server;
+    this.remoteAddress = options.remote.address;
+    this.remotePort = options.remote.port;
+    this.#loop = deps.loop;
+    this.#sender = deps.sender;
+    this.#counters = deps.counters;
+    this.#transport = options.transport;
+    this.#onHandlerError = deps.onHandlerError;
+    this.streamHighWaterBytes = options.transport.streamHighWaterBytes;
+    this.streamLowWaterBytes = options.transport.streamLowWaterBytes;
+    this.#recvInfo = {
+      from: { host: options.remote.address, port: options.remote.port },
+      to: options.local,
+    };
+    this.#nextBidi = options.server ? 1 : 0;
+    this.#nextUni = options.server ? 3 : 2;
+    this.lastReceivedMs = this.#loop.nowMs;
+    this.#lastPingMs = this.#loop.nowMs;
+    this.#handshakeDeadlineMs = this.#loop.nowMs + options.transport.handshakeTimeoutMs;
+  }
+
+  get established(): boolean {
+    return this.#established;
+  }
+
+  /** True from the moment this side closed or the peer's close was seen. */
+  get closed(): boolean {
+    return this.#closed || this.#localClose !== undefined;
+  }
+
+  get silentMs(): number {
+    return Math.max(0, performance.now() - this.lastReceivedMs);
+  }
+
+  /** Starts the client's handshake, or lets a server's first packet be answered. */
+  start(): void {
+    this.queueFlush();
+  }
+
+  /** Feeds one UDP packet to the engine, which decrypts it in place. What it brought is delivered by the loop. */
+  receive(packet: Uint8Array, address: string, port: number): void {
+    if (this.#removed) return;
+    if (port !== this.remotePort || address !== this.remoteAddress) this.#recvFromElsewhere(address, port);
+    try {
+      this.native.recv(packet, this.#recvInfo);
+    } catch {
+      // The engine has already decided: it closes the connection itself where the error is fatal.
+      this.#counters.protocolErrors += 1;
+    }
+    if (!this.#established) this.urgent = true;
+    this.#loop.scheduleRead(this);
+    this.#loop.scheduleFlush(this);
+    this.lastReceivedMs = this.#loop.nowMs;
+  }
+
+  handleIncoming(nowMs: number): void {
+    if (this.#removed) return;
+    try {
+      this.#deliver(nowMs);
+    } catch (error) {
+      this.#handlerFailed(error);
+    }
+  }
+
+  flush(nowMs: number): void {
+    if (this.#removed) return;
+    this.#counters.flushes += 1;
+    this.#writeStreams();
+    this.#sendPackets();
+    try {
+      this.#runNotices();
+      this.#checkClosed();
+    } catch (error) {
+      this.#handlerFailed(error);
+    }
+    if (this.#removed) return;
+    this.#setTimer(nowMs);
+  }
+
+  override onTimer(nowMs: number): void {
+    if (this.#removed) return;
+    if (nowMs >= this.#engineDeadlineMs) this.native.onTimeout();
+    const { keepAliveMs } = this.#transport;
+    if (nowMs >= this.#handshakeDeadlineMs && !this.sessionOpen && !this.closed) {
+      this.#counters.handshakeTimeouts += 1;
+      this.closeTransport("handshake timeout");
+    } else if (keepAliveMs > 0 && this.#established && nowMs - this.#lastHeardMs() >= keepAliveMs) {
+      this.ping();
+    }
+    if (nowMs >= this.#nextSweepMs) this.#sweepStops(nowMs);
+    this.urgent = true;
+    this.#loop.scheduleFlush(this);
+  }
+
+  /** Opens a stream, or returns undefined while the peer's limit is reached. */
+  openStream(bidirectional: boolean, priority: number): QuicStream | undefined {
+    if (this.closed) return undefined;
+    const left = bidirectional ? this.native.peerStreamsLeftBidi() : this.native.peerStreamsLeftUni();
+    if (left <= 0) return this.#wantStream(bidirectional);
+    const id = bidirectional ? this.#nextBidi : this.#nextUni;
+    try {
+      this.native.streamPriority(id, 255 - priority, false);
+    } catch {
+      return this.#wantStream(bidirectional);
+    }
+    if (bidirectional) this.#nextBidi += 4;
+    else this.#nextUni += 4;
+    this.#counters.streamsOpened += 1;
+    const stream = new QuicStream({ id, sends: true, receives: bidirectional, priority }, this);
+    this.#streams.set(id, stream);
+    return stream;
+  }
+
+  sendDatagram(bytes: Uint8Array): boolean {
+    if (this.closed) return false;
+    try {
+      if (this.native.isDgramSendQueueFull()) {
+        this.#counters.datagramsDropped += 1;
+        return false;
+      }
+      this.native.dgramSend(bytes);
+    } catch {
+      this.#counters.datagramsDropped += 1;
+      return false;
+    }
+    this.queueFlush();
+    return true;
+  }
+
+  /** Largest datagram that fits; 0 if the peer takes none. */
+  get maxDatagramBytes(): number {
+    return this.#closed ? 0 : (this.native.dgramMaxWritableLen() ?? 0);
+  }
+
+  stats(): SessionStats {
+    const totals = this.native.stats();
+    const path = this.native.pathStats().find((candidate) => candidate.active);
+    const rttMs = path?.rtt ?? 0;
+    const windowRateBps = path === undefined || rttMs === 0 ? 0 : (path.cwnd * 8_000) / rttMs;
+    return {
+      rttMs,
+      sentBytes: totals.sentBytes,
+      receivedBytes: totals.recvBytes,
+      sentPackets: totals.sent,
+      lostPackets: totals.lost,
+      // What was delivered is too low for a sender with little to say, so the congestion window counts as well.
+      sendRateBps: Math.max((path?.deliveryRate ?? 0) * 8, windowRateBps),
+      bufferedBytes: this.bufferedBytes,
+      silentMs: this.silentMs,
+    };
+  }
+
+  ping(): void {
+    if (this.closed) return;
+    this.#lastPingMs = this.#loop.nowMs;
+    try {
+      this.native.sendAckEliciting();
+    } catch {
+      return;
+    }
+    this.urgent = true;
+    this.queueFlush();
+  }
+
+  /** CONNECTION_CLOSE with an application code as it travels. Idempotent. */
+  close(wireCode: number, reason: Uint8Array, close: SessionClose): void {
+    this.#close(true, wireCode, reason, close);
+  }
+
+  /** CONNECTION_CLOSE by the transport itself; `code` of RFC 9000 §20.1. */
+  closeTransport(reason: string, code = 0): void {
+    this.#close(false, code, new TextEncoder().encode(reason), { code: undefined, reason, remote: false });
+  }
+
+  /** Ends the connection because its endpoint closes: politely where there is a session. */
+  shutDown(): void {
+    if (this.closed) return;
+    if (this.handler?.shutDown !== undefined) this.handler.shutDown();
+    else this.closeTransport("closed");
+  }
+
+  /** True once nothing more will be sent. */
+  get silenced(): boolean {
+    return this.#removed || (this.#closed && this.native.isDraining());
+  }
+
+  /** Ends the connection without another word: the socket says that nobody is there. */
+  abandon(reason: string): void {
+    if (this.#removed) return;
+    const close: SessionClose = { code: undefined, reason, remote: true };
+    try {
+      this.#deliverClose(this.#localClose ?? close);
+    } catch (error) {
+      this.#onHandlerError(error);
+    }
+    this.#remove();
+  }
+
+  queueWrite(stream: QuicStream): void {
+    this.#pendingSorted = false;
+    if (!stream.queued) {
+      stream.queued = true;
+      this.#pending.push(stream);
+    }
+    this.#loop.scheduleFlush(this);
+  }
+
+  addBuffered(delta: number): void {
+    this.bufferedBytes += delta;
+    if (this.bufferedBytes > this.#transport.maxSessionBufferBytes && !this.closed) {
+      this.#counters.overflowCloses += 1;
+      this.overflow();
+    }
+  }
+
+  /** How a session ends whose peer does not keep up; the layer above may replace it. */
+  overflow = (): void => {
+    const code = this.#transport.overflowCloseCode;
+    const reason = "send buffer overflow";
+    this.close(code, new TextEncoder().encode(reason), { code, reason, remote: false });
+  };
+
+  queueNotice(stream: QuicStream): void {
+    if (stream.noticed) return;
+    stream.noticed = true;
+    this.#notices.push(stream);
+    this.#loop.scheduleFlush(this);
+  }
+
+  queueRead(): void {
+    if (!this.closed) this.#loop.scheduleRead(this);
+  }
+
+  queueUnread(stream: QuicStream): void {
+    if (!this.#unread.includes(stream)) this.#unread.push(stream);
+    this.queueRead();
+  }
+
+  queueFlush(): void {
+    this.#loop.scheduleFlush(this);
+  }
+
+  takeStopCredit(): boolean {
+    if (this.#stopCredits === 0) return false;
+    this.#stopCredits -= 1;
+    return true;
+  }
+
+  streamEnded(stream: QuicStream): void {
+    this.#streams.delete(stream.id);
+  }
+
+  #recvFromElsewhere(address: string, port: number): void {
+    this.remoteAddress = address;
+    this.remotePort = port;
+    this.#recvInfo = { from: { host: address, port }, to: this.#recvInfo.to };
+    this.#pathsChanged = true;
+  }
+
+  #deliver(nowMs: number): void {
+    if (!this.#established && this.native.isEstablished()) this.#becomeEstablished();
+    this.#checkClosed();
+    if (this.#closed || !this.#established) return;
+    if (this.#pathsChanged) this.#followPaths();
+    if (this.#unread.length > 0) this.#deliverUnread();
+    if (this.handler?.accepting === true && this.native.isReadable()) {
+      this.#readStreams();
+      this.#readDatagrams();
+    }
+    if ((this.#wantsUni || this.#wantsBidi) && !this.closed) this.#checkStreamCredit();
+    if (this.#nextSweepMs === Number.POSITIVE_INFINITY) this.#nextSweepMs = nowMs + STOP_SWEEP_MS;
+    else if (nowMs >= this.#nextSweepMs) this.#sweepStops(nowMs);
+  }
+
+  #becomeEstablished(): void {
+    this.#established = true;
+    this.#counters.handshakes -= 1;
+    this.#counters.handshakesCompleted += 1;
+    this.#sender.syncConnectionIds(this);
+    this.handler?.onEstablished();
+  }
+
+  #readStreams(): void {
+    const buffer = this.#sender.readBuffer;
+    for (const id of this.native.readable()) {
+      const stream = this.#streams.get(id) ?? this.#accept(id);
+      stream?.read(buffer);
+      if (this.closed) return;
+    }
+  }
+
+  #accept(id: number): QuicStream | undefined {
+    // Bit 0: opened by the server; bit 1: unidirectional (RFC 9000 §2.1).
+    if (((id & 1) === 1) === this.server) return undefined;
+    const bidirectional = (id & 2) === 0;
+    const stream = new QuicStream({ id, sends: bidirectional, receives: true, priority: 128 }, this);
+    this.#streams.set(id, stream);
+    this.#counters.streamsAccepted += 1;
+    this.handler?.onStream(stream, bidirectional);
+    return stream;
+  }
+
+  #readDatagrams(): void {
+    const buffer = this.#sender.readBuffer;
+    while (!this.closed && this.native.dgramRecvQueueLen() > 0) {
+      const length = this.native.dgramRecv(buffer);
+      if (length === null) return;
+      this.handler?.onDatagram(buffer.subarray(0, length));
+    }
+  }
+
+  #deliverUnread(): void {
+    const streams = this.#unread;
+    this.#unread = [];
+    for (const stream of streams) {
+      stream.read(this.#sender.readBuffer);
+      if (this.closed) return;
+    }
+  }
+
+  #wantStream(bidirectional: boolean): undefined {
+    if (bidirectional) this.#wantsBidi = true;
+    else this.#wantsUni = true;
+  }
+
+  #checkStreamCredit(): void {
+    const uni = this.#wantsUni && this.native.peerStreamsLeftUni() > 0;
+    const bidi = this.#wantsBidi && this.native.peerStreamsLeftBidi() > 0;
+    if (!uni && !bidi) return;
+    if (uni) this.#wantsUni = false;
+    if (bidi) this.#wantsBidi = false;
+    this.handler?.onStreamsAvailable();
+  }
+
+  #sweepStops(nowMs: number): void {
+    this.#sweep ??= this.#streams.values();
+    for (let asked = 0; asked < STOP_SWEEP_STREAMS; asked += 1) {
+      const next = this.#sweep.next();
+      if (next.done === true) {
+        this.#sweep = undefined;
+        break;
+      }
+      if (next.value.sendOpen && !next.value.queued) next.value.checkStopped();
+    }
+    // While packets come in the next delivery sets it again.
+    const quiet = nowMs - this.lastReceivedMs > STOP_SWEEP_MS && this.#sweep === undefined;
+    this.#nextSweepMs = quiet ? Number.POSITIVE_INFINITY : nowMs + STOP_SWEEP_MS;
+  }
+
+  #writeStreams(): void {
+    const pending = this.#pending;
+    if (pending.length === 0 || this.#closed) return;
+    if (!this.#pendingSorted && pending.length > 1) pending.sort(bySendOrder);
+    this.#pendingSorted = true;
+    let kept = 0;
+    let blocked = false;
+    for (const stream of pending) {
+      if (!blocked) {
+        if (!stream.sendOpen || stream.pump()) {
+          stream.queued = false;
+          continue;
+        }
+        // Blocked by its own flow control, the next stream may go; by the connection's window, none may.
+        blocked = this.#nothingWritable();
+      }
+      pending[kept] = stream;
+      kept += 1;
+    }
+    pending.length = kept;
+  }
+
+  #nothingWritable(): boolean {
+    for (const _ of this.native.writable()) return false;
+    return true;
+  }
+
+  #sendPackets(): void {
+    const { packetBuffer } = this.#sender;
+    for (let sent = 0; sent < MAX_PACKETS_PER_FLUSH; sent += 1) {
+      let result: ReturnType<NativeConnection["send"]>;
+      try {
+        result = this.native.send(packetBuffer);
+      } catch {
+        return;
+      }
+      if (result === null) return;
+      this.#sender.sendPacket(result[0], result[1].to);
+    }
+    this.#loop.scheduleFlush(this);
+  }
+
+  #runNotices(): void {
+    if (this.#notices.length === 0) return;
+    const notices = this.#notices;
+    this.#notices = [];
+    for (const stream of notices) {
+      stream.noticed = false;
+      if (!this.#closed) stream.notify();
+    }
+  }
+
+  #setTimer(nowMs: number): void {
+    const timeoutMs = this.native.timeout();
+    this.#engineDeadlineMs = timeoutMs === null ? Number.POSITIVE_INFINITY : nowMs + timeoutMs + 1;
+    let deadlineMs = Math.min(this.#engineDeadlineMs, this.#nextSweepMs);
+    if (!this.sessionOpen) deadlineMs = Math.min(deadlineMs, this.#handshakeDeadlineMs);
+    if (this.#transport.keepAliveMs > 0 && this.#established) {
+      deadlineMs = Math.min(deadlineMs, this.#lastHeardMs() + this.#transport.keepAliveMs);
+    }
+    this.#loop.wheel.set(this, deadlineMs);
+  }
+
+  #lastHeardMs(): number {
+    return Math.max(this.lastReceivedMs, this.#lastPingMs);
+  }
+
+  #followPaths(): void {
+    this.#pathsChanged = false;
+    for (;;) {
+      // The binding's declaration leaves out that there may be none.
+      const event = this.native.pathEventNext() as NativePathEvent | null;
+      if (event === null) break;
+      if (event.type === "PeerMigrated") this.#counters.migrations += 1;
+      // A path is validated some packets later: look again when they come.
+      if (event.type === "New" || event.type === "ReusedSourceConnectionId") this.#pathsChanged = true;
+    }
+    this.#sender.syncConnectionIds(this);
+  }
+
+  #close(application: boolean, code: number, reason: Uint8Array, close: SessionClose): void {
+    if (this.closed) return;
+    this.#localClose = close;
+    try {
+      this.native.close(application, code, reason);
+    } catch {
+      // Already closing on the engine's own account.
+    }
+    this.urgent = true;
+    this.#loop.scheduleFlush(this);
+  }
+
+  #checkClosed(): void {
+    const gone = this.native.isClosed();
+    if (!this.#closed && (gone || this.#localClose !== undefined || this.native.isDraining())) {
+      this.#deliverClose(this.#localClose ?? this.#engineClose());
+    }
+    if (gone) this.#remove();
+  }
+
+  #engineClose(): SessionClose {
+    const peer = this.native.peerError();
+    if (peer !== null) {
+      const reason = UTF8.decode(peer.reason);
+      if (peer.isApp) return { code: peer.errorCode, reason, remote: true };
+      return { code: undefined, reason: transportReason(peer.errorCode, reason), remote: true };
+    }
+    if (this.native.isTimedOut()) {
+      this.#counters.idleTimeouts += 1;
+      return { code: undefined, reason: "idle timeout", remote: false };
+    }
+    const local = this.native.localError();
+    if (local !== null) {
+      const reason = transportReason(local.errorCode, UTF8.decode(local.reason));
+      return { code: undefined, reason, remote: false };
+    }
+    return { code: undefined, reason: "connection reset", remote: true };
+  }
+
+  #deliverClose(close: SessionClose): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (!this.#established) {
+      this.#counters.handshakes -= 1;
+      this.#counters.handshakesFailed += 1;
+    }
+    for (const stream of this.#streams.values()) stream.release();
+    this.#streams.clear();
+    this.#pending.length = 0;
+    this.#notices = [];
+    this.#unread = [];
+    this.bufferedBytes = 0;
+    const handler = this.handler;
+    this.handler = undefined;
+    handler?.onClosed(close);
+  }
+
+  #remove(): void {
+    if (this.#removed) return;
+    this.#removed = true;
+    this.#loop.wheel.delete(this);
+    this.#sender.removeConnection(this);
+  }
+
+  #handlerFailed(error: unknown): void {
+    this.#counters.handlerErrors += 1;
+    this.#onHandlerError(error);
+    this.closeTransport("internal error", 1);
+  }
+}
+
+/** Higher priority first; equal ones in order of opening. */
+function bySendOrder(a: QuicStream, b: QuicStream): number {
+  return b.priority - a.priority || a.id - b.id;
+}
+
+/** RFC 9000 §20.1; 0x100 + n is TLS alert n. */
+function transportReason(code: number, reason: string): string {
+  const name = code >= 0x100 && code <= 0x1ff ? `TLS alert ${code - 0x100}` : `transport error ${code}`;
+  return reason === "" ? name : `${name}: ${reason}`;
+}

@@ -1,0 +1,153 @@
+import { performance } from "node:perf_hooks";
+import { DEFAULT_FLUSH_CONTROL, FlushController, type FlushControllerOptions } from "./flush-controller.ts";
+import { TimerWheel } from "./timer-wheel.ts";
+
+/** How often the flush interval is adapted to the load. */
+const UTILIZATION_SAMPLE_MS = 250;
+
+/** A connection as the loop sees it. The flags belong to the loop. */
+export interface LoopMember {
+  readQueued: boolean;
+  flushQueued: boolean;
+  /** Flush at the end of this tick even while flushes are coalesced: handshakes, closing, probes. */
+  urgent: boolean;
+  /** Delivers what the received packets brought. */
+  handleIncoming(nowMs: number): void;
+  /** Hands queued stream data to the engine and sends its packets. */
+  flush(nowMs: number): void;
+}
+
+export interface QuicLoopOptions {
+  /** `adaptive`, or a fixed interval in milliseconds (0 = flush at the end of every tick). */
+  readonly flush?: Partial<FlushControllerOptions> | number;
+}
+
+/**
+ * The one loop of all connections of a process. Packets are fed to the engine as they arrive; at the end of the
+ * tick first everything that came in is delivered, then every connection that has something to say is flushed
+ * once. So all frames of one tick share packets, and an acknowledgement rides with the data.
+ */
+export class QuicLoop {
+  readonly wheel: TimerWheel;
+  /** Time of the current tick on the monotonic clock of `performance.now()`. */
+  nowMs = performance.now();
+  #incoming: LoopMember[] = [];
+  #incomingSpare: LoopMember[] = [];
+  #dirty: LoopMember[] = [];
+  #dirtySpare: LoopMember[] = [];
+  #scheduled = false;
+  #urgent = false;
+  #flushTimer: NodeJS.Timeout | undefined;
+  #lastFlushMs = 0;
+  readonly #controller: FlushController | undefined;
+  readonly #fixedIntervalMs: number;
+  #sampler: NodeJS.Timeout | undefined;
+  #utilization = performance.eventLoopUtilization();
+  #members = 0;
+  readonly #run = (): void => this.#tick();
+
+  constructor(options: QuicLoopOptions = {}) {
+    const flush = options.flush ?? {};
+    this.#fixedIntervalMs = typeof flush === "number" ? flush : 0;
+    this.#controller =
+      typeof flush === "number" ? undefined : new FlushController({ ...DEFAULT_FLUSH_CONTROL, ...flush });
+    this.wheel = new TimerWheel({ nowMs: () => performance.now() });
+  }
+
+  /** The coalescing interval in force, for the node's metrics. */
+  get flushIntervalMs(): number {
+    return this.#controller?.intervalMs ?? this.#fixedIntervalMs;
+  }
+
+  /** Keeps the sampling of the load alive while anything uses the loop. */
+  join(): void {
+    this.#members += 1;
+    if (this.#sampler !== undefined || this.#controller === undefined) return;
+    this.#utilization = performance.eventLoopUtilization();
+    this.#sampler = setInterval(() => this.#sample(), UTILIZATION_SAMPLE_MS);
+    this.#sampler.unref();
+  }
+
+  leave(): void {
+    this.#members -= 1;
+    if (this.#members > 0) return;
+    clearInterval(this.#sampler);
+    this.#sampler = undefined;
+    clearTimeout(this.#flushTimer);
+    this.#flushTimer = undefined;
+  }
+
+  scheduleRead(member: LoopMember): void {
+    if (member.readQueued) return;
+    member.readQueued = true;
+    this.#incoming.push(member);
+    this.#schedule();
+  }
+
+  scheduleFlush(member: LoopMember): void {
+    if (member.urgent) this.#urgent = true;
+    if (!member.flushQueued) {
+      member.flushQueued = true;
+      this.#dirty.push(member);
+    }
+    if (member.urgent || this.#flushTimer === undefined) this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.nowMs = performance.now();
+    setImmediate(this.#run);
+  }
+
+  #tick(): void {
+    this.#scheduled = false;
+    this.nowMs = performance.now();
+    const incoming = this.#incoming;
+    this.#incoming = this.#incomingSpare;
+    for (const member of incoming) {
+      member.readQueued = false;
+      member.handleIncoming(this.nowMs);
+    }
+    incoming.length = 0;
+    this.#incomingSpare = incoming;
+    this.#flushDirty();
+  }
+
+  #flushDirty(): void {
+    if (this.#dirty.length === 0) return;
+    const waitMs = this.flushIntervalMs === 0 ? 0 : this.#lastFlushMs + this.flushIntervalMs - this.nowMs;
+    if (waitMs > 0) {
+      this.#flushTimer ??= setTimeout(() => {
+        this.#flushTimer = undefined;
+        this.#schedule();
+      }, waitMs);
+      if (!this.#urgent) return;
+    } else {
+      clearTimeout(this.#flushTimer);
+      this.#flushTimer = undefined;
+      this.#lastFlushMs = this.nowMs;
+    }
+    this.#urgent = false;
+    const dirty = this.#dirty;
+    this.#dirty = this.#dirtySpare;
+    for (const member of dirty) {
+      if (waitMs > 0 && !member.urgent) {
+        this.#dirty.push(member);
+        continue;
+      }
+      member.flushQueued = false;
+      member.urgent = false;
+      member.flush(this.nowMs);
+    }
+    dirty.length = 0;
+    this.#dirtySpare = dirty;
+  }
+
+  #sample(): void {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, this.#utilization);
+    this.#utilization = now;
+    this.#controller?.update(utilization);
+  }
+}

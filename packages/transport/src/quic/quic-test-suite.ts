@@ -1,0 +1,91 @@
+import type { Session, SessionServerHandler } from "../session.ts";
+import { createDevelopmentCertificate, type DevelopmentCertificate } from "./certificate.ts";
+import { type ConnectQuicOptions, connectQuic, type QuicClientSession } from "./connect-quic.ts";
+import { type ListenQuicOptions, listenQuic, type QuicServer } from "./listen-quic.ts";
+
+/** Generous: a busy machine must not fail a test. */
+const SETTLE_DEADLINE_MS = 15_000;
+
+export const TEST_ALPN = ["moq-lite-05", "moq-lite-04"];
+export const quietLogger = { debug: () => {}, warn: () => {} };
+
+/** Waits until `condition` holds; rejects after a generous deadline. */
+export async function settle(condition: () => boolean): Promise<void> {
+  const deadlineMs = performance.now() + SETTLE_DEADLINE_MS;
+  while (!condition()) {
+    if (performance.now() > deadlineMs) throw new Error("the condition never held");
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+export interface TestServer {
+  readonly server: QuicServer;
+  readonly certificate: DevelopmentCertificate;
+  /** Sessions in the order in which they opened. */
+  readonly sessions: Session[];
+  connect(options?: Partial<ConnectQuicOptions>): Promise<QuicClientSession>;
+  close(): Promise<void>;
+}
+
+export type TestServerOptions = Partial<ListenQuicOptions> & Partial<SessionServerHandler>;
+
+/** A server on a free loopback port that takes every session, and clients for it. */
+export async function openTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const certificate = await createDevelopmentCertificate(["localhost", "127.0.0.1"]);
+  const sessions: Session[] = [];
+  const server = await listenQuic(
+    { host: "127.0.0.1", port: 0, tls: certificate, alpn: ["h3", ...TEST_ALPN], ...options },
+    {
+      onRequest: options.onRequest ?? ((request) => ({ accept: true, protocol: request.protocols[0] ?? "" })),
+      onSession: (session) => {
+        sessions.push(session);
+        options.onSession?.(session);
+      },
+    },
+    { logger: quietLogger },
+  );
+  const clients: QuicClientSession[] = [];
+  return {
+    server,
+    certificate,
+    sessions,
+    connect: async (more = {}) => {
+      const client = await connectQuic(
+        {
+          host: "127.0.0.1",
+          port: server.address.port,
+          alpn: TEST_ALPN,
+          verify: { sha256: [certificate.sha256Hex] },
+          ...more,
+        },
+        { logger: quietLogger },
+      );
+      clients.push(client);
+      return client;
+    },
+    close: async () => {
+      for (const client of clients) client.close(0, "");
+      await server.close();
+    },
+  };
+}
+
+export interface TestPair {
+  readonly client: QuicClientSession;
+  readonly server: Session;
+  readonly endpoint: TestServer;
+  close(): Promise<void>;
+}
+
+/** A server and one client's session, seen from both ends. */
+export async function openTestPair(
+  clientOptions: Partial<ConnectQuicOptions> = {},
+  serverOptions: TestServerOptions = {},
+): Promise<TestPair> {
+  const endpoint = await openTestServer(serverOptions);
+  const client = await endpoint.connect(clientOptions);
+  await settle(() => endpoint.sessions.length === 1);
+  const server = endpoint.sessions[0];
+  if (server === undefined) throw new Error("no session");
+  return { client, server, endpoint, close: endpoint.close };
+}
