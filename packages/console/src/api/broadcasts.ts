@@ -1,0 +1,129 @@
+import { asList, asNumber, asRecord, asText, fetchJson } from "./fetch-json.ts";
+
+export interface TrackSummary {
+  readonly name: string;
+  /** Such as "avc1.42c01f · 1280×720 · 30 fps". */
+  readonly description: string;
+  readonly bitrateBps: number | undefined;
+}
+
+export interface BroadcastSummary {
+  readonly path: string;
+  /** `rtmp`, `moq` or `whip`, if known. */
+  readonly publisher: string | undefined;
+  readonly startedMs: number | undefined;
+  readonly bitrateBps: number | undefined;
+  readonly tracks: readonly TrackSummary[];
+  readonly warnings: readonly string[];
+}
+
+/** All broadcasts of the origin, each with its details where the origin gives them. */
+export async function loadBroadcasts(origin: string): Promise<readonly BroadcastSummary[]> {
+  const summaries = parseBroadcastList(await fetchJson(`${origin}/v1/broadcasts`));
+  const detailed = await Promise.all(
+    summaries.map(async (summary) => {
+      try {
+        const details = parseBroadcast(await fetchJson(`${origin}/v1/broadcasts/${summary.path}`));
+        return details ? { ...details, path: summary.path } : summary;
+      } catch {
+        // It may have ended between the two requests; the list has the last word until the next poll.
+        return summary;
+      }
+    }),
+  );
+  return detailed.sort((a, b) => a.path.localeCompare(b.path));
+}
+
+export function parseBroadcastList(value: unknown): readonly BroadcastSummary[] {
+  const list = Array.isArray(value) ? value : asList(asRecord(value)?.broadcasts);
+  return list.map(parseBroadcast).filter((broadcast) => broadcast !== undefined);
+}
+
+/** Takes what it knows of an entry; only the path is needed. */
+export function parseBroadcast(value: unknown): BroadcastSummary | undefined {
+  if (typeof value === "string") return { path: value, ...EMPTY };
+  const record = asRecord(value);
+  const path = asText(record?.broadcast) ?? asText(record?.path) ?? asText(record?.name);
+  if (!record || path === undefined) return undefined;
+  const publisher = asRecord(record.publisher);
+  return {
+    path,
+    publisher: asText(record.publisher) ?? asText(publisher?.protocol) ?? asText(record.protocol),
+    startedMs: parseTimeMs(record.startedAt ?? record.since ?? record.started ?? publisher?.startedAt),
+    bitrateBps: asNumber(record.bitrateBps) ?? asNumber(record.bitrate),
+    tracks: parseTracks(record.tracks),
+    warnings: asList(record.warnings)
+      .map(parseWarning)
+      .filter((warning) => warning !== undefined),
+  };
+}
+
+const EMPTY = {
+  publisher: undefined,
+  startedMs: undefined,
+  bitrateBps: undefined,
+  tracks: [],
+  warnings: [],
+} as const;
+
+/** Tracks as a list, or as an object by name. */
+function parseTracks(value: unknown): readonly TrackSummary[] {
+  const record = asRecord(value);
+  const entries = record
+    ? Object.entries(record).map(([name, track]) => ({ name, ...asRecord(track) }))
+    : asList(value);
+  return entries.map(parseTrack).filter((track) => track !== undefined);
+}
+
+function parseTrack(value: unknown): TrackSummary | undefined {
+  if (typeof value === "string") return { name: value, description: "", bitrateBps: undefined };
+  const record = asRecord(value);
+  const name = asText(record?.name) ?? asText(record?.track);
+  if (!record || name === undefined) return undefined;
+  const width = asNumber(record.width) ?? asNumber(record.codedWidth);
+  const height = asNumber(record.height) ?? asNumber(record.codedHeight);
+  const rate = asNumber(record.framerate) ?? asNumber(record.fps);
+  const sampleRate = asNumber(record.sampleRate);
+  const channels = asNumber(record.channels) ?? asNumber(record.numberOfChannels);
+  const parts = [
+    asText(record.codec),
+    width !== undefined && height !== undefined ? `${width}×${height}` : undefined,
+    rate !== undefined ? `${Math.round(rate * 100) / 100} fps` : undefined,
+    sampleRate !== undefined ? `${sampleRate / 1000} kHz` : undefined,
+    channels !== undefined
+      ? channels === 1
+        ? "mono"
+        : channels === 2
+          ? "stereo"
+          : `${channels} ch`
+      : undefined,
+  ];
+  return {
+    name,
+    description: parts.filter((part) => part !== undefined).join(" · "),
+    bitrateBps: asNumber(record.bitrateBps) ?? asNumber(record.bitrate),
+  };
+}
+
+function parseWarning(value: unknown): string | undefined {
+  const record = asRecord(value);
+  return (
+    asText(value) ??
+    asText(record?.message) ??
+    asText(record?.detail) ??
+    asText(record?.title) ??
+    asText(record?.code)
+  );
+}
+
+/** ISO text, or a number in ms or µs since the epoch. */
+function parseTimeMs(value: unknown): number | undefined {
+  const text = asText(value);
+  if (text !== undefined) {
+    const parsed = Date.parse(text);
+    return Number.isNaN(parsed) ? undefined : parsed;
+  }
+  const number = asNumber(value);
+  if (number === undefined) return undefined;
+  return number > 1e14 ? number / 1000 : number;
+}

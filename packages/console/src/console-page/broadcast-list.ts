@@ -1,0 +1,97 @@
+import type { BroadcastSummary } from "../api/broadcasts.ts";
+import { element } from "../element.ts";
+import { formatBitrate, formatDuration } from "../shell/format-figures.ts";
+
+/** The live broadcasts with their health; keeps the focus where it is while figures change. */
+export class BroadcastList {
+  readonly root = element("div");
+  #shown = "";
+
+  /** `undefined` = the origin does not answer. */
+  show(broadcasts: readonly BroadcastSummary[] | undefined, rtmp: string): void {
+    const key = JSON.stringify([broadcasts, rtmp]);
+    if (key === this.#shown) return;
+    this.#shown = key;
+    const focused = document.activeElement?.getAttribute("data-focus");
+    this.root.replaceChildren(...this.#content(broadcasts, rtmp));
+    if (focused) this.root.querySelector<HTMLElement>(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  #content(broadcasts: readonly BroadcastSummary[] | undefined, rtmp: string): Node[] {
+    if (broadcasts === undefined) {
+      return [
+        element(
+          "p",
+          { class: "notice bad" },
+          "The origin does not answer. It is asked again every 2 seconds.",
+        ),
+      ];
+    }
+    if (broadcasts.length === 0) return [emptyHint(rtmp)];
+    return broadcasts.map(broadcastEntry);
+  }
+}
+
+function emptyHint(rtmp: string): HTMLElement {
+  return element(
+    "div",
+    { class: "empty" },
+    element("strong", {}, "Nothing is live"),
+    element(
+      "span",
+      {},
+      "Push a stream from OBS or ffmpeg to ",
+      element("span", { class: "mono" }, `${rtmp}/live/demo`),
+    ),
+    element("a", { class: "button small", href: "/publish/" }, "or publish from this browser"),
+  );
+}
+
+function broadcastEntry(broadcast: BroadcastSummary): HTMLElement {
+  const query = new URLSearchParams({ broadcast: broadcast.path });
+  const seconds = broadcast.startedMs === undefined ? undefined : (Date.now() - broadcast.startedMs) / 1000;
+  const watch = element(
+    "a",
+    { class: "button small primary", href: `/watch/?${query}`, "data-focus": `watch:${broadcast.path}` },
+    "Watch",
+  );
+  watch.setAttribute("aria-label", `Watch ${broadcast.path}`);
+  const entry = element(
+    "article",
+    { class: "broadcast", "aria-label": broadcast.path },
+    element(
+      "div",
+      { class: "broadcast-head" },
+      element("span", { class: "path" }, broadcast.path),
+      healthTag(broadcast),
+      broadcast.publisher !== undefined &&
+        element("span", { class: "tag" }, broadcast.publisher.toUpperCase()),
+      broadcast.bitrateBps !== undefined &&
+        element("span", { class: "tag number" }, formatBitrate(broadcast.bitrateBps)),
+      seconds !== undefined && element("span", { class: "soft number" }, `for ${formatDuration(seconds)}`),
+      element("div", { class: "actions" }, watch),
+    ),
+  );
+  if (broadcast.tracks.length > 0) {
+    const tracks = broadcast.tracks.map((track) =>
+      element(
+        "li",
+        {},
+        element("b", {}, track.name),
+        track.description === "" ? "" : ` ${track.description}`,
+      ),
+    );
+    entry.append(element("ul", { class: "tracks", "aria-label": "Tracks" }, ...tracks));
+  }
+  if (broadcast.warnings.length > 0) {
+    const warnings = broadcast.warnings.map((warning) => element("li", {}, warning));
+    entry.append(element("ul", { class: "warnings", "aria-label": "Warnings" }, ...warnings));
+  }
+  return entry;
+}
+
+function healthTag(broadcast: BroadcastSummary): HTMLElement {
+  const warnings = broadcast.warnings.length;
+  if (warnings === 0) return element("span", { class: "tag good live" }, "live");
+  return element("span", { class: "tag warn live" }, warnings === 1 ? "1 warning" : `${warnings} warnings`);
+}

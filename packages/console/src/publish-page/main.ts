@@ -1,0 +1,3 @@
+import { openPage } from "../shell/page-shell.ts";
+
+openPage("/publish/");

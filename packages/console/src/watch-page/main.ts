@@ -1,0 +1,52 @@
+import "@canopy/player/define";
+import "./watch.css";
+import { loadAddresses } from "../api/network-addresses.ts";
+import { element } from "../element.ts";
+import { formatMilliseconds } from "../shell/format-figures.ts";
+import { openPage, pageHead, panel } from "../shell/page-shell.ts";
+import { TimedTicker } from "./timed-ticker.ts";
+import { ViewerCard } from "./viewer-card.ts";
+import { viewerOptions } from "./viewer-options.ts";
+import { viewerAttributes } from "./watch-query.ts";
+
+const REFRESH_MS = 500;
+
+async function openWatchPage(): Promise<void> {
+  const main = openPage("/watch/");
+  const addresses = await loadAddresses();
+  const query = new URLSearchParams(location.search);
+  const attributes = viewerAttributes(query, addresses.edges);
+  document.title = `${attributes.broadcast} · Canopy`;
+  const ticker = new TimedTicker();
+  const viewers = [new ViewerCard("Viewer 1", attributes, (detail) => ticker.add("viewer 1", detail))];
+  if (query.has("second")) {
+    const nextEdge = new URLSearchParams(query);
+    nextEdge.set("edge", String(Math.min(addresses.edges.length, Number(query.get("edge") ?? 1) + 1)));
+    const second = viewerAttributes(nextEdge, addresses.edges);
+    viewers.push(new ViewerCard("Viewer 2", second, (detail) => ticker.add("viewer 2", detail)));
+  }
+  const apart = element("span", { class: "tag number" });
+  main.append(
+    pageHead(attributes.broadcast ?? "", "Live, with events on their frame.", apart),
+    element(
+      "div",
+      { class: "split" },
+      element("div", { class: "stage" }, ...viewers.map((viewer) => viewer.root)),
+      element(
+        "aside",
+        { class: "stack", "aria-label": "Events and options" },
+        panel("Timed messages", [ticker.root]),
+        panel("Options", [viewerOptions(query, addresses)]),
+      ),
+    ),
+  );
+  apart.hidden = viewers.length < 2;
+  setInterval(() => {
+    for (const viewer of viewers) viewer.refresh();
+    const [first, second] = viewers.map((viewer) => viewer.player.latencyMs);
+    const known = first !== undefined && second !== undefined;
+    apart.textContent = `viewers ${known ? formatMilliseconds(Math.abs(first - second)) : "–"} apart`;
+  }, REFRESH_MS);
+}
+
+void openWatchPage();

@@ -1,0 +1,25 @@
+import { sessionUrl } from "../api/network-addresses.ts";
+import { PLAYER_ATTRIBUTES } from "./player-contract.ts";
+
+/** How one viewer on the page is set up: attributes of the element, by name. */
+export type ViewerAttributes = Readonly<Record<string, string>>;
+
+/**
+ * The query of the page is the element's attributes. `jwt` is another name of `token`, `src` or `edge` (its number,
+ * from 1) choose where to connect; sound is off and controls are on unless the query says otherwise.
+ */
+export function viewerAttributes(query: URLSearchParams, edges: readonly string[]): ViewerAttributes {
+  const attributes: Record<string, string> = {};
+  for (const name of PLAYER_ATTRIBUTES) {
+    const value = query.get(name);
+    if (value !== null && value !== "false" && value !== "0") attributes[name] = value;
+  }
+  const token = query.get("jwt");
+  if (token !== null) attributes.token ??= token;
+  attributes.broadcast ??= "live/demo";
+  if (query.get("muted") !== "false" && query.get("muted") !== "0") attributes.muted = "";
+  if (query.get("controls") !== "false" && query.get("controls") !== "0") attributes.controls = "";
+  const edge = edges[Math.max(1, Number(query.get("edge") ?? 1) || 1) - 1] ?? edges[0] ?? "";
+  attributes.src = query.get("src") ?? sessionUrl(edge);
+  return attributes;
+}
