@@ -12,6 +12,7 @@ export * from "./log/drop-log.ts";
 export * from "./log/logger.ts";
 export * from "./metrics/fixed-histogram.ts";
 export * from "./metrics/metric-catalog.ts";
+export * from "./metrics/metric-reference.ts";
 export * from "./metrics/metrics.ts";
 export * from "./process/event-loop-monitor.ts";
 export * from "./process/exit-codes.ts";

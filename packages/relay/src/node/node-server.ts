@@ -37,7 +37,10 @@ export interface NodeServerOptions {
 
 /** A session server whose certificate can be exchanged while it runs. */
 export interface RenewableSessionServer extends SessionServer {
-  setTls?(tls: { readonly certPem: string; readonly keyPem: string }): void;
+  setCertificate?(tls: { readonly certPem: string; readonly keyPem: string }): void;
+  /** Coalescing interval in force; undefined where nothing is coalesced. */
+  readonly flushIntervalMs?: number;
+  drain?(): void;
 }
 
 /** What stands behind the server: the relay node, or whatever a hop builds around it. */
@@ -77,10 +80,13 @@ export class NodeServer implements AsyncDisposable {
   readonly certificate: NodeCertificate;
   readonly eventLoop: EventLoopMonitor;
 
-  private constructor(lifetime: Lifetime, parts: Omit<OpenParts, "sessions">, port: number, host: string) {
+  readonly #sessions: RenewableSessionServer;
+
+  private constructor(lifetime: Lifetime, parts: OpenParts, host: string) {
     this.#lifetime = lifetime;
+    this.#sessions = parts.sessions;
     this.host = host;
-    this.port = port;
+    this.port = parts.sessions.address.port;
     this.admission = parts.admission;
     this.gate = parts.gate;
     this.http = parts.http;
@@ -94,7 +100,7 @@ export class NodeServer implements AsyncDisposable {
       const lifetime = new Lifetime({ logger: deps.logger });
       try {
         const parts = await openParts(options, deps, lifetime);
-        return new NodeServer(lifetime, parts, parts.sessions.address.port, options.host);
+        return new NodeServer(lifetime, parts, options.host);
       } catch (error) {
         await lifetime.close();
         // The free TCP port that the system chose may be somebody's UDP port.
@@ -106,6 +112,7 @@ export class NodeServer implements AsyncDisposable {
   /** Refuses new sessions; those that are open stay. */
   drain(): void {
     this.gate.drain();
+    this.#sessions.drain?.();
   }
 
   /** Closes all sessions and both ports. Idempotent. */
@@ -174,9 +181,13 @@ async function openParts(
     "sessions",
     await listen(options, deps, { port, tls: certificate.current, gate }),
   );
+  lifetime.add(
+    "flush metric",
+    metrics.read("canopy_flush_interval_seconds", "", () => (sessions.flushIntervalMs ?? 0) / 1_000),
+  );
   certificate.onRenewed((next) => {
     http.setTls(next);
-    sessions.setTls?.(next);
+    sessions.setCertificate?.(next);
   });
   return { admission, gate, http, certificate, eventLoop, sessions };
 }

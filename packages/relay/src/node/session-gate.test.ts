@@ -1,0 +1,142 @@
+import { type Clock, createMetrics, createSilentLogger } from "@canopy/runtime";
+import type { Session, SessionRequest } from "@canopy/transport";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { type Admission, type Admitted, createAdmission, type Refused } from "./admission.ts";
+import { SessionGate } from "./session-gate.ts";
+
+let nowMs = 1_000_000;
+const clock: Clock = { nowMs: () => nowMs, nowUs: () => nowMs * 1_000 };
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+interface FakeSession extends Session {
+  closedWith: [number, string] | undefined;
+}
+
+function fakeSession(remoteAddress = "10.0.0.1:5000"): FakeSession {
+  const session = {
+    id: 1,
+    kind: "quic",
+    remoteAddress,
+    closed: false,
+    closedWith: undefined as [number, string] | undefined,
+    stats: () => ({ sentBytes: session.closed ? 0 : 100, receivedBytes: 10 }),
+    close(code: number, reason: string) {
+      session.closed = true;
+      session.closedWith = [code, reason];
+    },
+  };
+  return session as unknown as FakeSession;
+}
+
+const request = (protocols: string[], remoteAddress = "10.0.0.1:5000"): SessionRequest => ({
+  kind: "webtransport",
+  remoteAddress,
+  path: "/",
+  origin: undefined,
+  protocols,
+});
+
+function setUp(
+  admission: Admission = createAdmission({ allowAnonymous: true }, { clock, verifier: undefined }),
+) {
+  const metrics = createMetrics({ processMetrics: false });
+  const gate = new SessionGate(
+    { protocols: ["moq-lite-05", "moq-lite-04"], maxSessions: 3, maxSessionsPerAddress: 2 },
+    { admission, clock, metrics, logger: createSilentLogger() },
+  );
+  return { gate, metrics };
+}
+
+const answering = (answer: Admitted | Refused): Admission =>
+  ({ admitsAnonymous: false, authorize: () => Promise.resolve(answer) }) as unknown as Admission;
+
+describe("SessionGate", () => {
+  it("chooses its best protocol among the offered ones, and the legacy start for no offer", () => {
+    const { gate } = setUp();
+    expect(gate.decide(request(["moq-lite-04", "moq-lite-05"]))).toEqual({
+      accept: true,
+      protocol: "moq-lite-05",
+    });
+    expect(gate.decide(request([]))).toEqual({ accept: true, protocol: "" });
+    expect(gate.decide(request(["moqt-99"]))).toMatchObject({ accept: false, status: 406 });
+  });
+
+  it("limits sessions in all and per address, and forgets closed ones", () => {
+    const { gate, metrics } = setUp();
+    const first = fakeSession();
+    gate.admit(first);
+    gate.admit(fakeSession());
+    expect(gate.decide(request([]))).toMatchObject({ accept: false, status: 429 });
+    expect(gate.decide(request([], "10.0.0.2:1"))).toMatchObject({ accept: true });
+    gate.admit(fakeSession("10.0.0.2:1"));
+    expect(gate.decide(request([], "10.0.0.3:1"))).toMatchObject({ accept: false, status: 503 });
+    first.close(0, "");
+    expect(gate.decide(request([]))).toMatchObject({ accept: true });
+    expect(gate.size).toBe(2);
+    expect(metrics.value("canopy_sessions_rejected_total", "address-limit")).toBe(1);
+    expect(metrics.value("canopy_sessions_rejected_total", "limit")).toBe(1);
+  });
+
+  it("counts a session as open once it is authorized, and keeps its bytes after its end", async () => {
+    const { gate, metrics } = setUp();
+    const session = fakeSession();
+    const authorize = gate.admit(session);
+    expect(metrics.value("canopy_sessions", "quic")).toBe(0);
+    expect(await authorize("/live")).toEqual({ root: "live", put: [""], get: [""] });
+    expect(metrics.value("canopy_sessions", "quic")).toBe(1);
+    expect(metrics.value("canopy_sessions_opened_total")).toBe(1);
+    expect(metrics.value("canopy_sent_bytes_total", "quic")).toBe(100);
+    session.close(0, "");
+    expect(gate.size).toBe(0);
+    expect(metrics.value("canopy_sent_bytes_total", "quic")).toBe(100);
+  });
+
+  it("closes a refused session and says why", async () => {
+    const { gate, metrics } = setUp(
+      answering({ admitted: false, reason: "forbidden", status: 403, message: "nothing below this path" }),
+    );
+    const session = fakeSession();
+    expect(await gate.admit(session)("/x")).toBeUndefined();
+    expect(session.closedWith).toEqual([6, "nothing below this path"]);
+    expect(metrics.value("canopy_sessions_rejected_total", "forbidden")).toBe(1);
+  });
+
+  it("closes a session when its token expires", async () => {
+    const scope = { root: "", put: [], get: [""] };
+    const { gate } = setUp(
+      answering({ admitted: true, scope, expiresAtMs: nowMs + 5_000, claims: undefined }),
+    );
+    const session = fakeSession();
+    await gate.admit(session)("/");
+    nowMs += 4_000;
+    vi.advanceTimersByTime(1_000);
+    expect(session.closed).toBe(false);
+    nowMs += 1_000;
+    vi.advanceTimersByTime(1_000);
+    expect(session.closedWith).toEqual([6, "the token has expired"]);
+    gate.close();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("closes a session that never shows its path", () => {
+    const { gate, metrics } = setUp();
+    const session = fakeSession();
+    gate.admit(session);
+    nowMs += 11_000;
+    vi.advanceTimersByTime(1_000);
+    expect(session.closed).toBe(true);
+    expect(metrics.value("canopy_sessions_rejected_total", "timeout")).toBe(1);
+  });
+
+  it("refuses everybody while it drains", () => {
+    const { gate } = setUp();
+    gate.drain();
+    expect(gate.decide(request([]))).toMatchObject({ accept: false, status: 503 });
+  });
+});
