@@ -6,10 +6,9 @@ import type { LoopMember, QuicLoop } from "./quic-loop.ts";
 import { type ErrorCodeMapping, PLAIN_CODES, QuicStream, type StreamOwner } from "./quic-stream.ts";
 import { TimerEntry } from "./timer-wheel.ts";
 
-/** Streams without anything to write are asked this often whether the peer stopped them. */
-const STOP_SWEEP_MS = 100;
-/** Streams that one sweep asks; the rest follow in the next ones. */
+/** Streams that one sweep for STOP_SENDING asks; the rest follow with the next packet or after this time. */
 const STOP_SWEEP_STREAMS = 64;
+const STOP_SWEEP_MS = 50;
 /** Packets of one connection per flush, so that one fat sender does not starve the others. */
 const MAX_PACKETS_PER_FLUSH = 128;
 /**
@@ -170,10 +169,10 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.lastReceivedMs = this.#loop.nowMs;
   }
 
-  handleIncoming(nowMs: number): void {
+  handleIncoming(): void {
     if (this.#removed) return;
     try {
-      this.#deliver(nowMs);
+      this.#deliver();
     } catch (error) {
       this.#handlerFailed(error);
     }
@@ -204,7 +203,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     } else if (keepAliveMs > 0 && this.#established && nowMs - this.#lastHeardMs() >= keepAliveMs) {
       this.ping();
     }
-    if (nowMs >= this.#nextSweepMs) this.#sweepStops(nowMs);
+    if (nowMs >= this.#nextSweepMs) this.#sweepStops();
     this.urgent = true;
     this.#loop.scheduleFlush(this);
   }
@@ -374,19 +373,18 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.#pathsChanged = true;
   }
 
-  #deliver(nowMs: number): void {
+  #deliver(): void {
     if (!this.#established && this.native.isEstablished()) this.#becomeEstablished();
     this.#checkClosed();
     if (this.#closed || !this.#established) return;
     if (this.#pathsChanged) this.#followPaths();
+    this.#sweepStops();
     if (this.#unread.length > 0) this.#deliverUnread();
     if (this.handler?.accepting === true && this.native.isReadable()) {
       this.#readStreams();
       this.#readDatagrams();
     }
     if ((this.#wantsUni || this.#wantsBidi) && !this.closed) this.#checkStreamCredit();
-    if (this.#nextSweepMs === Number.POSITIVE_INFINITY) this.#nextSweepMs = nowMs + STOP_SWEEP_MS;
-    else if (nowMs >= this.#nextSweepMs) this.#sweepStops(nowMs);
   }
 
   #becomeEstablished(): void {
@@ -449,19 +447,22 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.handler?.onStreamsAvailable();
   }
 
-  #sweepStops(nowMs: number): void {
+  /**
+   * The engine tells of a STOP_SENDING only when the stream is touched, and forgets the code with the
+   * stream, once both sides are reset. So open streams are touched whenever packets came in, before they are read.
+   */
+  #sweepStops(): void {
     this.#sweep ??= this.#streams.values();
     for (let asked = 0; asked < STOP_SWEEP_STREAMS; asked += 1) {
       const next = this.#sweep.next();
       if (next.done === true) {
         this.#sweep = undefined;
-        break;
+        this.#nextSweepMs = Number.POSITIVE_INFINITY;
+        return;
       }
-      if (next.value.sendOpen && !next.value.queued) next.value.checkStopped();
+      next.value.checkStopped();
     }
-    // While packets come in the next delivery sets it again.
-    const quiet = nowMs - this.lastReceivedMs > STOP_SWEEP_MS && this.#sweep === undefined;
-    this.#nextSweepMs = quiet ? Number.POSITIVE_INFINITY : nowMs + STOP_SWEEP_MS;
+    this.#nextSweepMs = this.#loop.nowMs + STOP_SWEEP_MS;
   }
 
   #writeStreams(): void {

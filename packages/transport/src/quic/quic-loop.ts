@@ -12,7 +12,7 @@ export interface LoopMember {
   /** Flush at the end of this tick even while flushes are coalesced: handshakes, closing, probes. */
   urgent: boolean;
   /** Delivers what the received packets brought. */
-  handleIncoming(nowMs: number): void;
+  handleIncoming(): void;
   /** Hands queued stream data to the engine and sends its packets. */
   flush(nowMs: number): void;
 }
@@ -107,7 +107,7 @@ export class QuicLoop {
     this.#incoming = this.#incomingSpare;
     for (const member of incoming) {
       member.readQueued = false;
-      member.handleIncoming(this.nowMs);
+      member.handleIncoming();
     }
     incoming.length = 0;
     this.#incomingSpare = incoming;

@@ -214,8 +214,9 @@ export class QuicStream implements BidiStream {
     }
   }
 
-  /** Asks the engine whether the peer stopped this stream. For streams that have nothing to write. */
+  /** Asks the engine whether the peer stopped this stream. */
   checkStopped(): void {
+    if (!this.#sendOpen) return;
     try {
       this.#owner.native.streamCapacity(this.id);
     } catch (error) {
@@ -230,6 +231,8 @@ export class QuicStream implements BidiStream {
       this.#unread = undefined;
       this.#receiver.onData(bytes, this.#unreadFin);
     }
+    // Reading a reset can make the engine forget the stream, and with it the code of a STOP_SENDING.
+    this.checkStopped();
     while (this.#receiveOpen && !this.#paused && this.#unread === undefined) {
       if (this.#receiver === undefined && !this.#discarding) return;
       let result: [number, boolean] | null;
@@ -274,14 +277,13 @@ export class QuicStream implements BidiStream {
     this.#unread = undefined;
   }
 
-  /** The peer sent STOP_SENDING, or (undefined) the engine no longer knows the stream. */
+  /** The peer sent STOP_SENDING; undefined if the engine has forgotten the stream and with it the code. */
   #stopped(wireCode: number | undefined): void {
     if (!this.#sendOpen) return;
     this.#endSending();
-    if (wireCode === undefined) return;
     // The engine answered with RESET_STREAM by itself; without this the stream would stay writable for ever.
-    this.#shutdown(SHUTDOWN_WRITE, wireCode);
-    this.#stopCode = wireCode;
+    if (wireCode !== undefined) this.#shutdown(SHUTDOWN_WRITE, wireCode);
+    this.#stopCode = wireCode ?? this.#owner.codes.toWire(0);
     this.#owner.queueNotice(this);
   }
 
