@@ -15,6 +15,7 @@ export class ByteWriter {
     return this.#length;
   }
 
+  /** Replaces the view when it grows, so it has to be called before the view is taken. */
   #grow(count: number): number {
     const start = this.#length;
     const needed = start + count;
@@ -29,15 +30,18 @@ export class ByteWriter {
   }
 
   u8(value: number): void {
-    this.#view.setUint8(this.#grow(1), value);
+    const at = this.#grow(1);
+    this.#view.setUint8(at, value);
   }
 
   u16(value: number): void {
-    this.#view.setUint16(this.#grow(2), value);
+    const at = this.#grow(2);
+    this.#view.setUint16(at, value);
   }
 
   i16(value: number): void {
-    this.#view.setInt16(this.#grow(2), value);
+    const at = this.#grow(2);
+    this.#view.setInt16(at, value);
   }
 
   /** Also writes negative numbers, as two's complement. */
@@ -48,23 +52,28 @@ export class ByteWriter {
   }
 
   u32(value: number): void {
-    this.#view.setUint32(this.#grow(4), value);
+    const at = this.#grow(4);
+    this.#view.setUint32(at, value);
   }
 
   u16le(value: number): void {
-    this.#view.setUint16(this.#grow(2), value, true);
+    const at = this.#grow(2);
+    this.#view.setUint16(at, value, true);
   }
 
   i16le(value: number): void {
-    this.#view.setInt16(this.#grow(2), value, true);
+    const at = this.#grow(2);
+    this.#view.setInt16(at, value, true);
   }
 
   u32le(value: number): void {
-    this.#view.setUint32(this.#grow(4), value, true);
+    const at = this.#grow(4);
+    this.#view.setUint32(at, value, true);
   }
 
   f64(value: number): void {
-    this.#view.setFloat64(this.#grow(8), value);
+    const at = this.#grow(8);
+    this.#view.setFloat64(at, value);
   }
 
   bytes(value: Uint8Array): void {
