@@ -1,4 +1,8 @@
+export { DEFAULT_DOWNSTREAM_OPTIONS, type DownstreamOptions } from "./downstream/downstream-options.ts";
+export type { AuthorizePeer, PublisherHook, PublisherSession } from "./peer/accepted-peer.ts";
+export type { CreateMoqConnection, MoqConnection, MoqConnectionOptions } from "./peer/moq-connection.ts";
 export { RelayError, type RelayErrorCode } from "./relay-error.ts";
+export { RelayNode, type RelayNodeDeps, type RelayNodeOptions } from "./relay-node.ts";
 export type { Broadcast } from "./store/broadcast.ts";
 export type { ScheduleFlush } from "./store/flush-queue.ts";
 export type { Group } from "./store/group.ts";
@@ -8,3 +12,10 @@ export { type PublishOptions, Store, type StoreDeps, type StoreOptions } from ".
 export { DEFAULT_STORE_LIMITS, StoreCounters, type StoreLimits } from "./store/store-limits.ts";
 export type { InfoWaiter, Track, TrackObserver } from "./store/track.ts";
 export type { BroadcastWatcher } from "./store/watch-broadcasts.ts";
+export { type Parent, type ParentChooser, StaticParents } from "./tree/choose-parent.ts";
+export type { Topology, TopologyBroadcast, TopologyChild } from "./tree/describe-topology.ts";
+export {
+  type ConnectParent,
+  DEFAULT_PARENT_LINK,
+  type ParentLinkOptions,
+} from "./upstream/parent-link.ts";

@@ -105,7 +105,10 @@ export class Broadcast {
 
   /** Another route of the same incarnation: feeds move, subscribers notice nothing. */
   switchRoute(route: Route): void {
+    const previous = this.route;
     this.route = route;
+    // The same session by other hops, and it was not lost in between: what is flowing goes on flowing.
+    if (route.source === previous.source && previous.lingerUntilMs === 0) return;
     for (const track of this.tracks.values()) if (track.pulled) track.switchFeed();
   }
 

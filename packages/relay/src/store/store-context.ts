@@ -12,6 +12,6 @@ export interface StoreContext {
   addCacheBytes(bytes: number): void;
   /** Evicts old groups of all tracks until `bytes` more fit; false if only newest groups are left. */
   makeRoom(bytes: number): boolean;
-  /** A track's observers have been told; for measurements. */
-  onNotified(track: Track): void;
+  /** A track's observers have been told of new frames; for measurements. */
+  onNotified(track: Track, nowMs: number): void;
 }

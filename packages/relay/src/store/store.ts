@@ -47,8 +47,8 @@ export class Store implements StoreContext, Iterable<Broadcast> {
   readonly limits: StoreLimits;
   readonly counters = new StoreCounters();
   readonly flushQueue: FlushQueue;
-  /** Measuring hook: a track's observers have been told. */
-  onTrackNotified: ((track: Track) => void) | undefined;
+  /** Measuring hook: a track's observers have been told of new frames. */
+  onTrackNotified: ((track: Track, nowMs: number) => void) | undefined;
 
   private readonly originId: number;
   private readonly lingerMs: number;
@@ -270,7 +270,7 @@ export class Store implements StoreContext, Iterable<Broadcast> {
     return this.bytes + bytes <= maxCacheBytes;
   }
 
-  onNotified(track: Track): void {
-    this.onTrackNotified?.(track);
+  onNotified(track: Track, nowMs: number): void {
+    this.onTrackNotified?.(track, nowMs);
   }
 }

@@ -60,6 +60,7 @@ export class Track {
   private readonly observers: TrackObserver[] = [];
   private waiters: InfoWaiter[] = [];
   private dirty = false;
+  private hasNewFrames = false;
   private demandStale = false;
   /** Highest sequence that has left the cache: such groups are not taken again. */
   private evictedUpTo = -1;
@@ -185,6 +186,7 @@ export class Track {
     counters.framesReceived += 1;
     counters.bytesReceived += size;
     this.context.addCacheBytes(size);
+    this.hasNewFrames = true;
     this.markDirty();
   }
 
@@ -288,7 +290,10 @@ export class Track {
     this.dirty = false;
     const { observers } = this;
     for (let index = observers.length - 1; index >= 0; index -= 1) observers[index]?.onTrackNews(nowMs);
-    this.context.onNotified(this);
+    if (this.hasNewFrames) {
+      this.hasNewFrames = false;
+      this.context.onNotified(this, nowMs);
+    }
     if (!this.closed) return;
     while (observers.length > 0) {
       const observer = observers.pop();

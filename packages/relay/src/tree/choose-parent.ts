@@ -1,0 +1,33 @@
+/** A node that this one can take its broadcasts from. */
+export interface Parent {
+  /** `https://host:port[/path]`; the identity of the parent. */
+  readonly url: string;
+}
+
+/**
+ * Decides whom to take as parent. Asked anew for every attempt, so an implementation may follow a registry of live
+ * nodes. `avoid` holds the urls that failed or said good-bye lately, the latest last; an implementation may fall
+ * back to them.
+ */
+export interface ParentChooser {
+  choose(avoid: ReadonlySet<string>): Parent | undefined;
+}
+
+/** The parents of the configuration: the first that is not to be avoided, in the order given. */
+export class StaticParents implements ParentChooser {
+  private readonly parents: readonly Parent[];
+
+  constructor(urls: readonly string[]) {
+    this.parents = urls.map((url) => ({ url }));
+  }
+
+  choose(avoid: ReadonlySet<string>): Parent | undefined {
+    const fresh = this.parents.find((parent) => !avoid.has(parent.url));
+    if (fresh !== undefined) return fresh;
+    for (const url of avoid) {
+      const parent = this.parents.find((candidate) => candidate.url === url);
+      if (parent !== undefined) return parent;
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,210 @@
+import { ERROR_CODES } from "@canopy/protocol";
+import { backoffMs, type Clock, type Logger } from "@canopy/runtime";
+import type { Session } from "@canopy/transport";
+import type { CreateMoqConnection } from "../peer/moq-connection.ts";
+import type { Store } from "../store/store.ts";
+import type { Parent, ParentChooser } from "../tree/choose-parent.ts";
+import { ParentConnection } from "./parent-connection.ts";
+import type { ParentSwitchReason, UpstreamCounters } from "./upstream-counters.ts";
+
+/** Opens a transport session to a parent; resolves when it is established. Rejects when `signal` aborts. */
+export type ConnectParent = (parent: Parent, signal: AbortSignal) => Promise<Session>;
+
+export interface ParentLinkOptions {
+  readonly originId: number;
+  /** A parent that sends nothing for this long although it is pinged is given up. */
+  readonly silentMs: number;
+  /** How often the parent is pinged and looked at; `tick` has to be called that often. */
+  readonly intervalMs: number;
+  /** An attempt that takes longer, until the parent has told its broadcasts, has failed. */
+  readonly connectTimeoutMs: number;
+  /** A url that failed is avoided for this long, if there is another. */
+  readonly avoidMs: number;
+}
+
+export const DEFAULT_PARENT_LINK: Omit<ParentLinkOptions, "originId"> = {
+  silentMs: 500,
+  intervalMs: 100,
+  connectTimeoutMs: 5_000,
+  avoidMs: 10_000,
+};
+
+export interface ParentLinkDeps {
+  readonly chooser: ParentChooser;
+  readonly connect: ConnectParent;
+  readonly createMoq: CreateMoqConnection;
+  readonly store: Store;
+  readonly counters: UpstreamCounters;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** In [0, 1); spreads the retries of many children. */
+  readonly random: () => number;
+  /** A session that `connect` gave is over. */
+  readonly onSessionClosed?: (session: Session) => void;
+}
+
+/** Retries double from 100 ms to 3 s: within the linger time of the routes at first, gentle in a long outage. */
+const BACKOFF = { baseMs: 100, capMs: 3_000 };
+
+/**
+ * Keeps this node connected to one parent. Children and viewers notice nothing of a change: routes linger in the
+ * store meanwhile, and tracks are asked from the next parent at the group that is needed next.
+ */
+export class ParentLink {
+  private readonly options: ParentLinkOptions;
+  private readonly deps: ParentLinkDeps;
+  private current: ParentConnection | undefined;
+  /** The one that will replace `current`, or the first one, until it has told its broadcasts. */
+  private next: ParentConnection | undefined;
+  /** Failed or leaving, with the time until which they are avoided. */
+  private readonly avoid = new Map<string, number>();
+  private failures = 0;
+  /** Earliest time of the next attempt; undefined = none is due. */
+  private retryAtMs: number | undefined;
+  /** Where the current parent sends its children. */
+  private redirectTo: string | undefined;
+  private closed = false;
+
+  constructor(options: ParentLinkOptions, deps: ParentLinkDeps) {
+    this.options = options;
+    this.deps = deps;
+  }
+
+  /** Url of the parent in use. */
+  get parentUrl(): string | undefined {
+    return this.current?.parent.url;
+  }
+
+  get connected(): boolean {
+    return this.current !== undefined;
+  }
+
+  /** Sessions and attempts that are open; 0 after `close`. */
+  get openCount(): number {
+    return Number(this.current !== undefined) + Number(this.next !== undefined);
+  }
+
+  stats(): { readonly url: string; readonly rttMs: number } | undefined {
+    const { current } = this;
+    return current === undefined ? undefined : { url: current.parent.url, rttMs: current.rttMs };
+  }
+
+  get session(): Session | undefined {
+    return this.current?.session;
+  }
+
+  start(): void {
+    this.retryAtMs = this.deps.clock.nowMs();
+    this.tick(this.retryAtMs);
+  }
+
+  /** To be called every `intervalMs`. */
+  tick(nowMs: number): void {
+    if (this.closed) return;
+    for (const [url, until] of this.avoid) if (nowMs >= until) this.avoid.delete(url);
+    if (this.current?.isSilent(nowMs)) this.current.lose("silent");
+    if (this.next !== undefined && nowMs - this.next.startedAtMs > this.options.connectTimeoutMs) {
+      this.next.lose("refused");
+    } else if (this.next?.isSilent(nowMs)) this.next.lose("silent");
+    if (this.next === undefined && this.retryAtMs !== undefined && nowMs >= this.retryAtMs) this.dial(nowMs);
+  }
+
+  private dial(nowMs: number): void {
+    const redirected = this.redirectTo;
+    this.redirectTo = undefined;
+    const parent = redirected === undefined ? this.choose() : { url: redirected };
+    if (parent === undefined) {
+      this.retryLater(nowMs);
+      return;
+    }
+    this.retryAtMs = undefined;
+    const { options, deps } = this;
+    const connection = new ParentConnection(parent, options, deps, {
+      onReady: () => this.promote(connection),
+      onGoaway: (uri) => this.handOver(connection, uri),
+      onLost: (reason) => this.lost(connection, reason),
+    });
+    this.next = connection;
+    connection.start();
+  }
+
+  private choose(): Parent | undefined {
+    const avoided = new Set(this.avoid.keys());
+    return this.deps.chooser.choose(avoided);
+  }
+
+  /** The new parent has told its broadcasts: it takes over, and only then the old one is left. */
+  private promote(connection: ParentConnection): void {
+    if (this.next !== connection) return;
+    const { current } = this;
+    this.next = undefined;
+    this.current = connection;
+    this.failures = 0;
+    this.avoid.delete(connection.parent.url);
+    this.deps.logger.info({ parent: connection.parent.url }, "parent connected");
+    current?.leave();
+  }
+
+  /** GOAWAY: find the next parent while the old one goes on delivering. */
+  private handOver(connection: ParentConnection, uri: string): void {
+    if (connection !== this.current || this.closed) return;
+    const nowMs = this.deps.clock.nowMs();
+    this.countSwitch("goaway", connection.parent.url);
+    this.avoidFor(connection.parent.url, nowMs);
+    this.redirectTo = isParentUrl(uri) ? uri : undefined;
+    if (this.next === undefined) this.retryAtMs = nowMs;
+    this.tick(nowMs);
+  }
+
+  private lost(connection: ParentConnection, reason: ParentSwitchReason): void {
+    if (this.closed) return;
+    const nowMs = this.deps.clock.nowMs();
+    if (connection === this.current) {
+      this.current = undefined;
+      // A parent that said good-bye was counted then.
+      if (!connection.leaving) this.countSwitch(reason, connection.parent.url);
+    } else if (connection === this.next) {
+      this.next = undefined;
+      this.countSwitch("refused", connection.parent.url);
+    } else return;
+    this.avoidFor(connection.parent.url, nowMs);
+    if (this.next !== undefined) return;
+    const first = this.failures === 0;
+    this.failures += 1;
+    // The first attempt after a loss is made at once: every millisecond is one that viewers wait.
+    if (first) this.dial(nowMs);
+    else this.retryLater(nowMs);
+  }
+
+  /** The one that failed last stands last, so that a chooser without better ones takes the first again. */
+  private avoidFor(url: string, nowMs: number): void {
+    this.avoid.delete(url);
+    this.avoid.set(url, nowMs + this.options.avoidMs);
+  }
+
+  private retryLater(nowMs: number): void {
+    this.retryAtMs = nowMs + backoffMs(Math.max(0, this.failures - 1), this.deps.random(), BACKOFF);
+  }
+
+  private countSwitch(reason: ParentSwitchReason, url: string): void {
+    this.deps.counters.parentSwitches[reason] += 1;
+    this.deps.logger.warn({ reason, parent: url }, "leaving parent");
+  }
+
+  /** Idempotent. */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.retryAtMs = undefined;
+    this.next?.close(ERROR_CODES.cancel, "closing", { linger: false });
+    this.current?.close(ERROR_CODES.cancel, "closing", { linger: false });
+    this.next = undefined;
+    this.current = undefined;
+  }
+}
+
+/** A GOAWAY's uri comes from outside: only what could be a parent is dialled. */
+function isParentUrl(uri: string): boolean {
+  if (uri.length === 0 || uri.length > 2_048 || !URL.canParse(uri)) return false;
+  return new URL(uri).protocol === "https:";
+}

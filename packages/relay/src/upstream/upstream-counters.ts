@@ -1,0 +1,18 @@
+/** Why a node left its parent; the values of the metrics label `reason`. */
+export type ParentSwitchReason = "closed" | "silent" | "goaway" | "refused";
+
+/** Plain numbers of a node's sources, read when the metrics are scraped. */
+export class UpstreamCounters {
+  subscriptions = 0;
+  readonly parentSwitches: Record<ParentSwitchReason, number> = {
+    closed: 0,
+    silent: 0,
+    goaway: 0,
+    refused: 0,
+  };
+  groupsRefused = 0;
+  groupsResumed = 0;
+  /** Groups that another source continued with other content than the first. */
+  groupsConflicting = 0;
+  routesRefused = 0;
+}
