@@ -53,6 +53,10 @@ export class RecordingResponder implements SubscribeResponder {
     this.log.push(`drop ${start}-${end} ${code}`);
   }
 
+  sendDatagram(): boolean {
+    return false;
+  }
+
   end(lastGroup: number | undefined): void {
     this.log.push(`end ${lastGroup}`);
   }

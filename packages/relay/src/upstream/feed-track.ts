@@ -33,8 +33,6 @@ export class UpstreamFeed implements TrackFeed, SubscriptionListener, GroupRecei
   private readonly receivers = new Set<GroupReceiver>();
   /** Added to the source's group numbers; undefined until the first group of a renumbered track. */
   private offset: number | undefined;
-  /** The track is over as soon as its last groups are complete. */
-  private ending = false;
   private released = false;
   private closed = false;
 
@@ -86,19 +84,13 @@ export class UpstreamFeed implements TrackFeed, SubscriptionListener, GroupRecei
   onClosed(code: ErrorCode | undefined): void {
     if (this.closed) return;
     this.release();
-    // The streams of its last groups may still be on their way when the end of the track is known.
-    if (code === undefined && this.receivers.size > 0) this.ending = true;
-    else this.end(code);
-  }
-
-  private end(code: ErrorCode | undefined): void {
+    // The protocol session has waited for the streams of the last groups.
     this.closed = true;
     this.track.close(code);
   }
 
   onGroupOver(receiver: GroupReceiver): void {
     this.receivers.delete(receiver);
-    if (this.ending && this.receivers.size === 0 && !this.closed) this.end(undefined);
   }
 
   onConflict(): void {
