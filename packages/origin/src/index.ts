@@ -1,1 +1,26 @@
-export {};
+export type {
+  BroadcastDescription,
+  Publisher,
+  PublisherProtocol,
+  TrackDescription,
+} from "./ingest/broadcast-ingest.ts";
+export { BroadcastIngest } from "./ingest/broadcast-ingest.ts";
+export {
+  type BroadcastEvents,
+  BroadcastRegistry,
+  type BroadcastRegistryDeps,
+} from "./ingest/broadcast-registry.ts";
+export type { BroadcastWarning } from "./ingest/broadcast-warnings.ts";
+export {
+  DEFAULT_INGEST_OPTIONS,
+  type IngestOptions,
+  type PublisherConflict,
+} from "./ingest/ingest-options.ts";
+export { DEFAULT_MEDIA_CLOCK_OPTIONS, MediaClock, type MediaClockOptions } from "./ingest/media-clock.ts";
+export { OriginError, type OriginErrorCode } from "./origin-error.ts";
+export { DEFAULT_TIMED_LIMITS, type TimedLimits } from "./timed/timed-limits.ts";
+export type { TimedRequest } from "./timed/timed-scheduler.ts";
+export { type AuthorizePublish, createRtmpIngest, type RtmpIngestDeps } from "./upstream/rtmp/rtmp-ingest.ts";
+export { DEFAULT_RTMP_LIMITS, type RtmpLimits } from "./upstream/rtmp/rtmp-limits.ts";
+export { DEFAULT_RTMP_OPTIONS } from "./upstream/rtmp/rtmp-options.ts";
+export { RtmpServer, type RtmpServerCounters, type RtmpServerOptions } from "./upstream/rtmp/rtmp-server.ts";

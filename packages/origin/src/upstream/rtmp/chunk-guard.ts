@@ -4,6 +4,9 @@ import type { RtmpLimits } from "./rtmp-limits.ts";
 /** Payload buffers grow in powers of two from here, so that they are replaced rarely. */
 const SMALLEST_BUFFER_BYTES = 4096;
 
+/** How far a connection has come: commands only, `publish` was sent, `publish` was granted. */
+export type RtmpPhase = "connecting" | "asking" | "publishing";
+
 /** The checks that stand before the chunk parser's allocations. Holds the connection's account of memory. */
 export class ChunkGuard {
   readonly #limits: RtmpLimits;
@@ -46,8 +49,8 @@ export class ChunkGuard {
    * The buffer size for a message of `length` bytes on a chunk stream that holds `capacity` bytes now.
    * @throws OriginError `message-too-large`, `buffer-full`
    */
-  capacityFor(length: number, capacity: number, publishing: boolean): number {
-    const limit = publishing ? this.#limits.maxMessageBytes : this.#limits.maxCommandBytes;
+  capacityFor(length: number, capacity: number, phase: RtmpPhase): number {
+    const limit = this.#limitOf(phase);
     if (length > limit) {
       throw new OriginError(
         "message-too-large",
@@ -66,6 +69,11 @@ export class ChunkGuard {
     }
     this.#bufferedBytes = total;
     return wanted;
+  }
+
+  #limitOf(phase: RtmpPhase): number {
+    if (phase === "publishing") return this.#limits.maxMessageBytes;
+    return phase === "asking" ? this.#limits.maxPendingBytes : this.#limits.maxCommandBytes;
   }
 
   /**

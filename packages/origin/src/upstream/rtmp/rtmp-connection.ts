@@ -123,7 +123,6 @@ export class RtmpConnection implements RtmpProtocolHandler {
 
   onPublish(app: string, streamName: string): void {
     const target = parsePublishTarget(app, streamName);
-    if (this.#opening) throw new OriginError("bad-command", "`publish` was sent twice.");
     this.#opening = true;
     // Both outcomes are handled inside; nothing waits for it.
     void this.#open(target);

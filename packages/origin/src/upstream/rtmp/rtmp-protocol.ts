@@ -1,7 +1,7 @@
 import { AmfEcmaArray, DEFAULT_AMF_LIMITS, decodeAmf0 } from "@canopy/media/flv";
 import Rtmp from "node-media-server/src/protocol/rtmp.js";
 import { OriginError } from "../../origin-error.ts";
-import { ChunkGuard } from "./chunk-guard.ts";
+import { ChunkGuard, type RtmpPhase } from "./chunk-guard.ts";
 import type { RtmpLimits } from "./rtmp-limits.ts";
 
 export type RtmpMediaKind = "audio" | "video" | "script";
@@ -53,7 +53,7 @@ export class RtmpProtocol extends Rtmp {
   readonly #guard: ChunkGuard;
   #app: string | undefined;
   #streamId = 0;
-  #publishing = false;
+  #phase: RtmpPhase = "connecting";
   #acknowledgeEveryBytes = WINDOW_BYTES / 2;
   #receivedBytes = 0;
   #acknowledgedBytes = 0;
@@ -71,7 +71,7 @@ export class RtmpProtocol extends Rtmp {
 
   /** True once `publish` was granted. */
   get publishing(): boolean {
-    return this.#publishing;
+    return this.#phase === "publishing";
   }
 
   /**
@@ -92,7 +92,7 @@ export class RtmpProtocol extends Rtmp {
 
   /** Answers `publish` with yes: from now on media is taken. */
   grantPublish(path: string): void {
-    this.#publishing = true;
+    this.#phase = "publishing";
     this.#sendStatus("status", "NetStream.Publish.Start", `${path} is now published.`);
   }
 
@@ -131,7 +131,7 @@ export class RtmpProtocol extends Rtmp {
   override packetAlloc(): void {
     const packet = this.parserPacket;
     packet.clock %= 2 ** 32;
-    const capacity = this.#guard.capacityFor(packet.header.length, packet.capacity, this.#publishing);
+    const capacity = this.#guard.capacityFor(packet.header.length, packet.capacity, this.#phase);
     if (capacity === packet.capacity) return;
     packet.payload = Buffer.allocUnsafeSlow(capacity);
     packet.capacity = capacity;
@@ -220,7 +220,7 @@ export class RtmpProtocol extends Rtmp {
       case "deleteStream":
       case "closeStream":
       case "FCUnpublish":
-        if (this.#publishing) this.#handler.onUnpublish();
+        if (this.publishing) this.#handler.onUnpublish();
         return;
       default:
       // releaseStream, FCPublish, _checkbw and the like: publishers go on without an answer.
@@ -252,7 +252,8 @@ export class RtmpProtocol extends Rtmp {
     if (this.#app === undefined || typeof streamName !== "string") {
       throw new OriginError("bad-command", "`publish` came before `connect` or names no stream.");
     }
-    if (this.#publishing) throw new OriginError("bad-command", "This connection publishes already.");
+    if (this.#phase !== "connecting") throw new OriginError("bad-command", "`publish` was sent twice.");
+    this.#phase = "asking";
     this.#handler.onPublish(this.#app, streamName);
   }
 

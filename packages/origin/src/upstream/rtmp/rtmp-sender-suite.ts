@@ -84,8 +84,8 @@ export function audio(timestamp: number, body: Uint8Array, chunkBytes = 128): Bu
   return message({ chunkStream: 4, timestamp, type: 8, streamId: 1 }, body, chunkBytes);
 }
 
-export function script(values: readonly AmfValue[], timestamp = 0): Buffer {
-  return message({ chunkStream: 5, timestamp, type: 18, streamId: 1 }, encodeAmf0(values));
+export function script(values: readonly AmfValue[], chunkBytes = 128): Buffer {
+  return message({ chunkStream: 5, type: 18, streamId: 1 }, encodeAmf0(values), chunkBytes);
 }
 
 /**

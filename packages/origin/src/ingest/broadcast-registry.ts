@@ -1,0 +1,161 @@
+import { RelayError, type Store } from "@canopy/relay";
+import type { Clock, Logger } from "@canopy/runtime";
+import { OriginError } from "../origin-error.ts";
+import type { TimedKind } from "../timed/timed-lane.ts";
+import { BroadcastIngest, type Publisher } from "./broadcast-ingest.ts";
+import type { IngestOptions } from "./ingest-options.ts";
+
+/** Told of broadcasts that begin and end here; a reconnection within the linger time is neither. */
+export interface BroadcastEvents {
+  onStarted(ingest: BroadcastIngest): void;
+  onEnded(ingest: BroadcastIngest, reason: "lost" | "kicked" | "replaced" | "closed"): void;
+}
+
+export interface BroadcastRegistryDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly events: BroadcastEvents;
+  /** A new ULID. */
+  createId(nowMs: number): string;
+  countTimed(kind: TimedKind): void;
+}
+
+const TICK_MS = 1_000;
+
+/** The broadcasts that are published at this node: who may publish which path, and for how long it waits for him. */
+export class BroadcastRegistry implements Disposable {
+  readonly #options: IngestOptions;
+  readonly #deps: BroadcastRegistryDeps;
+  readonly #ingests = new Map<string, BroadcastIngest>();
+  readonly #timer: NodeJS.Timeout;
+  #closed = false;
+
+  constructor(options: IngestOptions, deps: BroadcastRegistryDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    this.#timer = setInterval(() => this.tick(deps.clock.nowMs()), TICK_MS);
+    this.#timer.unref();
+  }
+
+  get size(): number {
+    return this.#ingests.size;
+  }
+
+  get(path: string): BroadcastIngest | undefined {
+    return this.#ingests.get(path);
+  }
+
+  [Symbol.iterator](): Iterator<BroadcastIngest> {
+    return this.#ingests.values();
+  }
+
+  /**
+   * Opens a path for a publisher: anew, as the continuation of a broadcast that waits for its publisher, or, if so
+   * configured, by taking it over.
+   * @throws OriginError `broadcast-in-use`, `too-many-broadcasts`, `bad-path`, `closed`
+   */
+  open(path: string, publisher: Publisher): BroadcastIngest {
+    if (this.#closed) throw new OriginError("closed", "The server is shutting down.");
+    const existing = this.#ingests.get(path);
+    if (existing === undefined) return this.#start(path, publisher);
+    if (existing.connected) {
+      if (this.#options.publisherConflict === "refuse") {
+        throw new OriginError("broadcast-in-use", `${path} is being published already.`);
+      }
+      const former = existing.publisher;
+      existing.detach();
+      former.kick(new OriginError("taken-over", `Another publisher has taken over ${path}.`));
+    }
+    // Tracks of another protocol have other names and codecs: a new broadcast, not a continuation.
+    if (existing.publisher.protocol !== publisher.protocol) {
+      this.#end(existing, "replaced");
+      return this.#start(path, publisher);
+    }
+    existing.attach(publisher);
+    this.#deps.logger.info({ broadcast: path, protocol: publisher.protocol }, "publisher is back");
+    return existing;
+  }
+
+  /** The publisher is gone. Does nothing if another one has taken over meanwhile. */
+  release(ingest: BroadcastIngest, publisher: Publisher): void {
+    if (ingest.publisher !== publisher || !ingest.connected) return;
+    ingest.detach();
+    this.#deps.logger.info({ broadcast: ingest.path }, "publisher is gone");
+    if (this.#options.lingerMs <= 0) this.#end(ingest, "lost");
+  }
+
+  /** Ends a broadcast and its publisher's connection. Returns false if there is none. */
+  kick(path: string): boolean {
+    const ingest = this.#ingests.get(path);
+    if (ingest === undefined) return false;
+    const { publisher, connected } = ingest;
+    this.#end(ingest, "kicked");
+    if (connected) publisher.kick(new OriginError("kicked", "The broadcast was ended by the operator."));
+    return true;
+  }
+
+  /** Called once a second. */
+  tick(nowMs: number): void {
+    for (const ingest of [...this.#ingests.values()]) {
+      // The store may have ended it, e.g. at its limits.
+      if (ingest.broadcast.closed) this.#end(ingest, "closed");
+      else if (!ingest.connected && nowMs - ingest.detachedMs >= this.#options.lingerMs)
+        this.#end(ingest, "lost");
+      else ingest.tick(nowMs);
+    }
+  }
+
+  /** Ends all broadcasts. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#timer);
+    for (const ingest of [...this.#ingests.values()]) this.#end(ingest, "closed");
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #start(path: string, publisher: Publisher): BroadcastIngest {
+    if (this.#ingests.size >= this.#options.maxBroadcasts) {
+      throw new OriginError(
+        "too-many-broadcasts",
+        `${this.#options.maxBroadcasts} broadcasts are on already.`,
+      );
+    }
+    const ingest = this.#publish(path, publisher);
+    this.#ingests.set(path, ingest);
+    this.#deps.logger.info({ broadcast: path, protocol: publisher.protocol }, "broadcast started");
+    this.#deps.events.onStarted(ingest);
+    return ingest;
+  }
+
+  #publish(path: string, publisher: Publisher): BroadcastIngest {
+    const { store, clock, createId, countTimed } = this.#deps;
+    try {
+      const broadcast = store.publish(path);
+      return new BroadcastIngest(this.#options, publisher, { broadcast, clock, createId, countTimed });
+    } catch (cause) {
+      if (!(cause instanceof RelayError)) throw cause;
+      switch (cause.code) {
+        case "broadcast_exists":
+          throw new OriginError("broadcast-in-use", `${path} is being published already.`, { cause });
+        case "invalid_path":
+          throw new OriginError("bad-path", "The broadcast path is not valid.", { cause });
+        default:
+          throw new OriginError("too-many-broadcasts", "The server takes no more broadcasts.", { cause });
+      }
+    }
+  }
+
+  #end(ingest: BroadcastIngest, reason: "lost" | "kicked" | "replaced" | "closed"): void {
+    if (this.#ingests.get(ingest.path) !== ingest) return;
+    this.#ingests.delete(ingest.path);
+    if (ingest.connected) ingest.detach();
+    ingest.end();
+    this.#deps.logger.info({ broadcast: ingest.path, reason }, "broadcast ended");
+    this.#deps.events.onEnded(ingest, reason);
+  }
+}

@@ -1,0 +1,155 @@
+import { MediaError } from "@canopy/media";
+import {
+  avccToAnnexB,
+  forEachNal,
+  h264CodecString,
+  isKeyframe,
+  NAL_PPS,
+  NAL_SPS,
+  type NalLengthSize,
+  nalUnitType,
+  normalizeAccessUnit,
+  parseAvcDecoderConfig,
+  parseSps,
+  type Sps,
+  usesBFrames,
+  withLowDelayVui,
+} from "@canopy/media/h264";
+
+/** An access unit as it goes into the store: Annex B, parameter sets before every IDR. */
+export interface ShapedUnit {
+  readonly annexB: Uint8Array;
+  readonly keyframe: boolean;
+}
+
+const BASELINE_PROFILE = 66;
+/** A first group without B-frames that is at least this long shows that the encoder uses none. */
+const FRAMES_WITHOUT_B = 15;
+
+/**
+ * Brings one H.264 stream into Canopy's form, and finds out whether it has B-frames. Where it has none and the encoder
+ * does not say so, the SPS is completed (`withLowDelayVui`) from the second group on: otherwise decoders may hold
+ * back up to 16 frames. Should B-frames appear later, the encoder's own SPS is sent again.
+ */
+export class H264Shaper {
+  #nalLengthSize: NalLengthSize = 4;
+  #sps: readonly Uint8Array[] = [];
+  #pps: readonly Uint8Array[] = [];
+  #sentSps: readonly Uint8Array[] = [];
+  #parsed: Sps | undefined;
+  #bFrames = false;
+  #framesSinceConfig = 0;
+  #lowDelay = false;
+
+  /** Of the newest parameter sets; undefined before any. */
+  get sps(): Sps | undefined {
+    return this.#parsed;
+  }
+
+  get codec(): string | undefined {
+    return this.#parsed === undefined ? undefined : h264CodecString(this.#parsed);
+  }
+
+  get bFrames(): boolean {
+    return this.#bFrames;
+  }
+
+  /** The SPS that is sent says that no picture is reordered, whereas the encoder's does not. */
+  get lowDelay(): boolean {
+    return this.#lowDelay;
+  }
+
+  /**
+   * A decoder configuration (avcC). Returns false if it only repeats what is known.
+   * @throws MediaError
+   */
+  configure(avcC: Uint8Array): boolean {
+    const config = parseAvcDecoderConfig(avcC);
+    this.#nalLengthSize = config.nalLengthSize;
+    return this.#setParameterSets(config.sps, config.pps);
+  }
+
+  /**
+   * Shapes a length-prefixed access unit (FLV, avcC streams). Undefined if it shows nothing (SEI alone).
+   * @throws MediaError
+   */
+  shapeLengthPrefixed(unit: Uint8Array): ShapedUnit | undefined {
+    return this.shapeAnnexB(avccToAnnexB(unit, this.#nalLengthSize));
+  }
+
+  /** Shapes an Annex B access unit. Parameter sets inside it are learnt. @throws MediaError */
+  shapeAnnexB(unit: Uint8Array): ShapedUnit | undefined {
+    const keyframe = isKeyframe(unit);
+    if (keyframe) this.#learn(unit);
+    this.#observe(unit, keyframe);
+    try {
+      const annexB = normalizeAccessUnit(unit, { sps: this.#sentSps, pps: this.#pps });
+      return { annexB, keyframe };
+    } catch (error) {
+      if (error instanceof MediaError && error.code === "missing-slice") return undefined;
+      throw error;
+    }
+  }
+
+  #setParameterSets(sps: readonly Uint8Array[], pps: readonly Uint8Array[]): boolean {
+    if (sameUnits(sps, this.#sps) && sameUnits(pps, this.#pps)) return false;
+    const [first] = sps;
+    this.#parsed = first === undefined ? undefined : parseSps(first);
+    this.#sps = sps.map((unit) => unit.slice());
+    this.#pps = pps.map((unit) => unit.slice());
+    this.#bFrames = false;
+    this.#framesSinceConfig = 0;
+    this.#useLowDelay(this.#parsed?.profileIdc === BASELINE_PROFILE);
+    return true;
+  }
+
+  /** In-band parameter sets count where no configuration gave any. */
+  #learn(unit: Uint8Array): void {
+    if (this.#sps.length > 0 && this.#pps.length > 0) {
+      this.#learnChange(unit);
+      return;
+    }
+    const { sps, pps } = parameterSetsOf(unit);
+    if (sps.length > 0 && pps.length > 0) this.#setParameterSets(sps, pps);
+  }
+
+  /** A stream that carries its parameter sets in front of every IDR may change them there. */
+  #learnChange(unit: Uint8Array): void {
+    const { sps, pps } = parameterSetsOf(unit);
+    if (sps.length === 0 || pps.length === 0) return;
+    this.#setParameterSets(sps, pps);
+  }
+
+  #observe(unit: Uint8Array, keyframe: boolean): void {
+    if (keyframe && !this.#bFrames && !this.#lowDelay && this.#framesSinceConfig >= FRAMES_WITHOUT_B) {
+      this.#useLowDelay(true);
+    }
+    this.#framesSinceConfig++;
+    if (this.#bFrames || keyframe || !usesBFrames(unit)) return;
+    this.#bFrames = true;
+    this.#useLowDelay(false);
+  }
+
+  #useLowDelay(wanted: boolean): void {
+    this.#lowDelay = wanted && this.#parsed !== undefined && this.#parsed.maxNumReorderFrames === undefined;
+    this.#sentSps = this.#lowDelay ? this.#sps.map(withLowDelayVui) : this.#sps;
+  }
+}
+
+function parameterSetsOf(annexB: Uint8Array): { sps: Uint8Array[]; pps: Uint8Array[] } {
+  const sps: Uint8Array[] = [];
+  const pps: Uint8Array[] = [];
+  forEachNal(annexB, (nal) => {
+    const type = nalUnitType(nal[0]);
+    if (type === NAL_SPS) sps.push(nal);
+    else if (type === NAL_PPS) pps.push(nal);
+  });
+  return { sps, pps };
+}
+
+function sameUnits(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((unit, index) => Buffer.compare(unit, b[index] ?? new Uint8Array()) === 0)
+  );
+}

@@ -1,0 +1,38 @@
+import type { Clock, Logger } from "@canopy/runtime";
+import type { Publisher } from "../../ingest/broadcast-ingest.ts";
+import type { BroadcastRegistry } from "../../ingest/broadcast-registry.ts";
+import type { OriginError } from "../../origin-error.ts";
+import { FlvIngest } from "./flv-ingest.ts";
+import type { PublishTarget } from "./publish-target.ts";
+import type { RtmpPublication } from "./rtmp-connection.ts";
+import { RtmpServer, type RtmpServerCounters, type RtmpServerOptions } from "./rtmp-server.ts";
+
+/** Rejects with OriginError `unauthorized` if the token, or nobody without one, may publish the path. */
+export type AuthorizePublish = (path: string, token: string | undefined) => Promise<void>;
+
+export interface RtmpIngestDeps {
+  readonly registry: BroadcastRegistry;
+  readonly authorize: AuthorizePublish;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly counters: RtmpServerCounters;
+}
+
+/** RTMP publishers into broadcasts. */
+export function createRtmpIngest(options: RtmpServerOptions, deps: RtmpIngestDeps): RtmpServer {
+  const { registry, clock, logger } = deps;
+  const open = async (
+    target: PublishTarget,
+    connection: { readonly remoteAddress: string; kick(error: OriginError): void },
+  ): Promise<RtmpPublication> => {
+    await deps.authorize(target.path, target.token);
+    const publisher: Publisher = {
+      protocol: "rtmp",
+      remoteAddress: connection.remoteAddress,
+      kick: (error) => connection.kick(error),
+    };
+    const ingest = registry.open(target.path, publisher);
+    return new FlvIngest({ ingest, clock, logger, release: () => registry.release(ingest, publisher) });
+  };
+  return new RtmpServer(options, { open, clock, logger, counters: deps.counters });
+}
