@@ -35,8 +35,6 @@ interface OpenSession {
   readonly openedAtMs: number;
   authorized: boolean;
   expiresAtMs: number;
-  sentBytes: number;
-  receivedBytes: number;
 }
 
 /** Lets sessions in, counts them, and closes them when their token expires. */
@@ -45,8 +43,6 @@ export class SessionGate {
   readonly #deps: SessionGateDeps;
   readonly #open = new Set<OpenSession>();
   readonly #perAddress = new Map<string, number>();
-  /** Bytes of sessions that are gone, by kind. */
-  readonly #past = new Map<TransportKind, { sentBytes: number; receivedBytes: number }>();
   readonly #rejected: (reason: string) => void;
   readonly #opened: () => void;
   readonly #removeSources: (() => void)[] = [];
@@ -60,10 +56,6 @@ export class SessionGate {
     this.#opened = deps.metrics.counter("canopy_sessions_opened_total");
     for (const kind of KINDS) {
       this.#removeSources.push(deps.metrics.read("canopy_sessions", kind, () => this.#count(kind)));
-      for (const field of ["sentBytes", "receivedBytes"] as const) {
-        const name = field === "sentBytes" ? "canopy_sent_bytes_total" : "canopy_received_bytes_total";
-        this.#removeSources.push(deps.metrics.read(name, kind, () => this.#bytes(kind, field)));
-      }
     }
     this.#timer = setInterval(() => this.#sweep(), SWEEP_INTERVAL_MS);
     this.#timer.unref();
@@ -109,8 +101,6 @@ export class SessionGate {
       openedAtMs: this.#deps.clock.nowMs(),
       authorized: false,
       expiresAtMs: Number.POSITIVE_INFINITY,
-      sentBytes: 0,
-      receivedBytes: 0,
     };
     this.#open.add(entry);
     this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
@@ -159,19 +149,8 @@ export class SessionGate {
     return count;
   }
 
-  #bytes(kind: TransportKind, field: "sentBytes" | "receivedBytes"): number {
-    let bytes = this.#past.get(kind)?.[field] ?? 0;
-    for (const entry of this.#open) {
-      if (entry.session.kind !== kind) continue;
-      noteBytes(entry);
-      bytes += entry[field];
-    }
-    return bytes;
-  }
-
   #sweep(): void {
     this.#removeClosed();
-    for (const entry of this.#open) noteBytes(entry);
     const nowMs = this.#deps.clock.nowMs();
     for (const entry of this.#open) {
       if (nowMs >= entry.expiresAtMs) {
@@ -187,23 +166,11 @@ export class SessionGate {
     for (const entry of this.#open) {
       if (!entry.session.closed) continue;
       this.#open.delete(entry);
-      noteBytes(entry);
-      const past = this.#past.get(entry.session.kind) ?? { sentBytes: 0, receivedBytes: 0 };
-      past.sentBytes += entry.sentBytes;
-      past.receivedBytes += entry.receivedBytes;
-      this.#past.set(entry.session.kind, past);
       const left = (this.#perAddress.get(entry.address) ?? 1) - 1;
       if (left > 0) this.#perAddress.set(entry.address, left);
       else this.#perAddress.delete(entry.address);
     }
   }
-}
-
-/** A closed session may answer zeros: what was seen before stays. */
-function noteBytes(entry: OpenSession): void {
-  const { sentBytes, receivedBytes } = entry.session.stats();
-  entry.sentBytes = Math.max(entry.sentBytes, sentBytes);
-  entry.receivedBytes = Math.max(entry.receivedBytes, receivedBytes);
 }
 
 /** `1.2.3.4:5` is `1.2.3.4`; `[::1]:5` is `[::1]`. */

@@ -2,6 +2,8 @@
 export interface Parent {
   /** `https://host:port[/path]`; the identity of the parent. */
   readonly url: string;
+  /** Shown to the parent; kept out of `url`, which appears in logs and in the topology. */
+  readonly token?: string;
 }
 
 /**
@@ -17,8 +19,8 @@ export interface ParentChooser {
 export class StaticParents implements ParentChooser {
   private readonly parents: readonly Parent[];
 
-  constructor(urls: readonly string[]) {
-    this.parents = urls.map((url) => ({ url }));
+  constructor(urls: readonly string[], token?: string) {
+    this.parents = urls.map((url) => (token === undefined ? { url } : { url, token }));
   }
 
   choose(avoid: ReadonlySet<string>): Parent | undefined {

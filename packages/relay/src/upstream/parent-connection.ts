@@ -67,8 +67,7 @@ export class ParentConnection {
       return;
     }
     const { options, deps } = this;
-    const url = URL.canParse(this.parent.url) ? new URL(this.parent.url) : undefined;
-    const path = url === undefined ? "" : `${url.pathname}${url.search}`;
+    const path = sessionPath(this.parent);
     const peer = new PeerSession(
       session,
       // Where the transport has a URL the path is in it already.
@@ -136,4 +135,12 @@ export class ParentConnection {
     this.abort.abort();
     this.peer?.close(code, reason, options);
   }
+}
+
+/** Path with query of a parent's url, with the token that it is shown. */
+function sessionPath(parent: Parent): string {
+  if (!URL.canParse(parent.url)) return "";
+  const url = new URL(parent.url);
+  if (parent.token !== undefined) url.searchParams.set("jwt", parent.token);
+  return `${url.pathname}${url.search}`;
 }

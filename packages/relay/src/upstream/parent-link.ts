@@ -112,7 +112,7 @@ export class ParentLink {
   private dial(nowMs: number): void {
     const redirected = this.redirectTo;
     this.redirectTo = undefined;
-    const parent = redirected === undefined ? this.choose() : { url: redirected };
+    const parent = redirected === undefined ? this.choose() : { ...this.current?.parent, url: redirected };
     if (parent === undefined) {
       this.retryLater(nowMs);
       return;

@@ -13,7 +13,7 @@ export interface TokenRequest extends Grant {
 
 /** Signs a token with moq-token's claims. `key` must be able to sign. */
 export function signToken(request: TokenRequest, key: TokenKey): Promise<string> {
-  if (!key.canSign) {
+  if (key.signKey === undefined) {
     throw new RuntimeError("token-key-invalid", "tokens cannot be signed with a public key");
   }
   const token = new SignJWT({
@@ -29,5 +29,5 @@ export function signToken(request: TokenRequest, key: TokenKey): Promise<string>
   });
   token.setIssuedAt(request.issuedAtSeconds);
   if (request.expiresAtSeconds !== undefined) token.setExpirationTime(request.expiresAtSeconds);
-  return token.sign(key.key);
+  return token.sign(key.signKey);
 }

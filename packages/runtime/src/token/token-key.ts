@@ -7,10 +7,12 @@ export type TokenAlgorithm = "HS256" | "ES256" | "EdDSA";
 export interface TokenKey {
   readonly id: string | undefined;
   readonly algorithm: TokenAlgorithm;
-  readonly key: Awaited<ReturnType<typeof importJWK>>;
-  /** True if tokens can be signed with it (symmetric or private). */
-  readonly canSign: boolean;
+  readonly verifyKey: KeyMaterial;
+  /** Symmetric or private; undefined for a public key, which signs nothing. */
+  readonly signKey: KeyMaterial | undefined;
 }
+
+type KeyMaterial = Awaited<ReturnType<typeof importJWK>>;
 
 /** RFC 7518 section 3.2: a key of the hash's size or larger must be used. */
 const MIN_HMAC_KEY_BYTES = 32;
@@ -44,16 +46,20 @@ function parseKeyFile(content: string): Record<string, unknown> {
 
 async function importKey(jwk: JWK): Promise<TokenKey> {
   const algorithm = algorithmOf(jwk);
-  let key: TokenKey["key"];
+  const { d: _private, ...publicJwk } = jwk;
+  let verifyKey: KeyMaterial;
+  let signKey: KeyMaterial | undefined;
   try {
-    key = await importJWK(jwk, algorithm);
+    verifyKey = await importJWK(publicJwk, algorithm);
+    if (jwk.kty === "oct") signKey = verifyKey;
+    else if (jwk.d !== undefined) signKey = await importJWK(jwk, algorithm);
   } catch (error) {
     throw new RuntimeError("token-key-invalid", "a JWK of the key file cannot be imported", { cause: error });
   }
-  if (key instanceof Uint8Array && key.byteLength < MIN_HMAC_KEY_BYTES) {
+  if (verifyKey instanceof Uint8Array && verifyKey.byteLength < MIN_HMAC_KEY_BYTES) {
     throw invalid(`a key for HS256 has at least ${MIN_HMAC_KEY_BYTES} bytes`);
   }
-  return { id: jwk.kid, algorithm, key, canSign: jwk.kty === "oct" || jwk.d !== undefined };
+  return { id: jwk.kid, algorithm, verifyKey, signKey };
 }
 
 function algorithmOf(jwk: JWK): TokenAlgorithm {

@@ -40,9 +40,9 @@ export class TokenVerifier {
         (header.kid === undefined || key.id === undefined || key.id === header.kid),
     );
     let failure: unknown;
-    for (const { key, algorithm } of candidates) {
+    for (const { verifyKey, algorithm } of candidates) {
       try {
-        const { payload } = await jwtVerify(token, key, {
+        const { payload } = await jwtVerify(token, verifyKey, {
           algorithms: [algorithm],
           clockTolerance: CLOCK_TOLERANCE_SECONDS,
           currentDate: new Date(this.#clock.nowMs()),
