@@ -1,1 +1,3 @@
-export {};
+export { EdgeError, type EdgeErrorCode } from "./edge-error.ts";
+export { EdgeNode, type EdgeNodeDeps, type EdgeNodeOptions } from "./edge-node.ts";
+export { connectParent, isLoopback, type ParentTrust } from "./upstream/connect-parent.ts";
