@@ -3,11 +3,11 @@ import { lookup } from "node:dns/promises";
 import type { Session, SessionClose } from "../session.ts";
 import { countSession, createSessionId } from "./accept-session.ts";
 import { createConnectionId, ResetTokens } from "./connection-id.ts";
-import { connectWebTransportSession } from "./h3/connect-http3.ts";
+import { connectWebTransport } from "./h3/connect-http3.ts";
 import type { QuicDeps } from "./listen-quic.ts";
 import { loadQuiche, type NativeConnection } from "./native.ts";
 import { type ConnectionHandler, QuicConnection } from "./quic-connection.ts";
-import { createQuicCounters } from "./quic-counters.ts";
+import { createQuicCounters, type QuicCounters } from "./quic-counters.ts";
 import { QuicEndpoint } from "./quic-endpoint.ts";
 import { QuicError } from "./quic-error.ts";
 import { DEFAULT_TRANSPORT, type QuicTransportOptions } from "./quic-limits.ts";
@@ -109,26 +109,43 @@ export async function connectQuic(options: ConnectQuicOptions, deps: QuicDeps): 
   endpoint.addConnection(opened, [id]);
   const abort = (): void => opened.shutDown();
   deps.signal?.addEventListener("abort", abort, { once: true });
+  const onOpen = (): (() => void) => {
+    const onEnd = countSession(counters);
+    return () => {
+      deps.signal?.removeEventListener("abort", abort);
+      onEnd();
+    };
+  };
+  const openSession = (): Session | Promise<Session> => openClientSession(opened, options, counters, onOpen);
   try {
-    await new Promise<void>((resolve, reject) => {
-      opened.handler = new ClientHandshake(opened, options, resolve, reject);
+    const session = await new Promise<Session>((resolve, reject) => {
+      opened.handler = new ClientHandshake({ connection: opened, options, openSession, resolve, reject });
       opened.start();
     });
-    const onEnd = countSession(counters);
-    const session =
-      options.webtransportPath === undefined
-        ? openRawSession(opened, onEnd)
-        : await connectWebTransportSession(opened, { ...options, path: options.webtransportPath }, { onEnd });
-    return Object.assign(session, { rebind: async () => endpoint.replaceSocket(await openSocket(), true) });
+    const rebind = async (): Promise<void> => endpoint.replaceSocket(await openSocket(), true);
+    return Object.assign(session, { rebind });
   } catch (error) {
+    deps.signal?.removeEventListener("abort", abort);
     deps.signal?.throwIfAborted();
     throw error;
   }
 }
 
-function openRawSession(connection: QuicConnection, onEnd: () => void): RawSession {
+/** Makes a session of an established connection; must not wait, or the first streams would find nobody. */
+function openClientSession(
+  connection: QuicConnection,
+  options: ConnectQuicOptions,
+  counters: QuicCounters,
+  onOpen: () => () => void,
+): Session | Promise<Session> {
+  const { webtransportPath, serverName, host, port, origin, alpn } = options;
+  if (webtransportPath !== undefined) {
+    const authority = `${serverName ?? (host.includes(":") ? `[${host}]` : host)}:${port}`;
+    const request = { authority, path: webtransportPath, origin, protocols: alpn };
+    return connectWebTransport(connection, request, { counters, onOpen });
+  }
   const protocol = new TextDecoder().decode(connection.native.applicationProto());
-  const session = new RawSession({ id: createSessionId(), protocol }, { connection, onEnd });
+  const session = new RawSession({ id: createSessionId(), protocol }, { connection, onEnd: onOpen() });
   connection.handler = session;
   return session;
 }
@@ -141,35 +158,33 @@ async function resolveHost(host: string): Promise<{ address: string; family: num
   }
 }
 
+interface ClientHandshakeDeps {
+  readonly connection: QuicConnection;
+  readonly options: ConnectQuicOptions;
+  readonly openSession: () => Session | Promise<Session>;
+  readonly resolve: (session: Session | Promise<Session>) => void;
+  readonly reject: (error: QuicError) => void;
+}
+
 /** Holds a client connection until its handshake is complete and its certificate accepted. */
 class ClientHandshake implements ConnectionHandler {
   readonly accepting = false;
-  readonly #connection: QuicConnection;
-  readonly #options: ConnectQuicOptions;
-  readonly #resolve: () => void;
-  readonly #reject: (error: QuicError) => void;
+  readonly #deps: ClientHandshakeDeps;
 
-  constructor(
-    connection: QuicConnection,
-    options: ConnectQuicOptions,
-    resolve: () => void,
-    reject: (error: QuicError) => void,
-  ) {
-    this.#connection = connection;
-    this.#options = options;
-    this.#resolve = resolve;
-    this.#reject = reject;
+  constructor(deps: ClientHandshakeDeps) {
+    this.#deps = deps;
   }
 
   onEstablished(): void {
-    const { verify, serverName, host } = this.#options;
-    const problem = certificateProblem(this.#connection.native, verify, serverName ?? host);
+    const { connection, options, openSession, resolve, reject } = this.#deps;
+    const { verify, serverName, host } = options;
+    const problem = certificateProblem(connection.native, verify, serverName ?? host);
     if (problem === undefined) {
-      this.#resolve();
+      resolve(openSession());
       return;
     }
-    this.#reject(new QuicError("certificate-mismatch", problem));
-    this.#connection.closeTransport(problem, BAD_CERTIFICATE);
+    reject(new QuicError("certificate-mismatch", problem));
+    connection.closeTransport(problem, BAD_CERTIFICATE);
   }
 
   onStream(): void {
@@ -185,9 +200,10 @@ class ClientHandshake implements ConnectionHandler {
   }
 
   onClosed(close: SessionClose): void {
-    const peerCode = this.#connection.native.peerError()?.errorCode;
-    const code = this.#connection.native.localError()?.errorCode ?? peerCode;
-    this.#reject(
+    const { native } = this.#deps.connection;
+    const peerCode = native.peerError()?.errorCode;
+    const code = native.localError()?.errorCode ?? peerCode;
+    this.#deps.reject(
       new QuicError(failureCode(close, code), close.reason, peerCode === undefined ? {} : { peerCode }),
     );
   }

@@ -119,7 +119,7 @@ class ListeningQuic implements QuicServer {
     const acceptorDeps = {
       handler,
       counters,
-      serveHttp3: (connection: QuicConnection) => serveHttp3(connection, { handler, counters, limits }),
+      serveHttp3: (connection: QuicConnection) => serveHttp3(connection, { handler, counters }),
     };
     this.#acceptor = new InitialAcceptor(
       { limits, transport: options.transport },

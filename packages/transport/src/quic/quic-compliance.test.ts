@@ -7,3 +7,4 @@ async function compliancePair(webtransport: boolean): Promise<CompliancePair> {
 }
 
 sessionComplianceSuite("raw QUIC", () => compliancePair(false));
+sessionComplianceSuite("WebTransport over HTTP/3", () => compliancePair(true));

@@ -107,6 +107,9 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   #engineDeadlineMs = Number.POSITIVE_INFINITY;
   #pathsChanged = false;
   #established = false;
+  #windingDown = false;
+  #closeAtMs = Number.POSITIVE_INFINITY;
+  #closeAtCode = 0;
   #localClose: SessionClose | undefined;
   #closed = false;
   #removed = false;
@@ -196,6 +199,10 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   override onTimer(nowMs: number): void {
     if (this.#removed) return;
     if (nowMs >= this.#engineDeadlineMs) this.native.onTimeout();
+    if (nowMs >= this.#closeAtMs) {
+      this.#closeAtMs = Number.POSITIVE_INFINITY;
+      this.close(this.#closeAtCode, new Uint8Array(0), { code: undefined, reason: "", remote: false });
+    }
     const { keepAliveMs } = this.#transport;
     if (nowMs >= this.#handshakeDeadlineMs && !this.sessionOpen && !this.closed) {
       this.#counters.handshakeTimeouts += 1;
@@ -325,16 +332,34 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.bufferedBytes += delta;
     if (this.bufferedBytes > this.#transport.maxSessionBufferBytes && !this.closed) {
       this.#counters.overflowCloses += 1;
-      this.overflow();
+      this.overflow(this.#transport.overflowCloseCode, "send buffer overflow");
     }
   }
 
   /** How a session ends whose peer does not keep up; the layer above may replace it. */
-  overflow = (): void => {
-    const code = this.#transport.overflowCloseCode;
-    const reason = "send buffer overflow";
+  overflow = (code: number, reason: string): void => {
     this.close(code, new TextEncoder().encode(reason), { code, reason, remote: false });
   };
+
+  /** Lets go of all streams but one, without a word to the peer: the connection is about to end. */
+  releaseStreams(except: QuicStream): void {
+    this.#windingDown = true;
+    for (const stream of this.#streams.values()) if (stream !== except) stream.release();
+    this.#streams.clear();
+    this.#streams.set(except.id, except);
+    this.#pending.length = 0;
+    if (except.queued) this.#pending.push(except);
+    this.#notices = [];
+    this.#unread = [];
+    this.bufferedBytes = except.bufferedBytes;
+  }
+
+  /** Closes with an application code unless the peer has closed by then. */
+  closeAfter(delayMs: number, wireCode: number): void {
+    this.#closeAtMs = this.#loop.nowMs + delayMs;
+    this.#closeAtCode = wireCode;
+    this.queueFlush();
+  }
 
   queueNotice(stream: QuicStream): void {
     if (stream.noticed) return;
@@ -398,6 +423,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   #readStreams(): void {
     const buffer = this.#sender.readBuffer;
     for (const id of this.native.readable()) {
+      if (this.handler?.accepting !== true) return;
       const stream = this.#streams.get(id) ?? this.#accept(id);
       stream?.read(buffer);
       if (this.closed) return;
@@ -406,7 +432,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
 
   #accept(id: number): QuicStream | undefined {
     // Bit 0: opened by the server; bit 1: unidirectional (RFC 9000 §2.1).
-    if (((id & 1) === 1) === this.server) return undefined;
+    if (((id & 1) === 1) === this.server || this.#windingDown) return undefined;
     const bidirectional = (id & 2) === 0;
     const stream = new QuicStream({ id, sends: bidirectional, receives: true, priority: 128 }, this);
     this.#streams.set(id, stream);
@@ -520,7 +546,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   #setTimer(nowMs: number): void {
     const timeoutMs = this.native.timeout();
     this.#engineDeadlineMs = timeoutMs === null ? Number.POSITIVE_INFINITY : nowMs + timeoutMs + 1;
-    let deadlineMs = Math.min(this.#engineDeadlineMs, this.#nextSweepMs);
+    let deadlineMs = Math.min(this.#engineDeadlineMs, this.#nextSweepMs, this.#closeAtMs);
     if (!this.sessionOpen) deadlineMs = Math.min(deadlineMs, this.#handshakeDeadlineMs);
     if (this.#transport.keepAliveMs > 0 && this.#established) {
       deadlineMs = Math.min(deadlineMs, this.#lastHeardMs() + this.#transport.keepAliveMs);

@@ -161,6 +161,13 @@ export class QuicStream implements BidiStream {
     this.#wantRead();
   }
 
+  /** Delivers bytes that came with a preamble at once; false if the receiver does not take them now. */
+  deliverRest(bytes: Uint8Array, fin: boolean): boolean {
+    if (this.#receiver === undefined || this.#paused) return this.#discarding;
+    this.#receiver.onData(bytes, fin);
+    return true;
+  }
+
   /**
    * Keeps bytes that were read from the engine but belong to whoever takes the stream over, such as what follows
    * a WebTransport preamble. `bytes` are copied.
