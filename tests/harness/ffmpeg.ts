@@ -16,6 +16,8 @@ export interface ClipOptions {
   readonly profile?: "baseline" | "main" | "high";
   /** Keyframe interval in frames. */
   readonly keyframeInterval?: number;
+  /** Bitrate of the video. */
+  readonly bitrateKbps?: number;
 }
 
 /** Makes (once) an MP4 with ffmpeg's test picture and tone, and returns its path. */
@@ -23,8 +25,9 @@ export function makeClip(options: ClipOptions = {}): string {
   const { seconds = 20, fps = 30, bFrames = 0, video = true, audio = true, size = "640x360" } = options;
   const profile = options.profile ?? (bFrames > 0 ? "high" : "main");
   const keyframeInterval = options.keyframeInterval ?? fps;
+  const bitrateKbps = options.bitrateKbps ?? 1_000;
   mkdirSync(CLIP_FOLDER, { recursive: true });
-  const name = `${seconds}s-${fps}fps-b${bFrames}-${video ? profile : "novideo"}-${audio ? "aac" : "noaudio"}-${size}-k${keyframeInterval}.mp4`;
+  const name = `${seconds}s-${fps}fps-b${bFrames}-${video ? profile : "novideo"}-${audio ? "aac" : "noaudio"}-${size}-k${keyframeInterval}-${bitrateKbps}k.mp4`;
   const path = join(CLIP_FOLDER, name);
   if (existsSync(path)) return path;
   const args = ["-y", "-hide_banner", "-loglevel", "error"];
@@ -33,7 +36,8 @@ export function makeClip(options: ClipOptions = {}): string {
   args.push("-t", String(seconds));
   if (video) {
     args.push("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-profile:v", profile);
-    args.push("-bf", String(bFrames), "-g", String(keyframeInterval), "-b:v", "1M");
+    args.push("-bf", String(bFrames), "-g", String(keyframeInterval), "-b:v", `${bitrateKbps}k`);
+    args.push("-maxrate", `${bitrateKbps}k`, "-bufsize", `${bitrateKbps}k`);
   }
   if (audio) args.push("-c:a", "aac", "-b:a", "96k", "-ac", "2");
   const unfinished = `${path}.part.mp4`;

@@ -1,0 +1,180 @@
+import {
+  framePayload,
+  type IncomingGroup,
+  MoqSession,
+  type MoqSessionHandler,
+  type Subscription,
+  type WireFrame,
+} from "@canopy/protocol";
+import type { Session, SessionClose } from "@canopy/transport";
+import { connectQuic } from "@canopy/transport/quic";
+
+const TRACK_PRIORITY: Readonly<Record<string, number>> = {
+  "catalog.json": 100,
+  timed: 90,
+  audio: 80,
+  video: 60,
+};
+
+const SILENT = { debug: () => {}, warn: () => {} };
+
+/** What one viewer saw of one track. */
+export interface TrackView {
+  frames: number;
+  bytes: number;
+  groupsStarted: number;
+  groupsEnded: number;
+  groupsAborted: number;
+  /** Sequences in order of arrival, the newest `SEQUENCES_KEPT` of them. */
+  readonly sequences: number[];
+  lastTimestampUs: number;
+  closedCode: number | undefined;
+  closed: boolean;
+}
+
+const SEQUENCES_KEPT = 10_000;
+
+export interface MoqViewerOptions {
+  /** Such as `http://127.0.0.1:4443`; the host and port of the node. */
+  readonly url: string;
+  readonly broadcast: string;
+  readonly tracks: readonly string[];
+  /** "quic" dials raw QUIC with ALPN, "webtransport" HTTP/3. */
+  readonly transport?: "quic" | "webtransport";
+  readonly protocol?: string;
+  readonly onFrame?: (track: string, sequence: number, frame: WireFrame) => void;
+}
+
+/** A viewer without a screen: subscribes to tracks of one broadcast and counts what arrives. */
+export class MoqViewer {
+  readonly tracks = new Map<string, TrackView>();
+  readonly session: Session;
+  closed: SessionClose | undefined;
+  readonly #moq: MoqSession;
+  readonly #options: MoqViewerOptions;
+  readonly #subscriptions: Subscription[] = [];
+
+  private constructor(session: Session, options: MoqViewerOptions) {
+    this.session = session;
+    this.#options = options;
+    this.#moq = new MoqSession(
+      { wire: session, role: "client", originId: 1 + Math.floor(Math.random() * 2 ** 40), path: "/" },
+      ignoreRequests(),
+    );
+    session.handler = {
+      onUniStream: (stream) => this.#moq.onUniStream(stream),
+      onBidiStream: (stream) => this.#moq.onBidiStream(stream),
+      onDatagram: (bytes) => this.#moq.onDatagram(bytes),
+      onStreamsAvailable: () => this.#moq.onStreamsAvailable(),
+      onClose: (close) => {
+        this.closed = close;
+        this.#moq.onTransportClosed();
+      },
+    };
+  }
+
+  /** Connects and subscribes; resolves once the session is up. */
+  static async connect(options: MoqViewerOptions): Promise<MoqViewer> {
+    const { hostname, port } = new URL(options.url);
+    const protocol = options.protocol ?? "moq-lite-05";
+    const session = await connectQuic(
+      {
+        host: hostname,
+        port: Number(port),
+        alpn: [protocol],
+        verify: { insecure: true },
+        ...(options.transport === "quic" ? {} : { webtransportPath: "/" }),
+      },
+      { logger: SILENT },
+    );
+    const viewer = new MoqViewer(session, options);
+    for (const track of options.tracks) viewer.#subscribe(track);
+    return viewer;
+  }
+
+  /** What was seen of a track. */
+  view(track: string): TrackView {
+    const view = this.tracks.get(track);
+    if (view === undefined) throw new Error(`not subscribed to ${track}`);
+    return view;
+  }
+
+  unsubscribe(): void {
+    for (const subscription of this.#subscriptions) subscription.close();
+  }
+
+  close(): void {
+    this.session.close(0, "done");
+  }
+
+  #subscribe(track: string): void {
+    const view: TrackView = {
+      frames: 0,
+      bytes: 0,
+      groupsStarted: 0,
+      groupsEnded: 0,
+      groupsAborted: 0,
+      sequences: [],
+      lastTimestampUs: 0,
+      closedCode: undefined,
+      closed: false,
+    };
+    this.tracks.set(track, view);
+    const { onFrame } = this.#options;
+    const onGroup = (group: IncomingGroup): void => {
+      view.groupsStarted++;
+      if (view.sequences.length === SEQUENCES_KEPT) view.sequences.shift();
+      view.sequences.push(group.sequence);
+      group.listener = {
+        onFrame: (frame) => {
+          view.frames++;
+          view.bytes += framePayload(frame).byteLength;
+          view.lastTimestampUs = frame.timestamp;
+          onFrame?.(track, group.sequence, frame);
+        },
+        onEnd: () => {
+          view.groupsEnded++;
+        },
+        onAborted: () => {
+          view.groupsAborted++;
+        },
+      };
+    };
+    const subscription = this.#moq.subscribe(
+      this.#options.broadcast,
+      track,
+      {
+        priority: TRACK_PRIORITY[track] ?? 60,
+        ordered: false,
+        maxLatencyMs: 0,
+        startGroup: undefined,
+        endGroup: undefined,
+      },
+      {
+        onInfo: () => {},
+        onGroup,
+        onDropped: () => {},
+        onClosed: (code) => {
+          view.closed = true;
+          view.closedCode = code;
+        },
+      },
+    );
+    this.#subscriptions.push(subscription);
+  }
+}
+
+/** A viewer serves nothing: every request of the node is refused. */
+function ignoreRequests(): MoqSessionHandler {
+  return {
+    onReady: () => {},
+    onPeerSetup: () => {},
+    onAnnounceRequest: (request) => request.start([]),
+    onTrackInfoRequest: (request) => request.reject(13),
+    onSubscribe: (request) => request.reject(13),
+    onFetch: (request) => request.reject(13),
+    onProbe: () => {},
+    onGoaway: () => {},
+    onDatagramFrame: () => {},
+  };
+}
