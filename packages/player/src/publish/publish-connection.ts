@@ -1,0 +1,175 @@
+import { chooseProtocol, ERROR_CODES, MOQ_PROTOCOLS, MoqSession } from "@canopy/protocol";
+import type { Session, SessionClose, SessionStats } from "@canopy/transport";
+import { connectWebTransport } from "@canopy/transport/browser";
+import type { Clock } from "../clock.ts";
+import { RetrySchedule } from "../control/retry-schedule.ts";
+import { PlayerError } from "../player-error.ts";
+import type { ClockOffset } from "../sync/clock-offset.ts";
+import { probeTime } from "../sync/probe-time.ts";
+import { resolveEdge } from "../upstream/edge-url.ts";
+import type { ServedBroadcast } from "./served-broadcast.ts";
+
+/** After the end was announced, what is still unsent gets this long. */
+const LINGER_MS = 300;
+
+export interface PublishConnectionOptions {
+  readonly url: string;
+  readonly token: string | undefined;
+}
+
+export interface PublishConnectionDeps {
+  readonly broadcast: ServedBroadcast;
+  readonly clock: Clock;
+  readonly onUp: () => void;
+  /** The session was lost; it is being dialed anew. */
+  readonly onDown: (error: PlayerError) => void;
+  readonly onFailed: (error: PlayerError) => void;
+  /** Called once per session; undefined if the origin does not tell the time. */
+  readonly onClockOffset: (offset: ClockOffset | undefined) => void;
+}
+
+/** Keeps a session to the origin and serves the broadcast on it. */
+export class PublishConnection {
+  readonly #deps: PublishConnectionDeps;
+  readonly #abort = new AbortController();
+  readonly #schedule = new RetrySchedule({ sources: 1 }, { random: Math.random });
+  readonly #token: string | undefined;
+  #url: string;
+  #session: Session | undefined;
+  #moq: MoqSession | undefined;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+
+  constructor(options: PublishConnectionOptions, deps: PublishConnectionDeps) {
+    this.#url = options.url;
+    this.#token = options.token;
+    this.#deps = deps;
+    void this.#dial();
+  }
+
+  get stats(): SessionStats | undefined {
+    return this.#session?.stats();
+  }
+
+  /** Says that the broadcast is over, then closes. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#abort.abort();
+    clearTimeout(this.#retry);
+    const [moq, session] = [this.#moq, this.#session];
+    this.#deps.broadcast.end();
+    setTimeout(() => {
+      moq?.close(ERROR_CODES.cancel, "publisher stopped");
+      session?.close(ERROR_CODES.cancel, "publisher stopped");
+    }, LINGER_MS);
+  }
+
+  async #dial(): Promise<void> {
+    const { signal } = this.#abort;
+    try {
+      const origin = await resolveEdge(this.#url, this.#token, { fetch: fetch.bind(globalThis), signal });
+      const session = await connectWebTransport(origin.sessionUrl, {
+        protocols: MOQ_PROTOCOLS,
+        signal,
+        ...(origin.certificateHash !== undefined && {
+          serverCertificateHashes: [{ algorithm: "sha-256", value: origin.certificateHash }],
+        }),
+      });
+      if (this.#closed) {
+        session.close(ERROR_CODES.cancel, "publisher stopped");
+        return;
+      }
+      this.#serve(session, origin.httpUrl);
+    } catch (cause) {
+      if (this.#closed) return;
+      this.#lost(
+        cause instanceof PlayerError
+          ? cause
+          : new PlayerError("unreachable", "no session to the origin", cause),
+      );
+    }
+  }
+
+  #serve(session: Session, timeBaseUrl: string): void {
+    const { protocol } = session;
+    if (protocol !== "" && chooseProtocol([protocol]) === undefined) {
+      session.close(ERROR_CODES.version, "unknown protocol");
+      this.#fail(new PlayerError("protocol", `the origin speaks ${protocol}`));
+      return;
+    }
+    const moq = new MoqSession(
+      {
+        wire: session,
+        role: "client",
+        originId: 1 + Math.floor(Math.random() * (Number.MAX_SAFE_INTEGER - 1)),
+      },
+      this.#deps.broadcast.handler({
+        onReady: () => {},
+        onGoaway: (uri) => this.#move(session, uri),
+      }),
+    );
+    this.#session = session;
+    this.#moq = moq;
+    session.handler = {
+      onUniStream: (stream) => moq.onUniStream(stream),
+      onBidiStream: (stream) => moq.onBidiStream(stream),
+      onDatagram: (bytes) => moq.onDatagram(bytes),
+      onStreamsAvailable: () => moq.onStreamsAvailable(),
+      onClose: (close) => {
+        moq.onTransportClosed();
+        if (this.#session === session) this.#onClose(close);
+      },
+    };
+    this.#schedule.onSuccess();
+    this.#deps.onUp();
+    void this.#measureClock(timeBaseUrl);
+  }
+
+  async #measureClock(baseUrl: string): Promise<void> {
+    const { signal } = this.#abort;
+    const offset = await probeTime(baseUrl, {
+      clock: this.#deps.clock,
+      fetch: fetch.bind(globalThis),
+      signal,
+    });
+    if (!this.#closed) this.#deps.onClockOffset(offset);
+  }
+
+  #onClose(close: SessionClose): void {
+    this.#session = undefined;
+    this.#moq = undefined;
+    if (this.#closed) return;
+    if (close.code === ERROR_CODES.unauthorized) {
+      this.#fail(new PlayerError("unauthorized", "the origin does not allow this broadcast"));
+      return;
+    }
+    this.#lost(new PlayerError("unreachable", `session closed: ${close.reason || "connection lost"}`));
+  }
+
+  #lost(error: PlayerError): void {
+    const decision = error.shouldRetry() ? this.#schedule.onFailure() : undefined;
+    if (decision === undefined) {
+      this.#fail(error);
+      return;
+    }
+    this.#deps.onDown(error);
+    this.#retry = setTimeout(() => void this.#dial(), decision.delayMs);
+  }
+
+  /** The origin goes away in an orderly manner: dial the next one, then leave this one. */
+  #move(old: Session, uri: string): void {
+    if (this.#closed || this.#session !== old) return;
+    if (uri !== "") this.#url = new URL(uri, this.#url).href;
+    this.#session = undefined;
+    this.#moq = undefined;
+    this.#deps.onDown(new PlayerError("unreachable", "the origin moves its publishers"));
+    void this.#dial().finally(() => old.close(ERROR_CODES.cancel, "moved"));
+  }
+
+  #fail(error: PlayerError): void {
+    if (this.#closed) return;
+    this.close();
+    this.#deps.onFailed(error);
+  }
+}

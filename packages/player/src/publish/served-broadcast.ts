@@ -1,0 +1,75 @@
+import {
+  type AnnounceResponder,
+  ERROR_CODES,
+  type MoqSessionHandler,
+  pathHasPrefix,
+  type SubscribeResponder,
+  type TrackInfoResponder,
+} from "@canopy/protocol";
+import type { ServedTrack } from "./served-track.ts";
+
+/** Announces one broadcast and answers requests for its tracks; survives the sessions it is served on. */
+export class ServedBroadcast {
+  readonly #path: string;
+  readonly #tracks: ReadonlyMap<string, ServedTrack>;
+  readonly #announced = new Set<AnnounceResponder>();
+
+  constructor(path: string, tracks: Iterable<ServedTrack>) {
+    this.#path = path;
+    this.#tracks = new Map([...tracks].map((track) => [track.name, track]));
+  }
+
+  /** A handler for one session. */
+  handler(events: {
+    readonly onReady: () => void;
+    readonly onGoaway: (uri: string) => void;
+  }): MoqSessionHandler {
+    return {
+      onReady: () => events.onReady(),
+      onPeerSetup: () => {},
+      onAnnounceRequest: (request) => this.#announce(request),
+      onTrackInfoRequest: (request) => this.#describe(request),
+      onSubscribe: (request) => this.#subscribe(request),
+      onFetch: (request) => request.reject(ERROR_CODES.notFound),
+      onProbe: (request) => request.report(0, 0),
+      onGoaway: (uri) => events.onGoaway(uri),
+      onDatagramFrame: () => {},
+    };
+  }
+
+  /** Tells every peer that the broadcast is over. */
+  end(): void {
+    for (const track of this.#tracks.values()) track.end();
+    for (const request of this.#announced) {
+      request.ended(this.#path);
+      request.finish();
+    }
+    this.#announced.clear();
+  }
+
+  #announce(request: AnnounceResponder): void {
+    if (!pathHasPrefix(this.#path, request.prefix)) {
+      request.start([]);
+      return;
+    }
+    this.#announced.add(request);
+    request.onClosed = () => this.#announced.delete(request);
+    request.start([{ path: this.#path, hops: [] }]);
+  }
+
+  #describe(request: TrackInfoResponder): void {
+    const track = this.#find(request);
+    if (track) request.respond(track.info);
+    else request.reject(ERROR_CODES.notFound);
+  }
+
+  #subscribe(request: SubscribeResponder): void {
+    const track = this.#find(request);
+    if (track) track.subscribe(request);
+    else request.reject(ERROR_CODES.notFound);
+  }
+
+  #find(request: { readonly broadcast: string; readonly track: string }): ServedTrack | undefined {
+    return request.broadcast === this.#path ? this.#tracks.get(request.track) : undefined;
+  }
+}
