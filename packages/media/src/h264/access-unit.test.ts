@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { joinAnnexB, splitAnnexB } from "../nal/annex-b.ts";
 import { loadVideo } from "../vectors-suite.ts";
 import { isKeyframe, normalizeAccessUnit } from "./access-unit.ts";
+import { withLowDelayVui } from "./low-delay-vui.ts";
 import { nalUnitType } from "./nal-unit-type.ts";
 import { encodeSeiNal } from "./sei.ts";
 
@@ -18,6 +19,11 @@ const idr = one(5);
 const slice = one(1);
 const sei = encodeSeiNal(5, new Uint8Array(20).fill(7));
 const given = { sps: [sps], pps: [pps] };
+const spsWithoutRestriction = (() => {
+  const nal = loadVideo("h264-high10-intra").nals.find((candidate) => nalUnitType(candidate[0]) === 7);
+  if (!nal) throw new Error("no SPS");
+  return nal;
+})();
 const NOTHING = { sps: [], pps: [] };
 const types = (annexB: Uint8Array) => splitAnnexB(annexB).map((nal) => nalUnitType(nal[0]));
 
@@ -53,6 +59,18 @@ describe("normalizeAccessUnit", () => {
     if (!otherSps) throw new Error("no SPS");
     const frame = normalizeAccessUnit(joinAnnexB([otherSps, idr]), given);
     expect(frame).toEqual(joinAnnexB([otherSps, pps, idr]));
+  });
+
+  it("replaces an SPS inside the access unit when told to prefer the given one", () => {
+    const low = withLowDelayVui(spsWithoutRestriction);
+    const key = joinAnnexB([aud, spsWithoutRestriction, pps, idr]);
+    const lowDelay = { sps: [low], pps: [pps] };
+    expect(normalizeAccessUnit(key, lowDelay, { preferGivenSps: true })).toEqual(
+      joinAnnexB([aud, low, pps, idr]),
+    );
+    expect(normalizeAccessUnit(key, lowDelay)).toBe(key);
+    const same = { sps: [spsWithoutRestriction], pps: [pps] };
+    expect(normalizeAccessUnit(key, same, { preferGivenSps: true })).toBe(key);
   });
 
   it("leaves out filler data, unspecified types and a second AUD", () => {

@@ -1,6 +1,14 @@
+import { sameBytes } from "../bytes/join.ts";
 import { MediaError } from "../media-error.ts";
 import { findStartCode, firstNalStart, nalEnd, writeNal } from "../nal/annex-b.ts";
-import { DEFAULT_NAL_LIMITS, type NalLimits, nalTooLarge, tooManyNals } from "../nal/limits.ts";
+import {
+  DEFAULT_NAL_LIMITS,
+  MAX_NAL_BYTES,
+  MAX_NALS_PER_ACCESS_UNIT,
+  type NalLimits,
+  nalTooLarge,
+  tooManyNals,
+} from "../nal/limits.ts";
 import { isSlice, NAL_IDR, NAL_PPS, NAL_SPS, nalUnitType } from "./nal-unit-type.ts";
 import { parameterSetId } from "./parameter-set-id.ts";
 
@@ -8,6 +16,14 @@ import { parameterSetId } from "./parameter-set-id.ts";
 export interface ParameterSets {
   readonly sps: readonly Uint8Array[];
   readonly pps: readonly Uint8Array[];
+}
+
+export interface NormalizeOptions extends Partial<NalLimits> {
+  /**
+   * True: a given SPS replaces one of the same id inside the access unit, e.g. with one completed by
+   * `withLowDelayVui`. False (default): the one inside wins, as it is the newer one.
+   */
+  readonly preferGivenSps?: boolean;
 }
 
 // Places in an access unit, ISO/IEC 14496-10 §7.4.1.2.3.
@@ -41,11 +57,14 @@ function withoutKnown(given: readonly Uint8Array[], inBand: readonly Uint8Array[
   return given.filter((nal) => !ids.has(parameterSetId(nal)));
 }
 
+function nalsOfType(units: readonly Unit[], type: number): Uint8Array[] {
+  return units.map((unit) => unit.nal).filter((nal) => nalUnitType(nal[0]) === type);
+}
+
 /** Given parameter sets that an IDR has to carry and does not; one in the access unit wins over a given one. */
 function setsToAdd(units: readonly Unit[], given: ParameterSets): Uint8Array[] {
-  const own = (type: number) => units.map((unit) => unit.nal).filter((nal) => nalUnitType(nal[0]) === type);
-  const ownSps = own(NAL_SPS);
-  const ownPps = own(NAL_PPS);
+  const ownSps = nalsOfType(units, NAL_SPS);
+  const ownPps = nalsOfType(units, NAL_PPS);
   const sps = withoutKnown(given.sps, ownSps);
   const pps = withoutKnown(given.pps, ownPps);
   if (sps.length + ownSps.length === 0) throw new MediaError("missing-sps", "IDR without an SPS");
@@ -53,11 +72,22 @@ function setsToAdd(units: readonly Unit[], given: ParameterSets): Uint8Array[] {
   return [...sps, ...pps];
 }
 
+/** The units with a given SPS in the place of each that has the same id and other content. */
+function withGivenSps(units: readonly Unit[], given: readonly Uint8Array[]): Unit[] {
+  return units.map((unit) => {
+    if (nalUnitType(unit.nal[0]) !== NAL_SPS) return unit;
+    const id = parameterSetId(unit.nal);
+    const nal = given.find((candidate) => parameterSetId(candidate) === id);
+    return nal === undefined || sameBytes(nal, unit.nal) ? unit : { nal, place: unit.place };
+  });
+}
+
 /**
  * One access unit in the form in which Canopy sends it: Annex B with four-byte start codes, in the order
  * AUD, SPS, PPS, SEI, slices, with the parameter sets in front of every IDR.
  *
- * `given` are the stream's parameter sets; those inside the access unit win over given ones of the same id.
+ * `given` are the stream's parameter sets; those inside the access unit win over given ones of the same id, or the
+ * other way round for an SPS with `preferGivenSps`.
  * Returns the input itself when it already has this form, else a new buffer.
  * @throws MediaError "missing-slice" (nothing to show: do not send it), "missing-sps", "missing-pps", "malformed",
  * "too-large", "too-many".
@@ -65,9 +95,10 @@ function setsToAdd(units: readonly Unit[], given: ParameterSets): Uint8Array[] {
 export function normalizeAccessUnit(
   annexB: Uint8Array,
   given: ParameterSets,
-  limits: NalLimits = DEFAULT_NAL_LIMITS,
+  options: NormalizeOptions = DEFAULT_NAL_LIMITS,
 ): Uint8Array {
-  const units: Unit[] = [];
+  const { maxNalBytes = MAX_NAL_BYTES, maxNals = MAX_NALS_PER_ACCESS_UNIT, preferGivenSps = false } = options;
+  let units: Unit[] = [];
   let start = firstNalStart(annexB);
   let count = 0;
   let total = 0;
@@ -80,10 +111,10 @@ export function normalizeAccessUnit(
     const code = findStartCode(annexB, start);
     const end = nalEnd(annexB, start, code);
     const size = end - start;
-    if (size > limits.maxNalBytes) throw nalTooLarge(size, limits.maxNalBytes);
+    if (size > maxNalBytes) throw nalTooLarge(size, maxNalBytes);
     if (size > 0) {
       count += 1;
-      if (count > limits.maxNals) throw tooManyNals(limits.maxNals);
+      if (count > maxNals) throw tooManyNals(maxNals);
       const type = nalUnitType(annexB[start]);
       const place = PLACES[type] ?? DROPPED;
       if (isSlice(type)) {
@@ -103,6 +134,12 @@ export function normalizeAccessUnit(
   }
   if (!hasSlice) throw new MediaError("missing-slice", "access unit without a slice");
 
+  if (preferGivenSps && units.some((unit) => nalUnitType(unit.nal[0]) === NAL_SPS)) {
+    const replaced = withGivenSps(units, given.sps);
+    if (replaced.some((unit, i) => unit !== units[i])) isNormal = false;
+    units = replaced;
+    total = units.reduce((sum, unit) => sum + 4 + unit.nal.length, 0);
+  }
   const added = isIdr ? setsToAdd(units, given) : [];
   if (isNormal && added.length === 0 && total === annexB.length) return annexB;
 

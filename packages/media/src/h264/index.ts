@@ -13,7 +13,7 @@ export {
   type NalLimits,
 } from "../nal/limits.ts";
 export type { SeiMessage } from "../nal/sei-message.ts";
-export { isKeyframe, normalizeAccessUnit, type ParameterSets } from "./access-unit.ts";
+export { isKeyframe, type NormalizeOptions, normalizeAccessUnit, type ParameterSets } from "./access-unit.ts";
 export { type AvcDecoderConfig, buildAvcDecoderConfig, parseAvcDecoderConfig } from "./avc-decoder-config.ts";
 export { withLowDelayVui } from "./low-delay-vui.ts";
 export * from "./nal-unit-type.ts";

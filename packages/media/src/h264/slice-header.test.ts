@@ -21,10 +21,21 @@ describe("peekSliceHeader", () => {
 });
 
 describe("usesBFrames", () => {
-  it("is true only for the stream with B-frames", () => {
+  it("is true only for pictures of the stream with B-frames", () => {
     for (const name of H264_VECTORS) {
-      expect([name, usesBFrames(loadVideo(name).bytes)]).toEqual([name, name === "h264-high-b-frames"]);
+      const { nals, pictures } = loadVideo(name);
+      const slices = nals.filter((nal) => isSlice(nalUnitType(nal[0])) && peekSliceHeader(nal).firstMb === 0);
+      const found = slices.filter((nal) => usesBFrames(joinAnnexB([nal]))).length;
+      expect([name, found]).toEqual([name, pictures.filter((type) => type === "B").length]);
     }
+  });
+
+  it("looks at every slice while none speaks for the whole picture", () => {
+    const p = Uint8Array.of(0x41, 0b1_1_000000, 0x80);
+    const b = Uint8Array.of(0x01, 0b1_010_0000, 0x80);
+    const allP = Uint8Array.of(0x41, 0b1_00110_00, 0x80);
+    expect(usesBFrames(joinAnnexB([p, p, b]))).toBe(true);
+    expect(usesBFrames(joinAnnexB([allP, b]))).toBe(false);
   });
 
   it("counts a slice that ends in its header as none", () => {

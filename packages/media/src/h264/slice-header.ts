@@ -44,23 +44,37 @@ export function peekSliceHeader(
 
 /**
  * True if any slice of the access unit is a B slice. Such streams cannot go through WebRTC and must not get
- * `withLowDelayVui`. Slices that cannot be read count as "no".
+ * `withLowDelayVui`. Slices that cannot be read count as "no". Stops at the first slice that speaks for all, as
+ * those of nearly every encoder do.
  */
 export function usesBFrames(annexB: Uint8Array): boolean {
   let start = firstNalStart(annexB);
   while (start >= 0) {
-    if (isSlice(nalUnitType(annexB[start])) && isBSlice(annexB, start)) return true;
+    if (isSlice(nalUnitType(annexB[start]))) {
+      const value = sliceTypeValue(annexB, start);
+      if (value % 5 === B_SLICE) return true;
+      if (value >= FIRST_TYPE_OF_ALL_SLICES) return false;
+    }
     const code = findStartCode(annexB, start);
     start = code < 0 ? -1 : code + 3;
   }
   return false;
 }
 
-function isBSlice(annexB: Uint8Array, start: number): boolean {
+const B_SLICE = 1;
+/** slice_type 5 to 9: every slice of the picture has this type modulo 5 (§7.4.3). */
+const FIRST_TYPE_OF_ALL_SLICES = 5;
+const UNREADABLE = 0;
+
+/** slice_type, 0 to 9. */
+function sliceTypeValue(annexB: Uint8Array, start: number): number {
+  const head = annexB.subarray(start + 1, start + HEAD_BYTES);
   try {
-    return peekSliceHeader(annexB.subarray(start, start + HEAD_BYTES)).sliceType === "B";
+    const reader = new BitReader(removeEmulationPrevention(head), "slice");
+    reader.ue("first_mb_in_slice");
+    return reader.ue("slice_type", 9);
   } catch (error) {
-    if (error instanceof MediaError) return false;
+    if (error instanceof MediaError) return UNREADABLE;
     throw error;
   }
 }
