@@ -1,4 +1,17 @@
+export * from "./choose-dialect.ts";
+export * from "./codec/byte-reader.ts";
+export * from "./codec/byte-writer.ts";
+export * from "./codec/encode-frame.ts";
+export * from "./codec/frame-reader.ts";
+export * from "./codec/message-reader.ts";
+export * from "./codec/varint.ts";
+export type * from "./dialect.ts";
 export * from "./error-codes.ts";
+export * from "./limits.ts";
+export * from "./path.ts";
+export * from "./protocol-error.ts";
+export * from "./session/moq-session.ts";
+export type { SessionCounters } from "./session/session-counters.ts";
 export type * from "./session-interface.ts";
 export type * from "./wire-frame.ts";
 export type * from "./wire-session.ts";

@@ -1,0 +1,1 @@
+export { fetchCodec } from "../lite-03/fetch.ts";

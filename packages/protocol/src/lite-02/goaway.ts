@@ -1,0 +1,1 @@
+export { goawayCodec } from "../lite-03/goaway.ts";

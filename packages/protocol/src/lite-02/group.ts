@@ -1,0 +1,1 @@
+export { groupCodec } from "../lite-03/group.ts";

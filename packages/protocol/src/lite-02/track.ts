@@ -1,0 +1,1 @@
+export { trackCodec, trackInfoWithoutTimescale } from "../lite-04/track.ts";

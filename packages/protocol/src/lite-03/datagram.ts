@@ -1,0 +1,1 @@
+export { datagramCodec } from "../lite-04/datagram.ts";

@@ -1,0 +1,1 @@
+export { fetchCodec } from "../lite-04/fetch.ts";

@@ -1,0 +1,1 @@
+export { groupCodec } from "../lite-04/group.ts";

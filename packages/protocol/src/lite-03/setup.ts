@@ -1,0 +1,1 @@
+export { setupCodec } from "../lite-04/setup.ts";

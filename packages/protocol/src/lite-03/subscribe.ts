@@ -1,0 +1,1 @@
+export { subscribeCodec } from "../lite-04/subscribe.ts";

@@ -1,0 +1,1 @@
+export { trackCodec } from "../lite-04/track.ts";

@@ -1,0 +1,1 @@
+export { goawayCodec } from "../lite-05/goaway.ts";

@@ -1,0 +1,1 @@
+export { probeCodec } from "../lite-05/probe.ts";

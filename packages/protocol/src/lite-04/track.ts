@@ -1,0 +1,16 @@
+import type { TrackCodec } from "../dialect.ts";
+import type { TrackInfo } from "../session-interface.ts";
+
+/** How long publishers keep groups when they do not say it (moq-digest §1.12). */
+const DEFAULT_MAX_LATENCY_MS = 5_000;
+
+/** Frames of versions without timestamps are stamped in microseconds. */
+const STAMPED_TIMESCALE = 1_000_000;
+
+/** What a track of a version without TRACK_INFO is taken to be. */
+export function trackInfoWithoutTimescale(priority: number, ordered: boolean): TrackInfo {
+  return { priority, ordered, maxLatencyMs: DEFAULT_MAX_LATENCY_MS, timescale: STAMPED_TIMESCALE };
+}
+
+/** There are no TRACK streams before lite-05 (moq-digest §1.4). */
+export const trackCodec: TrackCodec | undefined = undefined;
