@@ -1,0 +1,236 @@
+import type { Clock } from "../clock.ts";
+import { PlayerError } from "../player-error.ts";
+import { betterOffset, type ClockOffset } from "../sync/clock-offset.ts";
+import { probeTime } from "../sync/probe-time.ts";
+import type {
+  TransportName,
+  Upstream,
+  UpstreamFactory,
+  UpstreamRequest,
+  UpstreamSink,
+} from "../upstream/upstream.ts";
+import { RetrySchedule } from "./retry-schedule.ts";
+
+/** The offset is measured again so often; crystals drift by milliseconds in this time. */
+const PROBE_INTERVAL_MS = 30_000;
+
+/** A session that brings neither media nor an end for this long is given up. */
+const WATCHDOG_MS = 10_000;
+
+export interface ConnectionOptions {
+  /** Edges, in order of preference. */
+  readonly sources: readonly string[];
+  /** Transports that this browser can use, in order of preference. */
+  readonly factories: readonly UpstreamFactory[];
+  readonly request: Omit<UpstreamRequest, "src">;
+}
+
+export interface ConnectionDeps {
+  readonly clock: Clock;
+  readonly fetch: typeof fetch;
+  readonly random: () => number;
+  /** Gets everything of the upstream in use but its end. */
+  readonly sink: Omit<UpstreamSink, "onConnected" | "onMove" | "onClosed">;
+  readonly onTransport: (transport: TransportName) => void;
+  readonly onClockOffset: (offset: ClockOffset) => void;
+  /** The session is lost; another attempt follows. */
+  readonly onLost: (error: PlayerError) => void;
+  /** No further attempt. */
+  readonly onFailed: (error: PlayerError) => void;
+}
+
+/** Keeps one upstream open: tries transports and edges in turn, and starts over when the session is lost. */
+export class Connection {
+  readonly #options: ConnectionOptions;
+  readonly #deps: ConnectionDeps;
+  readonly #retries: RetrySchedule;
+  readonly #abort = new AbortController();
+  #attempt = 0;
+  #factory = 0;
+  #movedTo: string | undefined;
+  #upstream: Upstream | undefined;
+  #isUp = false;
+  #offset: ClockOffset | undefined;
+  #offsetAtUs = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #probeTimer: ReturnType<typeof setTimeout> | undefined;
+  #watchdog: ReturnType<typeof setTimeout> | undefined;
+  #reconnects = 0;
+  #hasMedia = false;
+
+  constructor(options: ConnectionOptions, deps: ConnectionDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    this.#retries = new RetrySchedule({ sources: options.sources.length }, { random: deps.random });
+    this.#open();
+  }
+
+  get upstream(): Upstream | undefined {
+    return this.#upstream;
+  }
+
+  get offset(): ClockOffset | undefined {
+    return this.#offset;
+  }
+
+  get src(): string {
+    return this.#movedTo ?? this.#options.sources[this.#retries.current] ?? "";
+  }
+
+  /** Sessions opened again after one had brought media. */
+  get reconnects(): number {
+    return this.#reconnects;
+  }
+
+  /** Media came from the session in use. */
+  onMedia(): void {
+    this.#hasMedia = true;
+    this.#retries.onSuccess();
+    clearTimeout(this.#watchdog);
+    this.#watchdog = undefined;
+  }
+
+  /** Media should come and does not. */
+  onStarved(): void {
+    this.#watch();
+  }
+
+  /** The network is back: don't wait for the next attempt. */
+  retryNow(): void {
+    if (this.#timer === undefined) return;
+    clearTimeout(this.#timer);
+    this.#open();
+  }
+
+  /** Drops the session without a word and opens another one. */
+  reconnect(): void {
+    this.#drop();
+    this.#open();
+  }
+
+  close(): void {
+    this.#abort.abort();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#drop();
+  }
+
+  #open(): void {
+    this.#timer = undefined;
+    if (this.#abort.signal.aborted) return;
+    const factory = this.#options.factories[this.#factory];
+    if (factory === undefined) return;
+    this.#attempt += 1;
+    const attempt = this.#attempt;
+    const isCurrent = (): boolean => this.#attempt === attempt;
+    const { sink } = this.#deps;
+    this.#hasMedia = false;
+    this.#watch();
+    this.#upstream = factory.open(
+      { ...this.#options.request, src: this.src },
+      {
+        onCatalog: (catalog) => isCurrent() && sink.onCatalog(catalog),
+        onGroupOpen: (...args) => isCurrent() && sink.onGroupOpen(...args),
+        onFrame: (...args) => isCurrent() && sink.onFrame(...args),
+        onGroupEnd: (...args) => isCurrent() && sink.onGroupEnd(...args),
+        onElementFrame: (frame) => isCurrent() && sink.onElementFrame(frame),
+        onTimed: (...args) => isCurrent() && sink.onTimed(...args),
+        onAnnounced: () => isCurrent() && this.#onAnnounced(),
+        onEnded: () => isCurrent() && this.#onEnded(),
+        onConnected: (timeBaseUrl) => isCurrent() && this.#onConnected(factory.transport, timeBaseUrl),
+        onMove: (src) => isCurrent() && this.#onMove(src),
+        onClosed: (error) => isCurrent() && this.#onClosed(error),
+      },
+      { clock: this.#deps.clock, fetch: this.#deps.fetch },
+    );
+  }
+
+  #onConnected(transport: TransportName, timeBaseUrl: string): void {
+    this.#isUp = true;
+    this.#deps.onTransport(transport);
+    void this.#probe(timeBaseUrl);
+  }
+
+  #onAnnounced(): void {
+    this.#watch();
+    this.#deps.sink.onAnnounced();
+  }
+
+  /** Waiting for a publisher is no failure. */
+  #onEnded(): void {
+    clearTimeout(this.#watchdog);
+    this.#watchdog = undefined;
+    this.#retries.onSuccess();
+    this.#deps.sink.onEnded();
+  }
+
+  #onMove(src: string): void {
+    if (URL.canParse(src, this.src)) {
+      const url = new URL(src, this.src);
+      if (/^https?:$/.test(url.protocol)) this.#movedTo = url.href;
+    }
+    this.#reconnects += 1;
+    this.reconnect();
+  }
+
+  #onClosed(error: PlayerError): void {
+    const hadMedia = this.#hasMedia;
+    const wasUp = this.#isUp;
+    this.#drop();
+    if (hadMedia) this.#reconnects += 1;
+    if (!error.shouldRetry() && error.code !== "unsupported") {
+      this.#deps.onFailed(error);
+      return;
+    }
+    if (this.#movedTo !== undefined) {
+      // The place that the edge named does not answer: back to the list.
+      this.#movedTo = undefined;
+    } else if (!wasUp && this.#factory + 1 < this.#options.factories.length) {
+      // Nothing got through this way; perhaps another transport does, at the same edge.
+      this.#factory += 1;
+      this.#deps.onLost(error);
+      this.#open();
+      return;
+    }
+    this.#factory = wasUp ? this.#factory : 0;
+    const decision = this.#retries.onFailure();
+    if (decision === undefined) {
+      this.#deps.onFailed(error);
+      return;
+    }
+    this.#deps.onLost(error);
+    this.#timer = setTimeout(() => this.#open(), decision.delayMs);
+  }
+
+  #drop(): void {
+    this.#attempt += 1;
+    this.#isUp = false;
+    clearTimeout(this.#probeTimer);
+    clearTimeout(this.#watchdog);
+    this.#watchdog = undefined;
+    this.#upstream?.close();
+    this.#upstream = undefined;
+  }
+
+  #watch(): void {
+    if (this.#watchdog !== undefined) return;
+    this.#watchdog = setTimeout(() => {
+      this.#watchdog = undefined;
+      this.#onClosed(new PlayerError("unreachable", "the session brings no media"));
+    }, WATCHDOG_MS);
+  }
+
+  async #probe(timeBaseUrl: string): Promise<void> {
+    const attempt = this.#attempt;
+    const { clock, fetch } = this.#deps;
+    const fresh = await probeTime(timeBaseUrl, { clock, fetch, signal: this.#abort.signal });
+    if (this.#attempt !== attempt || this.#abort.signal.aborted) return;
+    if (fresh !== undefined) {
+      const nowUs = clock.nowUs();
+      this.#offset = betterOffset(this.#offset, fresh, nowUs - this.#offsetAtUs);
+      if (this.#offset === fresh) this.#offsetAtUs = nowUs;
+      this.#deps.onClockOffset(this.#offset);
+    }
+    this.#probeTimer = setTimeout(() => void this.#probe(timeBaseUrl), PROBE_INTERVAL_MS);
+  }
+}

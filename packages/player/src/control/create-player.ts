@@ -1,0 +1,26 @@
+import { createBrowserClock } from "../clock.ts";
+import { CanvasPainter } from "../present/canvas-painter.ts";
+import { createFrameScheduler } from "../present/frame-scheduler.ts";
+import { webTransportUpstream } from "../upstream/moq/web-transport-upstream.ts";
+import type { UpstreamFactory } from "../upstream/upstream.ts";
+import { Player, type PlayerDeps, type PlayerOptions } from "./player.ts";
+
+/** The ways to an edge that this build has. */
+export const defaultUpstreams: readonly UpstreamFactory[] = [webTransportUpstream];
+
+/**
+ * A player on this browser's own clock, network and codecs. Call `play()` to start and `close()` to end it.
+ * `overrides` replaces parts, such as the list of transports.
+ */
+export function createPlayer(options: PlayerOptions, overrides: Partial<PlayerDeps> = {}): Player {
+  return new Player(options, {
+    clock: createBrowserClock(),
+    fetch: (...args) => globalThis.fetch(...args),
+    random: () => Math.random(),
+    userAgent: typeof navigator === "undefined" ? "" : navigator.userAgent,
+    upstreams: defaultUpstreams,
+    createScheduler: createFrameScheduler,
+    createPainter: (canvas) => new CanvasPainter(canvas),
+    ...overrides,
+  });
+}

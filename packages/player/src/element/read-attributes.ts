@@ -1,0 +1,57 @@
+/** Attributes of `<canopy-player>` that decide what is played; a change of one starts playback anew. */
+export const SOURCE_ATTRIBUTES = ["src", "broadcast", "token", "transports", "latency", "sync"] as const;
+
+/** Attributes that only change how it looks or sounds. */
+export const LOOK_ATTRIBUTES = ["muted", "controls", "poster"] as const;
+
+const DEFAULT_LATENCY_MS = 150;
+const MAX_LATENCY_MS = 8_000;
+
+export interface SourceAttributes {
+  readonly src: string;
+  readonly broadcast: string;
+  readonly token: string | undefined;
+  readonly transports: string | undefined;
+  readonly latencyMs: number;
+  readonly sync: boolean;
+}
+
+/**
+ * What the attributes say. Undefined while there is nothing to play. A bad value falls back to the default, and
+ * `warn` is told.
+ */
+export function readAttributes(
+  get: (name: string) => string | null,
+  warn: (text: string) => void,
+): SourceAttributes | undefined {
+  const src = get("src")?.trim() ?? "";
+  const broadcast = get("broadcast")?.trim() ?? "";
+  if (src === "" || broadcast === "") return undefined;
+  return {
+    src,
+    broadcast,
+    token: get("token") ?? undefined,
+    transports: readTransports(get("transports"), warn),
+    latencyMs: readLatency(get("latency"), warn),
+    sync: get("sync") !== null,
+  };
+}
+
+function readLatency(text: string | null, warn: (text: string) => void): number {
+  if (text === null) return DEFAULT_LATENCY_MS;
+  const latencyMs = Number(text);
+  if (text.trim() !== "" && latencyMs >= 0 && latencyMs <= MAX_LATENCY_MS) return latencyMs;
+  warn(
+    `latency="${text}" is not a number of milliseconds from 0 to ${MAX_LATENCY_MS}: using ${DEFAULT_LATENCY_MS}`,
+  );
+  return DEFAULT_LATENCY_MS;
+}
+
+function readTransports(text: string | null, warn: (text: string) => void): string | undefined {
+  if (text === null) return undefined;
+  const known = ["webtransport", "websocket", "whep", "hls"];
+  const names = text.split(",").map((name) => name.trim().toLowerCase());
+  for (const name of names) if (!known.includes(name)) warn(`transports: there is no "${name}"`);
+  const valid = names.filter((name) => known.includes(name));
+  return valid.length > 0 ? valid.join(",") : undefined;
+}

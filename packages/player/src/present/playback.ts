@@ -1,0 +1,332 @@
+import { readTimedMessages } from "@canopy/media/timed";
+import type { Clock } from "../clock.ts";
+import type { PlayerError } from "../player-error.ts";
+import type { EncodedFrame } from "../store/encoded-frame.ts";
+import type { JitterBuffer } from "../store/jitter-buffer.ts";
+import { type TimedEventDetail, TimedQueue } from "../timed/timed-queue.ts";
+import type { ElementFrame, TrackKind } from "../upstream/upstream.ts";
+import { AudioTrack } from "./audio-track.ts";
+import type { FrameScheduler } from "./frame-scheduler.ts";
+import { LiveTiming } from "./live-timing.ts";
+import { type PresentedFrame, PresentedLog } from "./presented-log.ts";
+import { Sound } from "./sound.ts";
+import { VideoTrack } from "./video-track.ts";
+
+/** Nothing to present for this long is a stall that the viewer notices. */
+const STALL_US = 600_000;
+
+/** Audio is told about the clock at least this often, to follow the drift of its device. */
+const AUDIO_LINE_US = 250_000;
+
+export interface PlaybackOptions {
+  readonly latencyUs: number;
+  readonly isSync: boolean;
+  readonly isMuted: boolean;
+  readonly volume: number;
+}
+
+export interface PlaybackDeps {
+  readonly clock: Clock;
+  readonly scheduler: FrameScheduler;
+  /** Undefined: pictures are decoded and timed, but not painted. */
+  readonly painter: { paint(frame: VideoFrame): void } | undefined;
+  readonly onPresented: (frame: PresentedFrame) => void;
+  readonly onTimed: (detail: TimedEventDetail) => void;
+  /** Media flows (again). */
+  readonly onPresenting: () => void;
+  readonly onStarved: () => void;
+  readonly onError: (error: PlayerError) => void;
+  /** Whether the browser lets sound out has changed. */
+  readonly onSoundChange: () => void;
+}
+
+/** Frames in, picture and sound out: owns the media clock and everything behind the network. */
+export class Playback {
+  readonly timing: LiveTiming;
+  readonly sound: Sound;
+  readonly timed = new TimedQueue();
+  readonly presented = new PresentedLog();
+  readonly #deps: PlaybackDeps;
+  #video: VideoTrack | undefined;
+  /** Takes over from `#video` when it has decoded up to the present. */
+  #nextVideo: VideoTrack | undefined;
+  #audio: AudioTrack | undefined;
+  #isHidden = false;
+  #hasPainted = false;
+  #progressUs: number | undefined;
+  #isStarved = false;
+  #lastLineUs = 0;
+  #width = 0;
+  #height = 0;
+  #stalls = 0;
+  #earlierDrops = 0;
+  #earlierGaps = 0;
+  #firstPaintUs: number | undefined;
+
+  constructor(options: PlaybackOptions, deps: PlaybackDeps) {
+    this.#deps = deps;
+    this.timing = new LiveTiming(options);
+    this.sound = new Sound(
+      { isMuted: options.isMuted, volume: options.volume },
+      {
+        onChange: () => {
+          this.#lastLineUs = 0;
+          deps.onSoundChange();
+        },
+        onError: deps.onError,
+      },
+    );
+    deps.scheduler.start(() => this.tick());
+  }
+
+  get video(): VideoTrack | undefined {
+    return this.#video;
+  }
+
+  get audio(): AudioTrack | undefined {
+    return this.#audio;
+  }
+
+  get size(): { readonly width: number; readonly height: number } {
+    return { width: this.#width, height: this.#height };
+  }
+
+  get stalls(): number {
+    return this.#stalls;
+  }
+
+  /** Local time of the first picture, µs. */
+  get firstPaintUs(): number | undefined {
+    return this.#firstPaintUs;
+  }
+
+  get droppedFrames(): number {
+    return this.#earlierDrops + (this.#video?.droppedFrames ?? 0);
+  }
+
+  get gaps(): number {
+    return this.#earlierGaps + (this.#video?.buffer.stats.gaps ?? 0) + (this.#audio?.buffer.stats.gaps ?? 0);
+  }
+
+  /** All that came has been presented. */
+  get isDrained(): boolean {
+    return (
+      (this.#video === undefined ||
+        (this.#video.buffer.frameCount === 0 && this.#video.queue.length === 0)) &&
+      (this.#audio === undefined || this.#audio.buffer.frameCount === 0)
+    );
+  }
+
+  /** From the next frame on, video is that of `name`; the picture of before stays until then. */
+  setVideo(name: string | undefined, config: VideoDecoderConfig | undefined): void {
+    if (name === undefined || config === undefined) {
+      this.#dropVideo();
+      return;
+    }
+    const track = new VideoTrack(
+      { name, config },
+      {
+        // Decoding makes room, and a burst is decoded faster than frames are painted.
+        onDecoded: () => track.feed(this.#mediaUs()),
+        onError: this.#deps.onError,
+      },
+    );
+    track.setHidden(this.#isHidden);
+    const last = this.presented.last;
+    if (last !== undefined) track.queue.setFloor(last.timestampUs);
+    if (this.#video === undefined) {
+      this.#video = track;
+      return;
+    }
+    this.#nextVideo?.close();
+    this.#nextVideo = track;
+  }
+
+  setAudio(name: string | undefined, config: AudioDecoderConfig | undefined): void {
+    this.#earlierGaps += this.#audio?.buffer.stats.gaps ?? 0;
+    this.#audio?.close();
+    this.#audio = undefined;
+    if (name === undefined || config === undefined) return;
+    this.#audio = new AudioTrack({ name, config }, { onError: this.#deps.onError });
+    this.sound.open(config.sampleRate, config.numberOfChannels);
+  }
+
+  onGroupOpen(kind: TrackKind, track: string, sequence: number): void {
+    this.#buffer(kind, track)?.openGroup(sequence);
+  }
+
+  onFrame(kind: TrackKind, track: string, sequence: number, frame: EncodedFrame): void {
+    const buffer = this.#buffer(kind, track);
+    if (buffer === undefined) return;
+    const nowUs = this.#deps.clock.nowUs();
+    this.timing.onArrival(kind, nowUs, frame.timestampUs);
+    if (kind === "video") {
+      for (const { message } of readTimedMessages(frame.payload)) this.timed.add(message, "sei");
+    }
+    buffer.push(sequence, frame);
+    const mediaUs = this.#mediaUs();
+    if (kind === "audio") this.#feedAudio(mediaUs);
+    else if (this.#nextVideo?.name === track) this.#nextVideo.feed(mediaUs);
+    else this.#video?.feed(mediaUs);
+  }
+
+  onGroupEnd(kind: TrackKind, track: string, sequence: number, aborted: boolean): void {
+    const buffer = this.#buffer(kind, track);
+    if (aborted) buffer?.abortGroup(sequence);
+    else buffer?.endGroup(sequence);
+  }
+
+  /** A frame that the browser's own element has presented. */
+  onElementFrame(frame: ElementFrame): void {
+    const { timestampUs, presentedAtUs, width, height } = frame;
+    this.#firstPaintUs ??= presentedAtUs;
+    this.#width = width;
+    this.#height = height;
+    this.timing.clock.set(timestampUs, presentedAtUs);
+    this.#onPresented(timestampUs, presentedAtUs);
+    this.#watchProgress(true, presentedAtUs);
+  }
+
+  setHidden(hidden: boolean): void {
+    if (this.#isHidden === hidden) return;
+    this.#isHidden = hidden;
+    this.#video?.setHidden(hidden);
+    this.#nextVideo?.setHidden(hidden);
+    this.#progressUs = this.#deps.clock.nowUs();
+  }
+
+  /** Another session brings the same broadcast: groups may come again or be missing, the clock goes on. */
+  onPathChange(): void {
+    this.timing.onPathChange();
+  }
+
+  close(): void {
+    this.#deps.scheduler.stop();
+    this.#video?.close();
+    this.#nextVideo?.close();
+    this.#audio?.close();
+    this.sound.close();
+  }
+
+  /** Presents what is due. Called before every repaint. */
+  tick(): void {
+    if (!this.timing.clock.isRunning) return;
+    const nowUs = this.#deps.clock.nowUs();
+    const isChanged = this.timing.update(nowUs);
+    if (isChanged || nowUs - this.#lastLineUs > AUDIO_LINE_US) {
+      this.#lastLineUs = nowUs;
+      this.sound.output?.setLine(this.timing.clock.mediaUs(nowUs), this.timing.clock.rate);
+    }
+    const mediaUs = this.timing.clock.mediaUs(nowUs);
+    this.#feedAudio(mediaUs);
+    this.#takeOver(mediaUs);
+    this.#video?.feed(mediaUs);
+    const moved = this.#presentVideo(mediaUs, nowUs) || this.#presentWithoutPicture(mediaUs);
+    this.#watchProgress(moved, nowUs);
+  }
+
+  #presentVideo(mediaUs: number, nowUs: number): boolean {
+    if (this.#video === undefined) return false;
+    const frame = this.#video.queue.takeDue(mediaUs);
+    if (frame === undefined) {
+      this.#paintFirst();
+      return false;
+    }
+    this.#paint(frame);
+    const timestampUs = frame.timestamp;
+    frame.close();
+    this.#onPresented(timestampUs, nowUs);
+    return true;
+  }
+
+  #onPresented(timestampUs: number, presentedAtUs: number): void {
+    const latencyUs = presentedAtUs + this.timing.offsetUs - timestampUs;
+    const presented = { timestampUs, presentedAtUs, latencyUs };
+    this.presented.add(presented);
+    this.#deps.onPresented(presented);
+    this.timed.onPresented(timestampUs, this.#deps.onTimed);
+  }
+
+  /** Before the clock reaches the first frame it is shown as a still: the viewer sees something at once. */
+  #paintFirst(): void {
+    if (this.#hasPainted) return;
+    const first = this.#video?.queue.peek();
+    if (first !== undefined) this.#paint(first);
+  }
+
+  #paint(frame: VideoFrame): void {
+    this.#hasPainted = true;
+    this.#firstPaintUs ??= this.#deps.clock.nowUs();
+    this.#width = frame.displayWidth;
+    this.#height = frame.displayHeight;
+    this.#deps.painter?.paint(frame);
+  }
+
+  /** Audio alone, or a hidden page: the clock itself says what is presented, as long as there is sound for it. */
+  #presentWithoutPicture(mediaUs: number): boolean {
+    if (this.#video !== undefined && !this.#isHidden) return false;
+    const newestUs = Math.max(
+      this.#audio?.buffer.newestUs ?? Number.NEGATIVE_INFINITY,
+      this.#video?.buffer.newestUs ?? Number.NEGATIVE_INFINITY,
+    );
+    if (newestUs < mediaUs) return false;
+    this.timed.onPresented(mediaUs, this.#deps.onTimed);
+    return true;
+  }
+
+  #watchProgress(moved: boolean, nowUs: number): void {
+    if (moved) {
+      this.#progressUs = nowUs;
+      this.#isStarved = false;
+      this.#deps.onPresenting();
+      return;
+    }
+    if (this.#progressUs === undefined || this.#isStarved || nowUs - this.#progressUs < STALL_US) return;
+    this.#isStarved = true;
+    this.#stalls += 1;
+    this.#deps.onStarved();
+  }
+
+  #feedAudio(mediaUs: number): void {
+    if (this.#audio === undefined) return;
+    this.#audio.setOutput(this.sound.output);
+    this.#audio.feed(mediaUs);
+  }
+
+  /** Lets the new rendition take over once it has a picture that follows the last one presented. */
+  #takeOver(mediaUs: number): void {
+    const next = this.#nextVideo;
+    if (next === undefined) return;
+    const last = this.presented.last;
+    if (last !== undefined) next.queue.setFloor(last.timestampUs);
+    next.feed(mediaUs);
+    if (next.queue.length === 0) return;
+    this.#retire(this.#video);
+    this.#video = next;
+    this.#nextVideo = undefined;
+  }
+
+  #dropVideo(): void {
+    this.#retire(this.#video);
+    this.#nextVideo?.close();
+    this.#video = undefined;
+    this.#nextVideo = undefined;
+  }
+
+  #retire(track: VideoTrack | undefined): void {
+    if (track === undefined) return;
+    this.#earlierDrops += track.droppedFrames;
+    this.#earlierGaps += track.buffer.stats.gaps;
+    track.close();
+  }
+
+  #buffer(kind: TrackKind, track: string): JitterBuffer | undefined {
+    if (kind === "audio") return this.#audio?.name === track ? this.#audio.buffer : undefined;
+    if (this.#nextVideo?.name === track) return this.#nextVideo.buffer;
+    return this.#video?.name === track ? this.#video.buffer : undefined;
+  }
+
+  #mediaUs(): number {
+    return this.timing.clock.mediaUs(this.#deps.clock.nowUs());
+  }
+}

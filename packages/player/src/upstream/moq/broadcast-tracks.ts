@@ -1,0 +1,151 @@
+import { type Catalog, parseCatalog } from "@canopy/media/catalog";
+import { ERROR_CODES, type MoqSession } from "@canopy/protocol";
+import { PlayerError } from "../../player-error.ts";
+import { readTrackMessage } from "../../timed/read-track-message.ts";
+import type { TrackKind, TrackSelection, UpstreamSink } from "../upstream.ts";
+import { DocumentTrack } from "./document-track.ts";
+import { MediaTrack } from "./media-track.ts";
+
+/** hang's name of the catalog track. */
+const CATALOG_TRACK = "catalog.json";
+
+/** What is sent first when the path is full: without catalog nothing starts, and sound matters more than picture. */
+const PRIORITY = { catalog: 100, timed: 90, audio: 80, video: 60 } as const;
+
+export interface BroadcastTracksDeps {
+  readonly session: MoqSession;
+  readonly sink: UpstreamSink;
+  readonly onLoss: () => void;
+  /** The catalog track ended: the publisher is gone, or was not there yet. */
+  readonly onGone: (code: number | undefined) => void;
+  /** The broadcast cannot be played as it is. */
+  readonly onFailed: (error: PlayerError) => void;
+}
+
+/** The subscriptions of one incarnation of a broadcast. */
+export class BroadcastTracks {
+  readonly #broadcast: string;
+  readonly #deps: BroadcastTracksDeps;
+  readonly #catalogTrack: DocumentTrack;
+  #catalogSequence = -1;
+  #catalog: Catalog | undefined;
+  #timed: DocumentTrack | undefined;
+  readonly #media: Record<TrackKind, MediaTrack | undefined> = { video: undefined, audio: undefined };
+  /** A replaced track goes on until the new one delivers. */
+  readonly #leaving: Record<TrackKind, MediaTrack | undefined> = { video: undefined, audio: undefined };
+  #closed = false;
+
+  constructor(broadcast: string, deps: BroadcastTracksDeps) {
+    this.#broadcast = broadcast;
+    this.#deps = deps;
+    this.#catalogTrack = new DocumentTrack(
+      { broadcast, track: CATALOG_TRACK, priority: PRIORITY.catalog },
+      {
+        session: deps.session,
+        onDocument: (payload, sequence, index) => this.#onCatalog(payload, sequence, index),
+        onClosed: (code) => deps.onGone(code),
+      },
+    );
+  }
+
+  /** True once a catalog has come. */
+  get hasCatalog(): boolean {
+    return this.#catalog !== undefined;
+  }
+
+  select(selection: TrackSelection): void {
+    this.#selectKind("video", selection.video);
+    this.#selectKind("audio", selection.audio);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const kind of ["video", "audio"] as const) {
+      this.#media[kind]?.close();
+      this.#leaving[kind]?.close();
+    }
+    this.#timed?.close();
+    this.#catalogTrack.close();
+  }
+
+  #onCatalog(payload: Uint8Array, sequence: number, index: number): void {
+    // Documents of older groups can arrive late; only whole documents (the first of a group) are read.
+    if (sequence < this.#catalogSequence || index > 0) return;
+    this.#catalogSequence = sequence;
+    let catalog: Catalog;
+    try {
+      catalog = parseCatalog(payload);
+    } catch (cause) {
+      this.#deps.onFailed(new PlayerError("protocol", "the catalog cannot be read", cause));
+      return;
+    }
+    this.#catalog = catalog;
+    this.#subscribeTimed(catalog.canopy?.timed?.track);
+    this.#deps.sink.onCatalog(catalog);
+  }
+
+  #subscribeTimed(track: string | undefined): void {
+    if (track === undefined || this.#timed !== undefined || this.#closed) return;
+    const timed = new DocumentTrack(
+      { broadcast: this.#broadcast, track, priority: PRIORITY.timed },
+      {
+        session: this.#deps.session,
+        onDocument: (payload) => {
+          try {
+            this.#deps.sink.onTimed(readTrackMessage(payload), "track");
+          } catch {
+            // One broken message is passed over; the next ones are as good as ever.
+          }
+        },
+        onClosed: () => {
+          if (this.#timed === timed) this.#timed = undefined;
+        },
+      },
+    );
+    this.#timed = timed;
+  }
+
+  #selectKind(kind: TrackKind, name: string | undefined): void {
+    if (this.#closed || this.#media[kind]?.name === name) return;
+    this.#leaving[kind]?.close();
+    this.#leaving[kind] = this.#media[kind];
+    if (name === undefined) {
+      this.#dropLeaving(kind);
+      this.#media[kind] = undefined;
+      return;
+    }
+    const { session, sink } = this.#deps;
+    const track: MediaTrack = new MediaTrack(
+      { kind, broadcast: this.#broadcast, track: name, priority: PRIORITY[kind] },
+      {
+        session,
+        sink: {
+          onGroupOpen: (...args) => sink.onGroupOpen(...args),
+          onGroupEnd: (...args) => sink.onGroupEnd(...args),
+          onFrame: (...args) => {
+            this.#dropLeaving(kind);
+            sink.onFrame(...args);
+          },
+        },
+        onLoss: this.#deps.onLoss,
+        onClosed: (code) => this.#onMediaClosed(kind, track, code),
+      },
+    );
+    this.#media[kind] = track;
+  }
+
+  #dropLeaving(kind: TrackKind): void {
+    this.#leaving[kind]?.close();
+    this.#leaving[kind] = undefined;
+  }
+
+  #onMediaClosed(kind: TrackKind, track: MediaTrack, code: number | undefined): void {
+    if (this.#media[kind] !== track) return;
+    this.#media[kind] = undefined;
+    // A track that ends while its broadcast goes on is named anew by the next catalog.
+    if (code === ERROR_CODES.unauthorized) {
+      this.#deps.onFailed(new PlayerError("unauthorized", `track ${track.name} is not allowed`));
+    }
+  }
+}

@@ -1,0 +1,222 @@
+import {
+  type AnnounceRequest,
+  chooseProtocol,
+  ERROR_CODES,
+  MOQ_PROTOCOLS,
+  MoqSession,
+  normalizePath,
+} from "@canopy/protocol";
+import type { Session, SessionClose } from "@canopy/transport";
+import { PlayerError } from "../../player-error.ts";
+import type {
+  TrackSelection,
+  TransportName,
+  Upstream,
+  UpstreamDeps,
+  UpstreamRequest,
+  UpstreamSink,
+  UpstreamStats,
+} from "../upstream.ts";
+import { BroadcastTracks } from "./broadcast-tracks.ts";
+import { viewerHandler } from "./viewer-handler.ts";
+
+/** The session's deadlines are counted in seconds. */
+const TICK_MS = 1_000;
+
+/** Refusals of an announced broadcast's catalog before another edge is tried. */
+const MAX_REFUSALS = 3;
+
+/** A transport session to an edge, however it is carried. */
+export interface DialedSession {
+  readonly session: Session;
+  /** Serves GET /v1/time. */
+  readonly timeBaseUrl: string;
+  /** Time from dialing to the open session, ms. */
+  readonly handshakeMs: number;
+}
+
+export interface MoqUpstreamOptions {
+  readonly transport: TransportName;
+  readonly dial: (
+    request: UpstreamRequest,
+    deps: UpstreamDeps & { readonly protocols: readonly string[]; readonly signal: AbortSignal },
+  ) => Promise<DialedSession>;
+}
+
+/** Receives a broadcast over MoQ: announcement, catalog, then the selected tracks. */
+export class MoqUpstream implements Upstream {
+  readonly transport: TransportName;
+  readonly #request: UpstreamRequest;
+  readonly #sink: UpstreamSink;
+  readonly #path: string;
+  readonly #abort = new AbortController();
+  #session: Session | undefined;
+  #moq: MoqSession | undefined;
+  #announcements: AnnounceRequest | undefined;
+  #tracks: BroadcastTracks | undefined;
+  #isAnnounced = false;
+  #tickTimer: ReturnType<typeof setInterval> | undefined;
+  #lostGroups = 0;
+  #refusals = 0;
+  #closed = false;
+
+  constructor(options: MoqUpstreamOptions, request: UpstreamRequest, sink: UpstreamSink, deps: UpstreamDeps) {
+    this.transport = options.transport;
+    this.#request = request;
+    this.#sink = sink;
+    this.#path = normalizePath(request.broadcast);
+    options.dial(request, { ...deps, protocols: MOQ_PROTOCOLS, signal: this.#abort.signal }).then(
+      (dialed) => this.#onDialed(dialed),
+      (cause: unknown) => this.#fail(dialError(cause)),
+    );
+  }
+
+  select(selection: TrackSelection): void {
+    this.#tracks?.select(selection);
+  }
+
+  stats(): UpstreamStats {
+    const stats = this.#session?.stats();
+    return {
+      rttMs: stats?.rttMs ?? 0,
+      receivedBytes: stats?.receivedBytes ?? 0,
+      lostPackets: stats?.lostPackets ?? 0,
+      lostGroups: this.#lostGroups,
+    };
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#abort.abort();
+    clearInterval(this.#tickTimer);
+    this.#tracks?.close();
+    this.#announcements?.close();
+    this.#moq?.close(ERROR_CODES.cancel, "viewer left");
+    this.#session?.close(ERROR_CODES.cancel, "viewer left");
+  }
+
+  #onDialed(dialed: DialedSession): void {
+    const { session } = dialed;
+    if (this.#closed) {
+      session.close(ERROR_CODES.cancel, "viewer left");
+      return;
+    }
+    this.#session = session;
+    const protocol = session.protocol;
+    if (protocol !== "" && chooseProtocol([protocol]) === undefined) {
+      this.#fail(new PlayerError("protocol", `the edge speaks ${protocol}`));
+      return;
+    }
+    const moq = new MoqSession(
+      { wire: session, role: "client", originId: randomOriginId() },
+      viewerHandler({ onGoaway: (uri) => this.#onGoaway(uri) }),
+    );
+    this.#moq = moq;
+    moq.onTick(performance.now());
+    this.#tickTimer = setInterval(() => moq.onTick(performance.now()), TICK_MS);
+    session.handler = {
+      onUniStream: (stream) => moq.onUniStream(stream),
+      onBidiStream: (stream) => moq.onBidiStream(stream),
+      onDatagram: (bytes) => moq.onDatagram(bytes),
+      onStreamsAvailable: () => moq.onStreamsAvailable(),
+      onClose: (close) => this.#onSessionClosed(close),
+    };
+    this.#sink.onConnected(dialed.timeBaseUrl);
+    // Asking for the catalog beside the announcement saves a round trip when the broadcast is live.
+    this.#subscribe(moq);
+    this.#announcements = moq.announcements(this.#path, 0, {
+      onActive: (path) => this.#onActive(path, false),
+      onReplaced: (path, _hops, restarted) => this.#onActive(path, restarted),
+      onEnded: (path) => this.#onEnded(path),
+      onReady: () => {
+        if (!this.#isAnnounced && !this.#closed) this.#sink.onEnded();
+      },
+      onClosed: (code) => {
+        if (code === ERROR_CODES.unauthorized) {
+          this.#fail(new PlayerError("unauthorized", "the edge refuses this broadcast"));
+        }
+      },
+    });
+  }
+
+  #onActive(path: string, restarted: boolean): void {
+    if (this.#closed || path !== this.#path || this.#moq === undefined) return;
+    const wasAnnounced = this.#isAnnounced;
+    this.#isAnnounced = true;
+    if (restarted) this.#dropTracks();
+    if (!wasAnnounced || restarted) this.#sink.onAnnounced();
+    this.#subscribe(this.#moq);
+  }
+
+  #onEnded(path: string): void {
+    if (this.#closed || path !== this.#path) return;
+    this.#isAnnounced = false;
+    this.#dropTracks();
+    this.#sink.onEnded();
+  }
+
+  #dropTracks(): void {
+    this.#tracks?.close();
+    this.#tracks = undefined;
+  }
+
+  #subscribe(moq: MoqSession): void {
+    if (this.#tracks !== undefined) return;
+    const tracks: BroadcastTracks = new BroadcastTracks(this.#path, {
+      session: moq,
+      sink: this.#sink,
+      onLoss: () => {
+        this.#lostGroups += 1;
+      },
+      onGone: (code) => this.#onTracksGone(tracks, code),
+      onFailed: (error) => this.#fail(error),
+    });
+    this.#tracks = tracks;
+  }
+
+  #onTracksGone(tracks: BroadcastTracks, code: number | undefined): void {
+    if (this.#closed || this.#tracks !== tracks) return;
+    if (code === ERROR_CODES.unauthorized) {
+      this.#fail(new PlayerError("unauthorized", "the edge refuses this broadcast"));
+      return;
+    }
+    const hadCatalog = tracks.hasCatalog;
+    this.#dropTracks();
+    if (!this.#isAnnounced) return;
+    // The end of a catalog is followed by news of its broadcast. A refusal beside an announcement belonged to
+    // the time before it: ask again, though not for ever.
+    if (hadCatalog || this.#moq === undefined) return;
+    this.#refusals += 1;
+    if (this.#refusals < MAX_REFUSALS) this.#subscribe(this.#moq);
+    else this.#fail(new PlayerError("unreachable", "the edge announces a broadcast that it does not have"));
+  }
+
+  #onGoaway(uri: string): void {
+    if (this.#closed) return;
+    this.#sink.onMove(uri === "" ? this.#request.src : uri);
+  }
+
+  #onSessionClosed(close: SessionClose): void {
+    this.#moq?.onTransportClosed();
+    const code = close.code === ERROR_CODES.unauthorized ? "unauthorized" : "unreachable";
+    this.#fail(new PlayerError(code, `session closed: ${close.reason || "connection lost"}`));
+  }
+
+  #fail(error: PlayerError): void {
+    if (this.#closed) return;
+    this.close();
+    this.#sink.onClosed(error);
+  }
+}
+
+/** Hop ids are kept to 53 bits and are never 0 (moq-lite: 0 = unknown). */
+function randomOriginId(): number {
+  return 1 + Math.floor(Math.random() * (Number.MAX_SAFE_INTEGER - 1));
+}
+
+function dialError(cause: unknown): PlayerError {
+  return cause instanceof PlayerError
+    ? cause
+    : new PlayerError("unreachable", "no session to the edge", cause);
+}

@@ -1,0 +1,96 @@
+import type { Catalog } from "@canopy/media/catalog";
+import type { TimedMessage } from "@canopy/media/timed";
+import type { Clock } from "../clock.ts";
+import type { PlayerError } from "../player-error.ts";
+import type { EncodedFrame } from "../store/encoded-frame.ts";
+import type { TimedSource } from "../timed/timed-queue.ts";
+
+/** The ways to an edge, as in the attribute `transports`. */
+export type TransportName = "webtransport" | "websocket" | "whep" | "hls";
+
+export type TrackKind = "video" | "audio";
+
+/** What a player wants from an edge. */
+export interface UpstreamRequest {
+  /** One edge, such as `https://edge:4443/root`. */
+  readonly src: string;
+  /** Relative to the path of `src`. */
+  readonly broadcast: string;
+  readonly token: string | undefined;
+  /** Wished latency, ms. */
+  readonly latencyMs: number;
+  /** Where a transport presents that has its own decoder; undefined without a page. */
+  readonly mediaElement: HTMLVideoElement | undefined;
+}
+
+export interface UpstreamDeps {
+  readonly clock: Clock;
+  readonly fetch: typeof fetch;
+}
+
+/** Track names to receive; undefined = none of this kind. */
+export interface TrackSelection {
+  readonly video: string | undefined;
+  readonly audio: string | undefined;
+}
+
+/** A frame that the browser's own element has presented (`requestVideoFrameCallback`). */
+export interface ElementFrame {
+  /** µs of media time. */
+  readonly timestampUs: number;
+  /** Local time, µs. */
+  readonly presentedAtUs: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * What an upstream tells the player. Transports that receive encoded frames call the `onGroup…`/`onFrame` methods;
+ * those whose media goes into the browser's own element call `onElementFrame` instead.
+ */
+export interface UpstreamSink {
+  /** The session is up. `timeBaseUrl` serves GET /v1/time. */
+  onConnected(timeBaseUrl: string): void;
+  /** The first and every changed catalog; the player answers with `select`. */
+  onCatalog(catalog: Catalog): void;
+  onGroupOpen(kind: TrackKind, track: string, sequence: number): void;
+  /** Frames of one group come in decode order. */
+  onFrame(kind: TrackKind, track: string, sequence: number, frame: EncodedFrame): void;
+  onGroupEnd(kind: TrackKind, track: string, sequence: number, aborted: boolean): void;
+  onElementFrame(frame: ElementFrame): void;
+  onTimed(message: TimedMessage, source: TimedSource): void;
+  /** The broadcast began, or came back after `onEnded`. */
+  onAnnounced(): void;
+  /** The publisher is gone; the session stays up and waits for it. */
+  onEnded(): void;
+  /** The edge asks its viewers to move to another one. */
+  onMove(src: string): void;
+  /** The upstream is dead. Called at most once, not after `close()`. */
+  onClosed(error: PlayerError): void;
+}
+
+export interface UpstreamStats {
+  /** Round trip, ms; 0 = unknown. */
+  readonly rttMs: number;
+  readonly receivedBytes: number;
+  readonly lostPackets: number;
+  /** Groups that the edge aborted or left out. */
+  readonly lostGroups: number;
+}
+
+export interface Upstream {
+  readonly transport: TransportName;
+  select(selection: TrackSelection): void;
+  stats(): UpstreamStats;
+  /** Idempotent; no sink method is called afterwards. */
+  close(): void;
+}
+
+/** One way to play; registered in a list, best first. */
+export interface UpstreamFactory {
+  readonly transport: TransportName;
+  /** Why this browser cannot use it, or undefined if it can. */
+  unsupportedReason(): string | undefined;
+  /** Starts to connect at once; everything else comes through the sink, later than this call. */
+  open(request: UpstreamRequest, sink: UpstreamSink, deps: UpstreamDeps): Upstream;
+}

@@ -1,0 +1,121 @@
+import { insertSei } from "@canopy/media/h264";
+import { encodeTimedMessage, encodeTimedSei, type TimedMessage } from "@canopy/media/timed";
+import type { Upstream, UpstreamFactory, UpstreamSink } from "@canopy/player";
+import type { ClipFrames } from "./clip-frames.ts";
+import { LiveClip, type LiveFrame } from "./live-clip.ts";
+
+/** A live publisher and its edge inside the page, which the test can disturb. */
+export class FakeEdge {
+  readonly live: LiveClip;
+  readonly #sinks = new Set<UpstreamSink>();
+  #cached: Record<"video" | "audio", LiveFrame[]> = { video: [], audio: [] };
+  #sequence: Record<"video" | "audio", number> = { video: 1000, audio: 1000 };
+  #messages: TimedMessage[] = [];
+  /** Frames are held back by this much, ms; a function is asked per frame. */
+  delayMs: (frame: LiveFrame) => number = () => 0;
+  /** True: the group with this sequence never comes. */
+  isLost: (kind: "video" | "audio", sequence: number) => boolean = () => false;
+  /** True: nothing is sent. */
+  isDown = false;
+  /** Numbers of the pictures by their media time. */
+  readonly numbers = new Map<number, number>();
+  readonly timer: ReturnType<typeof setInterval>;
+
+  constructor(clip: ClipFrames) {
+    // The clip has been running for a while when the viewer comes.
+    this.live = new LiveClip(clip, nowUs() - 1_300_000);
+    this.timer = setInterval(() => this.#pump(), 5);
+    this.#pump();
+  }
+
+  get factory(): UpstreamFactory {
+    return {
+      transport: "webtransport",
+      unsupportedReason: () => undefined,
+      open: (_request, sink) => this.#open(sink),
+    };
+  }
+
+  /** Puts a message into the picture of its time and the two after it, or onto the track. */
+  sendTimed(message: TimedMessage, way: "sei" | "track" | "both"): void {
+    if (way !== "track") this.#messages.push(message);
+    if (way !== "sei") for (const sink of this.#sinks) sink.onTimed(message, "track");
+  }
+
+  endBroadcast(): void {
+    this.isDown = true;
+    for (const sink of this.#sinks) sink.onEnded();
+  }
+
+  startAgain(): void {
+    this.isDown = false;
+    for (const sink of this.#sinks) {
+      sink.onAnnounced();
+      sink.onCatalog(this.live.catalog);
+    }
+  }
+
+  #open(sink: UpstreamSink): Upstream {
+    queueMicrotask(() => {
+      this.#sinks.add(sink);
+      sink.onConnected("http://edge.test/");
+      sink.onAnnounced();
+      sink.onCatalog(this.live.catalog);
+    });
+    let selected = false;
+    return {
+      transport: "webtransport",
+      select: () => {
+        if (selected) return;
+        selected = true;
+        queueMicrotask(() => {
+          for (const kind of ["video", "audio"] as const) {
+            for (const frame of this.#cached[kind]) this.#deliver(sink, frame, this.#sequence[kind]);
+          }
+        });
+      },
+      stats: () => ({ rttMs: 1, receivedBytes: 0, lostPackets: 0, lostGroups: 0 }),
+      close: () => this.#sinks.delete(sink),
+    };
+  }
+
+  #pump(): void {
+    for (const frame of this.live.take(nowUs())) {
+      const { kind } = frame;
+      if (frame.isKey && (kind === "video" || this.#cached.audio.length >= 24)) {
+        for (const sink of this.#sinks) sink.onGroupEnd(kind, kind, this.#sequence[kind], false);
+        this.#sequence[kind] += 1;
+        this.#cached[kind] = [];
+      }
+      const marked = kind === "video" ? this.#mark(frame) : frame;
+      if (kind === "video") this.numbers.set(frame.timestampUs, frame.number);
+      this.#cached[kind].push(marked);
+      if (this.isDown) continue;
+      const sequence = this.#sequence[kind];
+      const delayMs = this.delayMs(frame);
+      const send = (): void => {
+        for (const sink of this.#sinks) this.#deliver(sink, marked, sequence);
+      };
+      if (delayMs > 0) setTimeout(send, delayMs);
+      else send();
+    }
+  }
+
+  #deliver(sink: UpstreamSink, frame: LiveFrame, sequence: number): void {
+    if (this.isLost(frame.kind, sequence)) return;
+    const { timestampUs, payload, isKey } = frame;
+    sink.onFrame(frame.kind, frame.kind, sequence, { timestampUs, payload, isKey });
+  }
+
+  #mark(frame: LiveFrame): LiveFrame {
+    const due = this.#messages.filter((message) => message.at <= frame.timestampUs);
+    if (due.length === 0) return frame;
+    this.#messages = this.#messages.filter((message) => message.at > frame.timestampUs - 100_000);
+    const nals = due.map((message) => encodeTimedSei(encodeTimedMessage(message)));
+    return { ...frame, payload: insertSei(frame.payload, nals) };
+  }
+}
+
+export function nowUs(): number {
+  return (performance.timeOrigin + performance.now()) * 1000;
+}

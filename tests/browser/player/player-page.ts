@@ -1,0 +1,85 @@
+import { createPlayer, type Player, type PlayerOptions } from "@canopy/player";
+import "@canopy/player/define";
+import type { ClipFrames } from "./clip-frames.ts";
+import { FakeEdge, nowUs } from "./fake-upstream.ts";
+import { MoqEdge } from "./moq-edge.ts";
+
+/** Side of the squares in the clip's top row. */
+const BIT_PIXELS = 16;
+const BITS = 10;
+
+/** What happened on the page, for the test to read. */
+export interface PageLog {
+  readonly presented: { timestampUs: number; latencyUs: number; expected: number; painted: number }[];
+  readonly timed: { id: string; at: number; mediaTimeUs: number; source: string }[];
+  readonly states: string[];
+  readonly errors: string[];
+}
+
+/** The number that the squares on the canvas show. */
+function paintedNumber(canvas: HTMLCanvasElement): number {
+  const context = canvas.getContext("2d");
+  if (context === null || canvas.width === 0) return -1;
+  const row = context.getImageData(0, BIT_PIXELS / 2, canvas.width, 1).data;
+  let number = 0;
+  for (let bit = 0; bit < BITS; bit += 1) {
+    const luma = row[(bit * BIT_PIXELS + BIT_PIXELS / 2) * 4 + 1] ?? 0;
+    if (luma > 110) number |= 1 << bit;
+  }
+  return number;
+}
+
+export class PlayerPage {
+  /** Feeds the player's stages behind the network. */
+  readonly edge: FakeEdge;
+  /** Speaks MoQ. */
+  readonly moq: MoqEdge;
+  readonly log: PageLog = { presented: [], timed: [], states: [], errors: [] };
+  player: Player | undefined;
+
+  constructor(clip: ClipFrames) {
+    this.edge = new FakeEdge(clip);
+    this.moq = new MoqEdge(clip);
+  }
+
+  nowUs(): number {
+    return nowUs();
+  }
+
+  start(options: Partial<PlayerOptions> = {}, way: "frames" | "moq" = "frames"): void {
+    const canvas = document.createElement("canvas");
+    document.body.append(canvas);
+    const { log, edge } = this;
+    const player = createPlayer(
+      {
+        src: "http://edge.test",
+        broadcast: "live/test",
+        canvas,
+        onFramePresented: ({ timestampUs, latencyUs }) => {
+          const expected = edge.numbers.get(timestampUs) ?? -1;
+          log.presented.push({ timestampUs, latencyUs, expected, painted: paintedNumber(canvas) });
+        },
+        ...options,
+      },
+      {
+        upstreams: [way === "moq" ? this.moq.factory : edge.factory],
+        fetch: () => Promise.resolve(Response.json({ unixMicros: Math.round(nowUs()) })),
+      },
+    );
+    player.on("timed", ({ message, mediaTimeUs, source }) => {
+      log.timed.push({ id: message.id, at: message.at, mediaTimeUs, source });
+    });
+    player.on("statechange", ({ state }) => log.states.push(state));
+    player.on("error", ({ error }) => log.errors.push(`${error.code}: ${error.message}`));
+    this.player = player;
+    player.play();
+  }
+}
+
+declare global {
+  interface Window {
+    PlayerPage: typeof PlayerPage;
+    page: PlayerPage;
+  }
+}
+window.PlayerPage = PlayerPage;
