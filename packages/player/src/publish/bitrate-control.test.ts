@@ -33,7 +33,10 @@ describe("BitrateControl", () => {
     control.update(backlog(600, MAX_BPS), 0);
     control.update(backlog(600, MAX_BPS), 1_000);
     let ms = 1_500;
-    while (control.targetBps < MAX_BPS && ms < 60_000) control.update(0, (ms += 500));
+    while (control.targetBps < MAX_BPS && ms < 60_000) {
+      ms += 500;
+      control.update(0, ms);
+    }
     expect(control.targetBps).toBe(MAX_BPS);
     expect(ms).toBeGreaterThan(10_000);
   });

@@ -7,7 +7,9 @@ describe("CaptureClock", () => {
   it("takes the frame that was delayed least as the measure", () => {
     const clock = new CaptureClock();
     const delays = [30_000, 12_000, 5_000, 40_000, 9_000];
-    delays.forEach((delayUs, index) => clock.observe(index * 33_333, START_US + index * 33_333 + delayUs));
+    for (const [index, delayUs] of delays.entries()) {
+      clock.observe(index * 33_333, START_US + index * 33_333 + delayUs);
+    }
     expect(clock.toWallUs(4 * 33_333)).toBeGreaterThanOrEqual(START_US + 4 * 33_333 + 5_000);
     expect(clock.toWallUs(4 * 33_333)).toBeLessThan(START_US + 4 * 33_333 + 5_100);
   });
