@@ -90,7 +90,7 @@ function withGivenSps(units: readonly Unit[], given: readonly Uint8Array[]): Uni
  * other way round for an SPS with `preferGivenSps`.
  * Returns the input itself when it already has this form, else a new buffer.
  * @throws MediaError "missing-slice" (nothing to show: do not send it), "missing-sps", "missing-pps", "malformed",
- * "too-large", "too-many".
+ * "truncated" (a parameter set without its id), "too-large", "too-many".
  */
 export function normalizeAccessUnit(
   annexB: Uint8Array,
