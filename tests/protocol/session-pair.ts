@@ -1,24 +1,22 @@
 import {
-  createMemoryPair,
-  type MemoryClock,
-  type MemoryPairOptions,
-} from "../../../transport/src/memory/index.ts";
-import { framePayload } from "../codec/encode-frame.ts";
-import type {
-  AnnounceResponder,
-  FetchResponder,
-  IncomingGroup,
-  MoqSessionHandler,
-  PeerSetup,
-  ProbeResponder,
-  SubscribeResponder,
-  Subscription,
-  TrackInfo,
-  TrackInfoResponder,
-  Version,
-} from "../session-interface.ts";
-import type { WireFrame } from "../wire-frame.ts";
-import { MoqSession, type MoqSessionOptions } from "./moq-session.ts";
+  type AnnounceResponder,
+  type FetchResponder,
+  framePayload,
+  type IncomingGroup,
+  MoqSession,
+  type MoqSessionHandler,
+  type MoqSessionOptions,
+  type PeerSetup,
+  type ProbeResponder,
+  type SubscribeResponder,
+  type Subscription,
+  type TrackInfo,
+  type TrackInfoResponder,
+  type Version,
+  type WireFrame,
+} from "@canopy/protocol";
+import type { Session } from "@canopy/transport";
+import { createMemoryPair, type MemoryClock, type MemoryPairOptions } from "@canopy/transport/memory";
 
 /** Records what one end of a test session is asked and told. */
 export class RecordingHandler implements MoqSessionHandler {
@@ -130,6 +128,7 @@ export interface SessionPair {
   readonly clientHandler: RecordingHandler;
   readonly serverHandler: RecordingHandler;
   readonly clock: MemoryClock;
+  readonly wires: { readonly client: Session; readonly server: Session };
   readonly closes: { readonly side: string; readonly code: number | undefined }[];
   /** Runs what is under way, and one tick on either side. */
   run(): void;
@@ -175,5 +174,5 @@ export function createSessionPair(version: Version, options: SessionPairOptions 
     server.onTick(pair.clock.nowMs());
     pair.clock.run();
   };
-  return { client, server, clientHandler, serverHandler, clock: pair.clock, closes, run };
+  return { client, server, clientHandler, serverHandler, clock: pair.clock, wires: pair, closes, run };
 }

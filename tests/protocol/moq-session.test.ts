@@ -1,15 +1,20 @@
+import {
+  ERROR_CODES,
+  encodeFrame,
+  framePayload,
+  type SubscribeOptions,
+  type TrackInfo,
+  type Version,
+  type WireFrame,
+} from "@canopy/protocol";
 import { describe, expect, test } from "vitest";
-import { encodeFrame, framePayload } from "../codec/encode-frame.ts";
-import { ERROR_CODES } from "../error-codes.ts";
-import type { SubscribeOptions, TrackInfo, Version } from "../session-interface.ts";
-import type { WireFrame } from "../wire-frame.ts";
 import {
   AnnounceLog,
   createSessionPair,
   type SessionPair,
   type SessionPairOptions,
   SubscriptionLog,
-} from "./session-harness-suite.ts";
+} from "./session-pair.ts";
 
 const VERSIONS: readonly Version[] = ["lite-05", "lite-04", "lite-03", "lite-02"];
 
