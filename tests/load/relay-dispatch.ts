@@ -121,6 +121,7 @@ function nullMoq(): MoqConnection {
     onBidiStream: nothing,
     onDatagram: nothing,
     onStreamsAvailable: nothing,
+    onTick: () => undefined,
   };
 }
 

@@ -1,0 +1,171 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { PlayerStats } from "@canopy/player";
+import type { Page } from "playwright-core";
+import { ROOT } from "../repository/repository-files.ts";
+import type { TestChromium } from "./chromium.ts";
+import { waitFor } from "./wait-for.ts";
+
+/** What a painted picture of the built-in broadcaster says about itself. */
+export interface PaintedClock {
+  /** Capture time that is drawn into the picture, ms since the Unix epoch. */
+  readonly captureMs: number;
+  readonly frame: number;
+  /** When the page saw it on its canvas, ms since the Unix epoch. */
+  readonly seenMs: number;
+  /** Media time of the picture by the player, µs. */
+  readonly mediaTimeUs: number;
+}
+
+export interface FiredMessage {
+  readonly id: string;
+  readonly type: string;
+  readonly at: number;
+  readonly data: unknown;
+  readonly source: string;
+  /** Media time of the frame that was presented, µs. */
+  readonly mediaTimeUs: number;
+  /** Frame number in the picture on the canvas at that moment; undefined if it carries none. */
+  readonly frame: number | undefined;
+}
+
+/** The watch page in a real Chromium. */
+export interface BrowserViewer {
+  readonly page: Page;
+  readonly errors: readonly string[];
+  stats(): Promise<PlayerStats>;
+  /** Fired `timed` events so far, in order. */
+  fired(): Promise<readonly FiredMessage[]>;
+  /** Pictures with a readable clock that were painted since the last call. */
+  takePainted(): Promise<readonly PaintedClock[]>;
+  /** Waits until `count` more frames were presented than now. */
+  presents(count: number, timeoutMs?: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface BrowserViewerOptions {
+  readonly console: string;
+  /** Edges, in order of preference. */
+  readonly src: readonly string[];
+  readonly broadcast: string;
+  /** More query parameters of the watch page. */
+  readonly query?: Readonly<Record<string, string>>;
+}
+
+/** The clock reader of the broadcaster as a script for the page: it is one module without imports. */
+function clockReaderScript(): string {
+  const code = readFileSync(join(ROOT, "packages", "cli", "dist", "broadcast", "clock-code.js"), "utf8");
+  return `${code.replace(/^export /gm, "").replace(/^\/\/# sourceMappingURL.*$/m, "")}
+window.readClockCode = readClockCode;`;
+}
+
+/** Runs in the page before its own scripts: notes painted clocks and fired events. */
+function observePlayer(): void {
+  interface Observed {
+    painted: PaintedClock[];
+    fired: FiredMessage[];
+  }
+  interface PlayerElement extends HTMLElement {
+    stats(): PlayerStats;
+  }
+  const observed: Observed = { painted: [], fired: [] };
+  Object.assign(window, { observed });
+  const keptPainted = 20_000;
+  const readClock = (player: PlayerElement): { unixMs: number; frame: number } | undefined => {
+    const canvas = player.shadowRoot?.querySelector("canvas");
+    const read = (
+      window as unknown as { readClockCode?: (view: object) => { unixMs: number; frame: number } | undefined }
+    ).readClockCode;
+    if (canvas === null || canvas === undefined || canvas.width < 64 || read === undefined) return undefined;
+    // Only the strip on top is copied; the reader is told the height of the whole picture.
+    const scratch = new OffscreenCanvas(canvas.width, Math.ceil(canvas.height / 8));
+    const context = scratch.getContext("2d", { willReadFrequently: true });
+    if (context === null) return undefined;
+    context.drawImage(canvas, 0, 0);
+    const { data } = context.getImageData(0, 0, scratch.width, scratch.height);
+    return read({ data, width: canvas.width, height: canvas.height, bytesPerPixel: 4 });
+  };
+  let lastFrame = -1;
+  const attached = new WeakSet<Element>();
+  const look = (): void => {
+    const player = document.querySelector<PlayerElement>("canopy-player");
+    if (player !== null && !attached.has(player)) {
+      attached.add(player);
+      player.addEventListener("timed", (event) => {
+        const { message, mediaTimeUs, source } = (event as CustomEvent).detail;
+        const clock = readClock(player);
+        observed.fired.push({ ...message, source, mediaTimeUs, frame: clock?.frame });
+      });
+    }
+    if (player !== null && typeof player.stats === "function") {
+      const clock = readClock(player);
+      if (clock !== undefined && clock.frame !== lastFrame) {
+        lastFrame = clock.frame;
+        const mediaTimeUs = player.stats().presentedTimestampsUs.at(-1) ?? 0;
+        const seenMs = performance.timeOrigin + performance.now();
+        observed.painted.push({ captureMs: clock.unixMs, frame: clock.frame, seenMs, mediaTimeUs });
+        if (observed.painted.length > keptPainted) observed.painted.shift();
+      }
+    }
+    requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+}
+
+/** Opens the watch page for one broadcast and waits for the player element. */
+export async function openViewer(
+  chromium: TestChromium,
+  options: BrowserViewerOptions,
+): Promise<BrowserViewer> {
+  const opened = await chromium.openPage();
+  const { page, context, errors } = opened;
+  await page.addInitScript(clockReaderScript());
+  await page.addInitScript(observePlayer);
+  const url = new URL("/watch", options.console);
+  url.searchParams.set("broadcast", options.broadcast);
+  url.searchParams.set("src", options.src.join(","));
+  url.searchParams.set("muted", "");
+  for (const [name, value] of Object.entries(options.query ?? {})) url.searchParams.set(name, value);
+  await page.goto(url.href, { waitUntil: "commit" });
+
+  const stats = (): Promise<PlayerStats> =>
+    page.evaluate(() => {
+      const player = document.querySelector("canopy-player") as unknown as { stats(): PlayerStats } | null;
+      if (player === null || typeof player.stats !== "function")
+        throw new Error("the player element is not up yet");
+      return player.stats();
+    });
+  return {
+    page,
+    errors,
+    stats,
+    fired: () =>
+      page.evaluate(() => (window as unknown as { observed: { fired: FiredMessage[] } }).observed.fired),
+    takePainted: () =>
+      page.evaluate(() => {
+        const { observed } = window as unknown as { observed: { painted: PaintedClock[] } };
+        return observed.painted.splice(0);
+      }),
+    presents: async (count, timeoutMs = 60_000) => {
+      let start: number | undefined;
+      let last: PlayerStats | undefined;
+      try {
+        await waitFor(
+          `${count} more presented frames`,
+          async () => {
+            last = await stats();
+            // A player that starts anew counts from zero again.
+            start = Math.min(start ?? last.presentedFrames, last.presentedFrames);
+            return last.presentedFrames - start >= count;
+          },
+          timeoutMs,
+        );
+      } catch (cause) {
+        throw new Error(`${String(cause)}; ${JSON.stringify(last)}; page errors: ${errors.join("; ")}`, {
+          cause,
+        });
+      }
+    },
+    close: () => context.close(),
+  };
+}

@@ -1,0 +1,98 @@
+import { parseArgs } from "node:util";
+import { openViewer } from "../harness/browser-viewer.ts";
+import { startCanopyDev } from "../harness/canopy-dev.ts";
+import { launchChromium } from "../harness/chromium.ts";
+import { MoqViewer } from "../harness/moq-viewer.ts";
+import { type Row, report } from "./report.ts";
+import { Samples } from "./samples.ts";
+
+// Capture to painted frame in Chromium through 1, 2 and 3 hops, by the clock that the broadcaster draws into the
+// picture; and what each hop adds, by the arrival of the very same frames at three viewers without a screen.
+
+const { values } = parseArgs({
+  options: { seconds: { type: "string", default: "20" }, latency: { type: "string", default: "150" } },
+});
+const seconds = Number(values.seconds);
+const BROADCAST = "live/demo";
+/** The player's target settles within this. */
+const SETTLE_MS = 5_000;
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Arrival of each frame (by media time) at one node's viewer, ms. */
+async function watchArrivals(url: string): Promise<{ viewer: MoqViewer; arrivals: Map<number, number> }> {
+  const arrivals = new Map<number, number>();
+  const viewer = await MoqViewer.connect({
+    url,
+    broadcast: BROADCAST,
+    tracks: ["video"],
+    onFrame: (_track, _sequence, frame) => arrivals.set(frame.timestamp, performance.now()),
+  });
+  return { viewer, arrivals };
+}
+
+async function main(): Promise<void> {
+  await using dev = await startCanopyDev({ edges: 1, broadcaster: true });
+  const edge = dev.edges[0] ?? "";
+  const hops: readonly (readonly [string, string])[] = [
+    ["1 (origin)", dev.origin],
+    ["2 (origin, relay)", dev.relay],
+    ["3 (origin, relay, edge)", edge],
+  ];
+
+  const rows: Row[] = [];
+  {
+    await using chromium = await launchChromium();
+    for (const [name, src] of hops) {
+      const viewer = await openViewer(chromium, {
+        console: dev.console,
+        src: [src],
+        broadcast: BROADCAST,
+        query: { latency: values.latency },
+      });
+      await viewer.presents(30);
+      await sleep(SETTLE_MS);
+      await viewer.takePainted();
+      await sleep(seconds * 1000);
+      const latencies = new Samples();
+      for (const { captureMs, seenMs } of await viewer.takePainted()) latencies.add(seenMs - captureMs);
+      const stats = await viewer.stats();
+      rows.push({
+        hops: name,
+        frames: latencies.count,
+        "p50 ms": latencies.percentile(0.5),
+        "p95 ms": latencies.percentile(0.95),
+        "p99 ms": latencies.percentile(0.99),
+        "player target ms": stats.targetLatencyMs,
+        dropped: stats.droppedFrames,
+        stalls: stats.stalls,
+      });
+      await viewer.close();
+    }
+  }
+  report("latency", rows, { seconds, wishedLatencyMs: Number(values.latency) });
+
+  const watched = [];
+  for (const [, url] of hops) watched.push(await watchArrivals(url));
+  await sleep(seconds * 1000);
+  const hopRows: Row[] = [];
+  for (const [index, name] of ["origin → relay", "relay → edge"].entries()) {
+    const added = new Samples();
+    for (const [timestamp, arrivedAt] of watched[index + 1]?.arrivals ?? []) {
+      const before = watched[index]?.arrivals.get(timestamp);
+      if (before !== undefined) added.add(arrivedAt - before);
+    }
+    hopRows.push({
+      hop: name,
+      frames: added.count,
+      "p50 ms": added.percentile(0.5),
+      "p95 ms": added.percentile(0.95),
+      "p99 ms": added.percentile(0.99),
+    });
+  }
+  for (const { viewer } of watched) viewer.close();
+  report("latency per hop", hopRows, { seconds });
+}
+
+await main();
+process.exit(0);
