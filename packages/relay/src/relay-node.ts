@@ -13,6 +13,7 @@ import type { Session } from "@canopy/transport";
 import { DownstreamCounters } from "./downstream/downstream-counters.ts";
 import { DEFAULT_DOWNSTREAM_OPTIONS, type DownstreamOptions } from "./downstream/downstream-options.ts";
 import { AcceptedPeer, type AuthorizePeer, type PublisherHook } from "./peer/accepted-peer.ts";
+import { createMoqSession } from "./peer/create-moq-session.ts";
 import type { CreateMoqConnection } from "./peer/moq-connection.ts";
 import { bindRelayMetrics } from "./relay-metrics.ts";
 import { SessionBytes } from "./session-bytes.ts";
@@ -41,7 +42,8 @@ export interface RelayNodeOptions {
 }
 
 export interface RelayNodeDeps {
-  readonly createMoq: CreateMoqConnection;
+  /** Default: `MoqSession`. */
+  readonly createMoq?: CreateMoqConnection;
   readonly logger?: Logger;
   readonly metrics?: Metrics;
   readonly clock?: Clock;
@@ -112,7 +114,7 @@ export class RelayNode implements AsyncDisposable {
         this.bytes.add(session);
         return session;
       },
-      createMoq: deps.createMoq,
+      createMoq: deps.createMoq ?? createMoqSession,
       store,
       counters: upstreamCounters,
       clock,
@@ -157,7 +159,7 @@ export class RelayNode implements AsyncDisposable {
         acceptPublishers: this.options.acceptPublishers ?? false,
       },
       {
-        createMoq: this.deps.createMoq,
+        createMoq: this.deps.createMoq ?? createMoqSession,
         store: this.store,
         downstreamCounters: this.downstreamCounters,
         upstreamCounters: this.upstreamCounters,

@@ -41,9 +41,10 @@ export class OutgoingGroupStream implements OutgoingGroup, WireSendHandler {
     }
   }
 
+  /** Also after `finish`, as long as the transport holds bytes: a slow viewer's old group must not stay in its way. */
   abort(code: ErrorCode): void {
+    this.#stream.reset(code);
     if (!this.#over) {
-      this.#stream.reset(code);
       this.#end();
     }
   }

@@ -17,8 +17,8 @@ export class ServedAnnouncements implements BroadcastWatcher {
   private readonly responder: AnnounceResponder;
   private readonly options: AnnouncementsOptions;
   private readonly onClosed: (announcements: ServedAnnouncements) => void;
-  /** Paths that the peer holds as active. */
-  private readonly announced = new Set<string>();
+  /** What the peer holds as active, with the hops he was told. */
+  private readonly announced = new Map<string, readonly number[]>();
   private stopWatching: (() => void) | undefined;
   private initial: { readonly path: string; readonly hops: readonly number[] }[] | undefined = [];
   private closed = false;
@@ -46,7 +46,7 @@ export class ServedAnnouncements implements BroadcastWatcher {
   onActive(broadcast: Broadcast): void {
     const path = this.visiblePath(broadcast);
     if (path === undefined || this.isBack(broadcast)) return;
-    this.announced.add(path);
+    this.announced.set(path, broadcast.hops);
     if (this.initial === undefined) this.responder.active(path, broadcast.hops);
     else this.initial.push({ path, hops: broadcast.hops });
   }
@@ -54,14 +54,14 @@ export class ServedAnnouncements implements BroadcastWatcher {
   onRerouted(broadcast: Broadcast): void {
     const path = this.visiblePath(broadcast);
     if (path === undefined) return;
-    const known = this.announced.has(path);
+    const known = this.announced.get(path);
     if (this.isBack(broadcast)) {
       // The way now leads through the peer itself: to him this is no way at all.
-      if (known) this.withdraw(path);
+      if (known !== undefined) this.withdraw(path);
       return;
     }
-    if (known && !this.options.mayReplace()) return;
-    this.announced.add(path);
+    if (known !== undefined && (sameHops(known, broadcast.hops) || !this.options.mayReplace())) return;
+    this.announced.set(path, broadcast.hops);
     this.responder.active(path, broadcast.hops);
   }
 
@@ -98,4 +98,8 @@ export class ServedAnnouncements implements BroadcastWatcher {
     this.announced.clear();
     this.onClosed(this);
   }
+}
+
+function sameHops(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((hop, index) => hop === b[index]);
 }

@@ -59,7 +59,7 @@ export class AcceptedPeer {
     this.openedAtMs = deps.clock.nowMs();
     this.peer = new PeerSession(
       session,
-      { role: "server", originId: options.originId, serves: true },
+      { role: "server", originId: options.originId, clock: deps.clock, serves: true },
       deps.createMoq,
       {
         onPeerSetup: (setup) => this.onPeerSetup(setup),
@@ -162,6 +162,7 @@ export class AcceptedPeer {
     const { downstream, upstream } = this.peer;
     downstream?.tick(nowMs);
     if (!second) return;
+    this.peer.moq.onTick(nowMs);
     downstream?.answerProbes();
     if (downstream === undefined || downstream.active || upstream?.active === true) return;
     if (nowMs - this.openedAtMs < this.options.downstream.silentSessionMs) return;

@@ -29,6 +29,8 @@ export interface MoqConnection {
   onBidiStream(stream: WireBidiStream): void;
   onDatagram(bytes: Uint8Array): void;
   onStreamsAvailable(): void;
+  /** About once a second: deadlines of requests. */
+  onTick(nowMs: number): number | undefined;
 }
 
 export interface MoqConnectionOptions {
@@ -37,6 +39,8 @@ export interface MoqConnectionOptions {
   readonly originId: number;
   /** Path with query for transports without a URL (SETUP of lite-05). */
   readonly path: string | undefined;
+  /** Wall-clock time, for frames of versions that carry no timestamps. */
+  readonly nowUs: () => number;
 }
 
 export type CreateMoqConnection = (

@@ -12,6 +12,7 @@ import {
   type Version,
   type WireFrame,
 } from "@canopy/protocol";
+import type { Clock } from "@canopy/runtime";
 import type { BidiStream, ReceiveStream, Session, SessionClose, SessionHandler } from "@canopy/transport";
 import type { DownstreamSession } from "../downstream/downstream-session.ts";
 import type { UpstreamSession } from "../upstream/upstream-session.ts";
@@ -20,6 +21,7 @@ import type { CreateMoqConnection, MoqConnection } from "./moq-connection.ts";
 export interface PeerSessionOptions {
   readonly role: "client" | "server";
   readonly originId: number;
+  readonly clock: Clock;
   /** Path with query that a client sends where the transport has no URL. */
   readonly path?: string | undefined;
 }
@@ -59,8 +61,8 @@ export class PeerSession implements SessionHandler, MoqSessionHandler {
     this.session = session;
     this.events = events;
     this.early = options.serves ? [] : undefined;
-    const { role, originId, path } = options;
-    this.moq = createMoq({ wire: session, role, originId, path }, this);
+    const { role, originId, path, clock } = options;
+    this.moq = createMoq({ wire: session, role, originId, path, nowUs: () => clock.nowUs() }, this);
     session.handler = this;
   }
 

@@ -1,5 +1,4 @@
-import { ERROR_CODES, type ErrorCode, type WireFrame } from "@canopy/protocol";
-import { encodeFrame } from "./encode-frame.ts";
+import { ERROR_CODES, type ErrorCode, encodeFrame, type WireFrame } from "@canopy/protocol";
 import type { Track } from "./track.ts";
 
 /**

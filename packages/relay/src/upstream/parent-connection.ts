@@ -73,6 +73,7 @@ export class ParentConnection {
       // Where the transport has a URL the path is in it already.
       {
         role: "client",
+        clock: deps.clock,
         originId: options.originId,
         path: session.path === "" && path !== "/" ? path : undefined,
         serves: false,
@@ -110,7 +111,8 @@ export class ParentConnection {
   /** Pings, and tells whether the parent has been silent for too long. */
   isSilent(nowMs: number): boolean {
     if (this.peer === undefined || this.silence === undefined) return false;
-    const { session } = this.peer;
+    const { session, moq } = this.peer;
+    moq.onTick(nowMs);
     const silent = this.silence.look(nowMs, session.stats().silentMs);
     if (!silent) session.ping();
     return silent;

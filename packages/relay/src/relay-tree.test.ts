@@ -1,0 +1,290 @@
+import { createMemoryPair } from "@canopy/transport/memory";
+import { afterEach, describe, expect, it } from "vitest";
+import { MemoryTree, OPEN_SCOPE, TestEncoder, VIDEO_INFO, Viewer } from "./memory-tree-suite.ts";
+
+let tree = new MemoryTree();
+
+afterEach(async () => {
+  const nodes = [...tree.nodes.values()];
+  await tree.close();
+  for (const node of nodes) {
+    expect(node.openCount).toBe(0);
+    expect(node.downstreamCounters.subscriptions).toBe(0);
+    expect(node.downstreamCounters.announceRequests).toBe(0);
+    expect(node.upstreamCounters.subscriptions).toBe(0);
+    expect(node.store.cacheBytes).toBe(0);
+    expect(node.store.watcherCount).toBe(0);
+  }
+  tree = new MemoryTree();
+});
+
+/** origin ◀ relay ◀ edge, with a video that runs. */
+async function threeTiers() {
+  const origin = tree.addNode("origin");
+  const relay = tree.addNode("relay", ["origin"]);
+  const edge = tree.addNode("edge", ["relay"]);
+  const broadcast = origin.store.publish("live/demo");
+  const video = broadcast.createTrack("video", VIDEO_INFO);
+  const encoder = new TestEncoder(tree, video);
+  await tree.advance(100);
+  return { origin, relay, edge, broadcast, video, encoder };
+}
+
+describe("a tree of RelayNodes", () => {
+  it("announces through every tier with the chain of hops, and takes it back", async () => {
+    const { broadcast } = await threeTiers();
+    const viewer = tree.addViewer("edge");
+    const announcements = viewer.announced();
+    await tree.advance(50);
+    expect(announcements).toEqual(["active live/demo 1>2>3", "ready"]);
+    broadcast.end();
+    await tree.advance(50);
+    expect(announcements.slice(2)).toEqual(["ended live/demo"]);
+  });
+
+  it("asks upstream once for a track, whatever the number of viewers, and passes every frame on in order", async () => {
+    const { origin, relay, edge, encoder } = await threeTiers();
+    await encoder.run(400);
+    const viewers = Array.from({ length: 200 }, () => tree.addViewer("edge").watch("live/demo"));
+    await tree.advance(50);
+    await encoder.run(2_000);
+    await tree.advance(100);
+    expect(edge.upstreamCounters.subscriptions).toBe(1);
+    expect(relay.upstreamCounters.subscriptions).toBe(1);
+    expect(relay.downstreamCounters.subscriptions).toBe(1);
+    expect(origin.downstreamCounters.subscriptions).toBe(1);
+    expect(edge.downstreamCounters.subscriptions).toBe(200);
+    const sent = encoder.sent.slice(-(viewers[0]?.groups.length ?? 0));
+    for (const watching of viewers) {
+      expect(watching.sequences).toEqual(sent.map((group) => group.sequence));
+      expect(watching.timestamps).toEqual(sent.flatMap((group) => group.timestamps));
+    }
+  });
+
+  it("starts a late viewer at the newest group's first frame at once", async () => {
+    const { encoder } = await threeTiers();
+    tree.addViewer("edge").watch("live/demo");
+    await encoder.run(520);
+    const late = tree.addViewer("edge").watch("live/demo");
+    await tree.advance(20);
+    const newest = encoder.sent[encoder.sent.length - 1];
+    expect(newest?.timestamps.length).toBe(3);
+    expect(late.groups).toEqual([{ ...newest, state: "open" }]);
+    expect(late.info).toEqual(VIDEO_INFO);
+  });
+
+  it("keeps an upstream subscription for some seconds after the last viewer left, then releases it", async () => {
+    const { origin, edge, encoder } = await threeTiers();
+    const viewer = tree.addViewer("edge");
+    viewer.watch("live/demo");
+    await encoder.run(400);
+    viewer.close();
+    await encoder.run(4_000);
+    expect(edge.upstreamCounters.subscriptions).toBe(1);
+    await encoder.run(7_500);
+    expect(edge.upstreamCounters.subscriptions).toBe(0);
+    await encoder.run(6_000);
+    expect(origin.downstreamCounters.subscriptions).toBe(0);
+    expect(edge.store.cacheBytes).toBe(0);
+  });
+
+  it("lets a slow viewer lose groups of his own only, within bounded memory", async () => {
+    const { edge, encoder } = await threeTiers();
+    encoder.frameBytes = 20_000;
+    const slowSession = tree.connect("viewer", "edge", {
+      bandwidthBps: 1_000_000,
+      streamWindowBytes: 64 * 1024,
+    });
+    const slow = new Viewer(slowSession, tree.clock).watch("live/demo");
+    const fast = Array.from({ length: 10 }, () => tree.addViewer("edge").watch("live/demo"));
+    await tree.advance(50);
+    let largest = 0;
+    for (let round = 0; round < 25; round += 1) {
+      await encoder.run(400);
+      const server = tree.connections.find(({ pair }) => pair.client === slowSession)?.pair.server;
+      largest = Math.max(largest, server?.stats().bufferedBytes ?? 0);
+    }
+    await tree.advance(200);
+    for (const watching of fast) {
+      expect(watching.timestamps).toEqual(encoder.timestamps);
+      expect(watching.groups.every((group) => group.state !== "aborted")).toBe(true);
+    }
+    expect(slow.groups.filter((group) => group.state === "aborted").length).toBeGreaterThan(5);
+    // He still gets what is new: the last frame he has is younger than two groups.
+    const newest = Math.max(...slow.timestamps);
+    expect(tree.clock.nowUs() - newest).toBeLessThan(1_500_000);
+    expect(largest).toBeLessThan(2 * 1024 * 1024);
+    const { late, backlog } = edge.downstreamCounters.groupsDropped;
+    expect(late + backlog).toBeGreaterThan(5);
+  });
+
+  it("goes on with the next parent when one dies: no group twice, none lost, no viewer disturbed", async () => {
+    const { origin, encoder } = await threeTiers();
+    tree.addNode("relay2", ["origin"]);
+    const edge = tree.addNode("edge2", ["relay", "relay2"]);
+    await tree.advance(100);
+    const viewer = tree.addViewer("edge2");
+    const announcements = viewer.announced();
+    const watching = viewer.watch("live/demo");
+    await tree.advance(50);
+    await encoder.run(1_000);
+    tree.kill("relay");
+    const killedAtUs = tree.clock.nowUs();
+    await encoder.run(3_000);
+    await tree.advance(100);
+    expect(edge.upstreamCounters.parentSwitches.silent).toBe(1);
+    expect(viewer.closed).toBe(false);
+    expect(watching.closed).toBeUndefined();
+    expect(new Set(watching.sequences).size).toBe(watching.groups.length);
+    expect([...watching.timestamps].sort()).toEqual([...new Set(watching.timestamps)].sort());
+    const missing = encoder.sent.filter((group) => !watching.sequences.includes(group.sequence));
+    const cut = watching.groups.filter((group) => group.state === "aborted");
+    expect(missing.length + cut.length).toBeLessThanOrEqual(1);
+    const afterwards = watching.timestamps.filter((timestampUs) => timestampUs > killedAtUs);
+    expect(afterwards.length).toBeGreaterThan(60);
+    expect(announcements).toEqual(["active live/demo 1>2>5", "ready", "replaced live/demo 1>4>5"]);
+    expect(origin.downstreamCounters.subscriptions).toBeGreaterThan(0);
+  });
+
+  it("waits for a parent that is started again, without an end for the viewers", async () => {
+    const { edge, encoder } = await threeTiers();
+    const viewer = tree.addViewer("edge");
+    const announcements = viewer.announced();
+    const watching = viewer.watch("live/demo");
+    await tree.advance(50);
+    await encoder.run(1_000);
+    tree.kill("relay");
+    await encoder.run(1_000);
+    tree.addNode("relay", ["origin"], { originId: 2 });
+    await encoder.run(4_000);
+    await tree.advance(100);
+    expect(edge.upstreamCounters.parentSwitches.silent).toBe(1);
+    expect(announcements).toEqual(["active live/demo 1>2>3", "ready"]);
+    expect(watching.closed).toBeUndefined();
+    expect(new Set(watching.sequences).size).toBe(watching.groups.length);
+    expect(watching.sequences.slice(-3)).toEqual(encoder.sent.slice(-3).map((group) => group.sequence));
+  });
+
+  it("moves to the parent that GOAWAY names before it leaves the old one, without a gap", async () => {
+    const { relay, edge, encoder } = await threeTiers();
+    tree.addNode("relay2", ["origin"]);
+    await tree.advance(100);
+    const viewer = tree.addViewer("edge");
+    const watching = viewer.watch("live/demo");
+    await tree.advance(50);
+    await encoder.run(1_000);
+    relay.drain("https://relay2/");
+    await encoder.run(2_000);
+    await tree.advance(100);
+    expect(edge.topology().parent?.url).toBe("https://relay2/");
+    expect(edge.upstreamCounters.parentSwitches).toEqual({ closed: 0, silent: 0, goaway: 1, refused: 0 });
+    expect(relay.downstreamCounters.subscriptions).toBe(0);
+    expect(watching.closed).toBeUndefined();
+    expect(watching.timestamps).toEqual(encoder.timestamps);
+    expect(watching.groups.every((group) => group.state !== "aborted")).toBe(true);
+  });
+
+  it("does not let announcements circulate among nodes that are each other's parents", async () => {
+    const a = tree.addNode("a", ["c"]);
+    const b = tree.addNode("b", ["a"]);
+    const c = tree.addNode("c", ["b"]);
+    await tree.advance(1_000);
+    const broadcast = a.store.publish("live/demo");
+    await tree.advance(500);
+    expect(a.store.get("live/demo")?.routes).toHaveLength(1);
+    expect(b.store.get("live/demo")?.hops).toEqual([1]);
+    expect(c.store.get("live/demo")?.hops).toEqual([1, 2]);
+    broadcast.end();
+    await tree.advance(500);
+    for (const node of [a, b, c]) expect(node.store.get("live/demo")).toBeUndefined();
+  });
+
+  it("continues a publisher's broadcast when he comes back within the linger time", async () => {
+    const origin = tree.addNode("origin", [], { acceptPublishers: true });
+    tree.addNode("edge", ["origin"]);
+    const first = tree.addPublisher("origin");
+    const firstEncoder = new TestEncoder(
+      tree,
+      first.store.publish("live/demo").createTrack("video", VIDEO_INFO),
+    );
+    firstEncoder.frame(0);
+    await tree.advance(100);
+    const viewer = tree.addViewer("edge");
+    const announcements = viewer.announced();
+    const watching = viewer.watch("live/demo");
+    await tree.advance(50);
+    await firstEncoder.run(800);
+    tree.connections.find(({ pair }) => pair.client === first.peer.session)?.pair.server.close(4, "lost");
+    await tree.advance(1_000);
+    const second = tree.addPublisher("origin");
+    const secondEncoder = new TestEncoder(
+      tree,
+      second.store.publish("live/demo").createTrack("video", VIDEO_INFO),
+    );
+    secondEncoder.frame(0);
+    await secondEncoder.run(800);
+    await tree.advance(100);
+    expect(origin.store.get("live/demo")?.lingering).toBe(false);
+    expect(announcements).toEqual(["active live/demo 1>2", "ready"]);
+    expect(watching.closed).toBeUndefined();
+    const { sequences } = watching;
+    expect(sequences).toEqual([...sequences].sort((a, b) => a - b));
+    expect(watching.timestamps.slice(-20)).toEqual(secondEncoder.timestamps.slice(-20));
+    second.peer.close(0, "bye", { linger: false });
+    await tree.advance(100);
+    expect(announcements.slice(2)).toEqual(["ended live/demo"]);
+  });
+
+  it("shows a session only what lies below its root and its permission, by relative names", async () => {
+    const { origin } = await threeTiers();
+    origin.store.publish("live/secret/show");
+    origin.store.publish("other/demo");
+    await tree.advance(100);
+    const viewer = tree.addViewer("edge", {}, { root: "live", put: [], get: ["demo"] });
+    const announcements = viewer.announced();
+    const allowed = viewer.watch("demo");
+    const forbidden = viewer.watch("secret/show");
+    await tree.advance(100);
+    expect(announcements).toEqual(["active demo 1>2>3", "ready"]);
+    expect(allowed.info).toEqual(VIDEO_INFO);
+    expect(forbidden.closed).toBe("closed 6");
+  });
+
+  it("closes a session that is refused, and one that asks for nothing", async () => {
+    const { edge } = await threeTiers();
+    const pair = createMemoryPair({ clock: tree.clock, path: "/live?jwt=bad" });
+    const refused = new Viewer(pair.client, tree.clock);
+    const asked: string[] = [];
+    edge.acceptSession(pair.server, async (path) => {
+      asked.push(path);
+      return undefined;
+    });
+    const idle = tree.addViewer("edge");
+    await tree.advance(1_000);
+    expect(asked).toEqual(["/live?jwt=bad"]);
+    expect(refused.closed).toBe(true);
+    expect(idle.closed).toBe(false);
+    await tree.advance(20_000);
+    expect(idle.closed).toBe(true);
+    expect(edge.downstreamCounters.sessionsSilent).toBe(1);
+  });
+
+  it("becomes ready with its parent and describes its place in the tree", async () => {
+    const orphan = tree.addNode("orphan", ["nowhere"]);
+    await tree.advance(500);
+    expect(orphan.readiness()).toEqual({ ready: false, reasons: ["no parent is connected"] });
+    const { edge, encoder } = await threeTiers();
+    tree.addViewer("edge").watch("live/demo");
+    await encoder.run(200);
+    expect(edge.readiness().ready).toBe(true);
+    expect(edge.topology()).toMatchObject({
+      name: "edge",
+      parent: { url: "https://relay/" },
+      sessions: 1,
+      subscriptions: { upstream: 1, downstream: 1 },
+      broadcasts: [{ path: "live/demo", lingering: false, tracks: [{ name: "video", subscriptions: 1 }] }],
+    });
+    expect([...edge.announced()]).toEqual(["live/demo"]);
+    expect(OPEN_SCOPE.get).toEqual([""]);
+  });
+});
