@@ -10,6 +10,8 @@ import { launchChromium, type TestChromium, type TestPage } from "../harness/chr
 
 const quietLogger = { debug: () => {}, warn: () => {} };
 const WAIT_MS = 20_000;
+/** Chromium acknowledges a packet after 25 ms at the latest. */
+const ACKNOWLEDGEMENT_DELAY_MS = 200;
 
 async function until<T>(value: () => T | undefined): Promise<T> {
   const deadlineMs = performance.now() + WAIT_MS;
@@ -154,7 +156,7 @@ describe("WebTransport in Chromium", () => {
     await open(["moq-lite-05"]);
     const { session, uni } = await until(() => seen[0]);
     const stops: number[] = [];
-    const code = tab.page.evaluate(async () => {
+    const code = tab.page.evaluate(async (delayMs) => {
       const { session: transport } = globalThis as unknown as PageScope;
       const outgoing = await transport.createUnidirectionalStream();
       const writer = outgoing.getWriter();
@@ -166,6 +168,8 @@ describe("WebTransport in Chromium", () => {
       const second = (await reader.read()).value as ReadableStream<Uint8Array>;
       const secondReader = second.getReader();
       await secondReader.read();
+      // Stopped in the packet that acknowledges its data, the engine would forget the stream with its code.
+      await new Promise((resolve) => setTimeout(resolve, delayMs));
       await secondReader.cancel(new WebTransportError({ message: "stop", streamErrorCode: 24 } as never));
       const third = (await reader.read()).value as ReadableStream<Uint8Array>;
       const thirdReader = third.getReader();
@@ -176,7 +180,7 @@ describe("WebTransport in Chromium", () => {
       } catch (error) {
         return (error as unknown as { streamErrorCode: number }).streamErrorCode;
       }
-    });
+    }, ACKNOWLEDGEMENT_DELAY_MS);
     // A reset that overtakes the first bytes would take the stream's preamble with it.
     await until(() => (uni[0]?.text === undefined || uni[0].text === "" ? undefined : true));
     session.openUni()?.write(Uint8Array.of(1));

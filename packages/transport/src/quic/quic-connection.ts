@@ -9,6 +9,8 @@ import { TimerEntry } from "./timer-wheel.ts";
 /** Streams that one sweep for STOP_SENDING asks; the rest follow with the next packet or after this time. */
 const STOP_SWEEP_STREAMS = 64;
 const STOP_SWEEP_MS = 50;
+/** With few streams the sweep is also made between two packets of one tick, which saves the code of a stop. */
+const EAGER_SWEEP_STREAMS = 16;
 /** Packets of one connection per flush, so that one fat sender does not starve the others. */
 const MAX_PACKETS_PER_FLUSH = 128;
 /**
@@ -160,6 +162,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   receive(packet: Uint8Array, address: string, port: number): void {
     if (this.#removed) return;
     if (port !== this.remotePort || address !== this.remoteAddress) this.#recvFromElsewhere(address, port);
+    if (this.readQueued && this.#streams.size <= EAGER_SWEEP_STREAMS) this.#sweepStops();
     try {
       this.native.recv(packet, this.#recvInfo);
     } catch {
@@ -475,7 +478,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
 
   /**
    * The engine tells of a STOP_SENDING only when the stream is touched, and forgets the code with the
-   * stream, once both sides are reset. So open streams are touched whenever packets came in, before they are read.
+   * stream, once what was sent is acknowledged and both sides are over. So open streams are touched whenever packets came in, before they are read.
    */
   #sweepStops(): void {
     this.#sweep ??= this.#streams.values();
