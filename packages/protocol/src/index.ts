@@ -10,6 +10,8 @@ export * from "./error-codes.ts";
 export * from "./limits.ts";
 export * from "./path.ts";
 export * from "./protocol-error.ts";
+export { ServedBroadcast } from "./publish/served-broadcast.ts";
+export { ServedTrack } from "./publish/served-track.ts";
 export * from "./session/moq-session.ts";
 export type { SessionCounters } from "./session/session-counters.ts";
 export type * from "./session-interface.ts";

@@ -1,9 +1,9 @@
 import type { AudioRendition } from "@canopy/media/catalog";
 import { legacyHeaderBytes, writeLegacyHeader } from "@canopy/media/container";
+import type { ServedTrack } from "@canopy/protocol";
 import { PlayerError } from "../player-error.ts";
 import { CaptureClock } from "./capture-clock.ts";
 import { type FrameSource, processTrack, soundLoop } from "./media-frames.ts";
-import type { ServedTrack } from "./served-track.ts";
 
 /** Long enough that groups cost few streams, short enough that a late joiner or a lost one misses little. */
 const GROUP_US = 500_000;

@@ -1,13 +1,11 @@
 import { type AudioRendition, encodeCatalog, type VideoRendition } from "@canopy/media/catalog";
-import { normalizePath, type TrackInfo } from "@canopy/protocol";
+import { normalizePath, ServedBroadcast, ServedTrack, type TrackInfo } from "@canopy/protocol";
 import { type Clock, createBrowserClock } from "../clock.ts";
 import { PlayerError } from "../player-error.ts";
 import { AudioSender } from "./audio-sender.ts";
 import { type OpenMedia, openMedia } from "./open-media.ts";
 import { PublishConnection } from "./publish-connection.ts";
 import type { Publisher, PublisherState, PublisherStats, PublishOptions } from "./publish-options.ts";
-import { ServedBroadcast } from "./served-broadcast.ts";
-import { ServedTrack } from "./served-track.ts";
 import { VideoSender } from "./video-sender.ts";
 
 const MICROSECONDS = 1_000_000;

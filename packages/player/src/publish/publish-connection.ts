@@ -1,4 +1,10 @@
-import { chooseProtocol, ERROR_CODES, MOQ_PROTOCOLS, MoqSession } from "@canopy/protocol";
+import {
+  chooseProtocol,
+  ERROR_CODES,
+  MOQ_PROTOCOLS,
+  MoqSession,
+  type ServedBroadcast,
+} from "@canopy/protocol";
 import type { Session, SessionClose, SessionStats } from "@canopy/transport";
 import { connectWebTransport } from "@canopy/transport/browser";
 import type { Clock } from "../clock.ts";
@@ -7,10 +13,11 @@ import { PlayerError } from "../player-error.ts";
 import type { ClockOffset } from "../sync/clock-offset.ts";
 import { probeTime } from "../sync/probe-time.ts";
 import { resolveEdge } from "../upstream/edge-url.ts";
-import type { ServedBroadcast } from "./served-broadcast.ts";
 
 /** After the end was announced, what is still unsent gets this long. */
 const LINGER_MS = 300;
+/** The protocol's deadlines are checked this often. */
+const TICK_MS = 1_000;
 
 export interface PublishConnectionOptions {
   readonly url: string;
@@ -38,6 +45,7 @@ export class PublishConnection {
   #session: Session | undefined;
   #moq: MoqSession | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
+  readonly #tick = setInterval(() => this.#moq?.onTick(this.#deps.clock.nowUs() / 1000), TICK_MS);
   #closed = false;
 
   constructor(options: PublishConnectionOptions, deps: PublishConnectionDeps) {
@@ -57,6 +65,7 @@ export class PublishConnection {
     this.#closed = true;
     this.#abort.abort();
     clearTimeout(this.#retry);
+    clearInterval(this.#tick);
     const [moq, session] = [this.#moq, this.#session];
     this.#deps.broadcast.end();
     setTimeout(() => {

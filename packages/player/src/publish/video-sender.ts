@@ -1,13 +1,13 @@
 import type { VideoRendition } from "@canopy/media/catalog";
 import { legacyHeaderBytes, writeLegacyHeader } from "@canopy/media/container";
 import { forEachNal, h264CodecString, NAL_SPS, nalUnitType, parseSps } from "@canopy/media/h264";
+import type { ServedTrack } from "@canopy/protocol";
 import { PlayerError } from "../player-error.ts";
 import { BitrateControl } from "./bitrate-control.ts";
 import { CaptureClock } from "./capture-clock.ts";
 import { encodeSize, h264Candidates, type Size } from "./encode-size.ts";
 import { FramePacer } from "./frame-pacer.ts";
 import { type FrameSource, pictureLoop, processTrack } from "./media-frames.ts";
-import type { ServedTrack } from "./served-track.ts";
 
 /** Pictures that may wait in the encoder; more means that it cannot keep up, and each would add its delay. */
 const MAX_ENCODE_QUEUE = 2;

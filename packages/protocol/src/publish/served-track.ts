@@ -1,11 +1,7 @@
-import {
-  ERROR_CODES,
-  encodeFrame,
-  type OutgoingGroup,
-  type SubscribeResponder,
-  type TrackInfo,
-  type WireFrame,
-} from "@canopy/protocol";
+import { encodeFrame } from "../codec/encode-frame.ts";
+import { ERROR_CODES } from "../error-codes.ts";
+import type { OutgoingGroup, SubscribeResponder, TrackInfo } from "../session-interface.ts";
+import type { WireFrame } from "../wire-frame.ts";
 
 /** A subscriber whose group holds more than this is cut off until the next group: 1.5 s of 5 Mbit/s. */
 const MAX_GROUP_BACKLOG_BYTES = 1024 * 1024;

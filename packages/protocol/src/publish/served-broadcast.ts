@@ -1,11 +1,11 @@
-import {
-  type AnnounceResponder,
-  ERROR_CODES,
-  type MoqSessionHandler,
-  pathHasPrefix,
-  type SubscribeResponder,
-  type TrackInfoResponder,
-} from "@canopy/protocol";
+import { ERROR_CODES } from "../error-codes.ts";
+import { pathHasPrefix } from "../path.ts";
+import type {
+  AnnounceResponder,
+  MoqSessionHandler,
+  SubscribeResponder,
+  TrackInfoResponder,
+} from "../session-interface.ts";
 import type { ServedTrack } from "./served-track.ts";
 
 /** Announces one broadcast and answers requests for its tracks; survives the sessions it is served on. */

@@ -1,5 +1,7 @@
-import { ERROR_CODES, type OutgoingGroup, type SubscribeResponder, type WireFrame } from "@canopy/protocol";
 import { describe, expect, it } from "vitest";
+import { ERROR_CODES } from "../error-codes.ts";
+import type { OutgoingGroup, SubscribeResponder } from "../session-interface.ts";
+import type { WireFrame } from "../wire-frame.ts";
 import { ServedTrack } from "./served-track.ts";
 
 const INFO = { priority: 60, ordered: false, maxLatencyMs: 30_000, timescale: 1_000_000 };
