@@ -2,6 +2,7 @@ import { createClock, type Logger } from "@canopy/runtime";
 import { BroadcastError } from "./broadcast-error.ts";
 import type { OpenSink } from "./encoded-packet.ts";
 import { runFileSource } from "./file-source.ts";
+import { MoqSink } from "./moq-sink.ts";
 import { splitRtmpUrl } from "./rtmp-publisher.ts";
 import { RtmpSink } from "./rtmp-sink.ts";
 import { runTestSource } from "./test-source.ts";
@@ -41,7 +42,8 @@ export interface BroadcastDeps {
  */
 export async function runBroadcast(options: BroadcastOptions, deps: BroadcastDeps): Promise<void> {
   const clock = createClock();
-  const openSink = chooseSink(options, deps);
+  const nowMs = (): number => clock.nowMs();
+  const openSink = chooseSink(options, deps, nowMs);
   const title = options.broadcast ?? new URL(options.to).pathname.slice(1);
   const common = {
     width: even(options.width ?? 1280, "width"),
@@ -51,7 +53,7 @@ export async function runBroadcast(options: BroadcastOptions, deps: BroadcastDep
     audio: options.audio ?? true,
     durationMs: options.durationSeconds === undefined ? undefined : options.durationSeconds * 1000,
   };
-  const sourceDeps = { ...deps, openSink, nowMs: () => clock.nowMs() };
+  const sourceDeps = { ...deps, openSink, nowMs };
   if (options.source === "test") {
     await runTestSource({ ...common, fps: options.fps ?? 30, title }, sourceDeps);
   } else {
@@ -59,13 +61,24 @@ export async function runBroadcast(options: BroadcastOptions, deps: BroadcastDep
   }
 }
 
-function chooseSink(options: BroadcastOptions, deps: BroadcastDeps): OpenSink {
+function chooseSink(options: BroadcastOptions, deps: BroadcastDeps, nowMs: () => number): OpenSink {
   const url = targetUrl(options);
-  if (url.protocol === "rtmp:") {
-    splitRtmpUrl(url.href);
-    return (formats) => new RtmpSink({ url: url.href, formats }, deps);
+  switch (url.protocol) {
+    case "rtmp:":
+      splitRtmpUrl(url.href);
+      return (formats) => new RtmpSink({ url: url.href, formats }, deps);
+    case "https:": {
+      const { broadcast } = options;
+      if (broadcast === undefined)
+        throw new BroadcastError("bad_target", "a MoQ target needs a broadcast path");
+      return (formats) => new MoqSink({ url: url.href, broadcast, formats }, { ...deps, nowMs });
+    }
+    default:
+      throw new BroadcastError(
+        "bad_target",
+        `cannot publish to ${url.protocol}//: use rtmp:// or https:// (MoQ)`,
+      );
   }
-  throw new BroadcastError("bad_target", `cannot publish to ${url.protocol}//`);
 }
 
 function targetUrl(options: BroadcastOptions): URL {

@@ -11,17 +11,20 @@ export interface BroadcastSummary {
   readonly path: string;
   /** `rtmp`, `moq` or `whip`, if known. */
   readonly publisher: string | undefined;
+  /** False: the publisher was lost and may come back. */
+  readonly connected: boolean;
   readonly startedMs: number | undefined;
   readonly bitrateBps: number | undefined;
   readonly tracks: readonly TrackSummary[];
   readonly warnings: readonly string[];
 }
 
-/** All broadcasts of the origin, each with its details where the origin gives them. */
+/** All broadcasts of the origin; what its list leaves out is asked for one by one. */
 export async function loadBroadcasts(origin: string): Promise<readonly BroadcastSummary[]> {
   const summaries = parseBroadcastList(await fetchJson(`${origin}/v1/broadcasts`));
   const detailed = await Promise.all(
     summaries.map(async (summary) => {
+      if (summary.tracks.length > 0) return summary;
       try {
         const details = parseBroadcast(await fetchJson(`${origin}/v1/broadcasts/${summary.path}`));
         return details ? { ...details, path: summary.path } : summary;
@@ -48,6 +51,7 @@ export function parseBroadcast(value: unknown): BroadcastSummary | undefined {
   const publisher = asRecord(record.publisher);
   return {
     path,
+    connected: publisher?.connected !== false,
     publisher: asText(record.publisher) ?? asText(publisher?.protocol) ?? asText(record.protocol),
     startedMs: parseTimeMs(record.startedAt ?? record.since ?? record.started ?? publisher?.startedAt),
     bitrateBps: asNumber(record.bitrateBps) ?? asNumber(record.bitrate),
@@ -59,6 +63,7 @@ export function parseBroadcast(value: unknown): BroadcastSummary | undefined {
 }
 
 const EMPTY = {
+  connected: true,
   publisher: undefined,
   startedMs: undefined,
   bitrateBps: undefined,

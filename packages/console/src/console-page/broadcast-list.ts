@@ -43,7 +43,7 @@ function emptyHint(rtmp: string): HTMLElement {
       "Push a stream from OBS or ffmpeg to ",
       element("span", { class: "mono" }, `${rtmp}/live/demo`),
     ),
-    element("a", { class: "button small", href: "/publish/" }, "or publish from this browser"),
+    element("a", { class: "button small", href: "/publish" }, "or publish from this browser"),
   );
 }
 
@@ -52,7 +52,7 @@ function broadcastEntry(broadcast: BroadcastSummary): HTMLElement {
   const seconds = broadcast.startedMs === undefined ? undefined : (Date.now() - broadcast.startedMs) / 1000;
   const watch = element(
     "a",
-    { class: "button small primary", href: `/watch/?${query}`, "data-focus": `watch:${broadcast.path}` },
+    { class: "button small primary", href: `/watch?${query}`, "data-focus": `watch:${broadcast.path}` },
     "Watch",
   );
   watch.setAttribute("aria-label", `Watch ${broadcast.path}`);
@@ -91,6 +91,7 @@ function broadcastEntry(broadcast: BroadcastSummary): HTMLElement {
 }
 
 function healthTag(broadcast: BroadcastSummary): HTMLElement {
+  if (!broadcast.connected) return element("span", { class: "tag bad" }, "publisher lost");
   const warnings = broadcast.warnings.length;
   if (warnings === 0) return element("span", { class: "tag good live" }, "live");
   return element("span", { class: "tag warn live" }, warnings === 1 ? "1 warning" : `${warnings} warnings`);

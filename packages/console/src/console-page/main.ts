@@ -22,7 +22,7 @@ async function openConsole(): Promise<void> {
   const form = new TimedForm(addresses.origin);
   const embed = new EmbedSnippet(addresses);
   const summary = element("div", { class: "summary", "aria-live": "off" });
-  const publish = element("a", { class: "button primary", href: "/publish/" }, "Publish");
+  const publish = element("a", { class: "button primary", href: "/publish" }, "Publish");
   main.append(
     pageHead("Console", "What is live, how the nodes are doing, and events for the audience.", publish),
     element(

@@ -6,27 +6,27 @@ const EXAMPLES: readonly { readonly title: string; readonly text: string; readon
   {
     title: "One viewer",
     text: "The test broadcast over the best transport that this browser and network allow.",
-    href: "/watch/?broadcast=live/demo",
+    href: "/watch?broadcast=live/demo",
   },
   {
     title: "Two edges side by side",
     text: "Two players on two edges of the tree. Their burnt-in clocks show how far apart they are.",
-    href: "/watch/?broadcast=live/demo&second=on",
+    href: "/watch?broadcast=live/demo&second=on",
   },
   {
     title: "In step",
     text: "Both players hold the same delay to the wall clock, so that everybody sees the same frame together.",
-    href: "/watch/?broadcast=live/demo&second=on&sync=on&latency=400",
+    href: "/watch?broadcast=live/demo&second=on&sync=on&latency=400",
   },
   {
     title: "As soon as possible",
     text: "A target of 60 ms: how low the delay goes depends on this machine and its network.",
-    href: "/watch/?broadcast=live/demo&latency=60",
+    href: "/watch?broadcast=live/demo&latency=60",
   },
   {
     title: "Publish a test pattern",
     text: "A moving pattern with a clock, encoded in this browser and sent as Media over QUIC.",
-    href: "/publish/?source=pattern&broadcast=live/pattern",
+    href: "/publish?source=pattern&broadcast=live/pattern",
   },
   {
     title: "Events on their frame",
@@ -35,7 +35,7 @@ const EXAMPLES: readonly { readonly title: string; readonly text: string; readon
   },
 ];
 
-const main = openPage("/examples/");
+const main = openPage("/examples");
 const cards = EXAMPLES.map(({ title, text, href }) =>
   element(
     "li",

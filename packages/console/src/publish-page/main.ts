@@ -108,7 +108,7 @@ class PublishPage {
         onState: (state, error) => this.#showState(state, error),
       });
       this.#form.setBusy(true);
-      this.#watch.href = `/watch/?${new URLSearchParams({ broadcast: choice.broadcast })}`;
+      this.#watch.href = `/watch?${new URLSearchParams({ broadcast: choice.broadcast })}`;
       this.#showState("starting", undefined);
     } catch (error) {
       this.#showState("failed", error instanceof Error ? error : undefined);
@@ -154,7 +154,7 @@ class PublishPage {
 }
 
 async function openPublishPage(): Promise<void> {
-  const main = openPage("/publish/");
+  const main = openPage("/publish");
   const { origin } = await loadAddresses();
   new PublishPage(main, origin);
 }

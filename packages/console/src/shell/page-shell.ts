@@ -5,9 +5,9 @@ import { applyTheme, switchTheme } from "./theme.ts";
 
 const PAGES = [
   ["/", "Console"],
-  ["/watch/", "Watch"],
-  ["/publish/", "Publish"],
-  ["/examples/", "Examples"],
+  ["/watch", "Watch"],
+  ["/publish", "Publish"],
+  ["/examples", "Examples"],
 ] as const;
 
 /** Draws the bar that all pages share and returns the main element of the page. */

@@ -12,7 +12,7 @@ import { viewerAttributes } from "./watch-query.ts";
 const REFRESH_MS = 500;
 
 async function openWatchPage(): Promise<void> {
-  const main = openPage("/watch/");
+  const main = openPage("/watch");
   const addresses = await loadAddresses();
   const query = new URLSearchParams(location.search);
   const attributes = viewerAttributes(query, addresses.edges);
