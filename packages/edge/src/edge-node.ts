@@ -1,13 +1,9 @@
-import { type CreateMoqConnection, RelayNode, StaticParents } from "@canopy/relay";
-import { type CertificateFiles, createQuicListener, NodeServer } from "@canopy/relay/node";
-import { type Clock, delay, Lifetime, type Logger, type Metrics, type TokenVerifier } from "@canopy/runtime";
+import { MOQ_PROTOCOLS } from "@canopy/protocol";
+import { RelayNode, StaticParents } from "@canopy/relay";
+import { type CertificateFiles, createQuicListener, developmentHosts, NodeServer } from "@canopy/relay/node";
+import { type Clock, Lifetime, type Logger, type Metrics, type TokenVerifier } from "@canopy/runtime";
 import { createDevelopmentCertificate, QuicLoop } from "@canopy/transport/quic";
 import { connectParent, type ParentTrust } from "./upstream/connect-parent.ts";
-
-/** Names that a development certificate is for, besides the address that the node listens on. */
-const DEVELOPMENT_HOSTS = ["localhost", "127.0.0.1", "::1"];
-/** How often a draining node looks whether everybody has left. */
-const DRAIN_POLL_MS = 100;
 
 export interface EdgeNodeOptions {
   readonly name: string;
@@ -25,8 +21,6 @@ export interface EdgeNodeOptions {
   readonly parentTrust: ParentTrust;
   /** Shown to the parents. */
   readonly parentToken: string | undefined;
-  /** Subprotocols and ALPN tokens, best first. */
-  readonly protocols: readonly string[];
 }
 
 export interface EdgeNodeDeps {
@@ -35,7 +29,6 @@ export interface EdgeNodeDeps {
   readonly clock: Clock;
   /** Undefined on an open node. */
   readonly verifier: TokenVerifier | undefined;
-  readonly createMoq: CreateMoqConnection;
 }
 
 /** A relay or an edge: takes broadcasts from a parent, and serves children and viewers. */
@@ -59,15 +52,15 @@ export class EdgeNode implements AsyncDisposable {
       const quic = { logger: logger.child("quic"), loop };
       const relay = lifetime.own("relay", createRelay(options, deps, quic));
       const server = await NodeServer.open(
-        { ...options, portOption: "port" },
+        { ...options, protocols: MOQ_PROTOCOLS, portOption: "port" },
         {
           node: relay,
           logger,
           metrics,
           clock,
           verifier: deps.verifier,
-          listenSessions: createQuicListener(options, quic),
-          createDevelopmentCertificate: () => createDevelopmentCertificate(certificateHosts(options.host)),
+          listenSessions: createQuicListener({ ...options, protocols: MOQ_PROTOCOLS }, quic),
+          createDevelopmentCertificate: () => createDevelopmentCertificate(developmentHosts(options.host)),
         },
       );
       lifetime.own("server", server);
@@ -82,16 +75,6 @@ export class EdgeNode implements AsyncDisposable {
 
   get port(): number {
     return this.server.port;
-  }
-
-  /** Refuses new sessions, asks those that are open to go elsewhere, and waits for them. */
-  async drain(options: { readonly timeoutMs: number; readonly uri?: string; readonly signal?: AbortSignal }) {
-    this.server.drain();
-    this.relay.drain(options.uri ?? "");
-    const endsAt = performance.now() + options.timeoutMs;
-    while (this.server.gate.size > 0 && performance.now() < endsAt && !options.signal?.aborted) {
-      await delay(DRAIN_POLL_MS, options.signal);
-    }
   }
 
   /** Closes sessions and ports. Idempotent. */
@@ -109,21 +92,16 @@ function createRelay(
   deps: EdgeNodeDeps,
   quic: { readonly logger: Logger; readonly loop: QuicLoop },
 ): RelayNode {
-  const { parentTrust: trust, protocols } = options;
+  const { parentTrust: trust } = options;
   return new RelayNode(
     { name: options.name, tier: options.tier, acceptPublishers: false },
     {
-      createMoq: deps.createMoq,
       logger: deps.logger,
       metrics: deps.metrics,
       clock: deps.clock,
       parents: new StaticParents(options.parents, options.parentToken),
-      connect: (parent, signal) => connectParent(parent.url, { trust, protocols }, { ...quic, signal }),
+      connect: (parent, signal) =>
+        connectParent(parent.url, { trust, protocols: MOQ_PROTOCOLS }, { ...quic, signal }),
     },
   );
-}
-
-/** An address that means "all" is no name anybody connects to. */
-function certificateHosts(host: string): string[] {
-  return [...new Set([...DEVELOPMENT_HOSTS, ...(host === "0.0.0.0" || host === "::" ? [] : [host])])];
 }

@@ -1,0 +1,10 @@
+/** What a command gets from the process it runs in. */
+export interface CommandContext {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Result of the command, to stdout. */
+  readonly writeOut: (text: string) => void;
+  /** Messages for whoever typed the command, to stderr. */
+  readonly writeErr: (text: string) => void;
+  /** Aborted when the process is asked to stop. */
+  readonly signal: AbortSignal;
+}

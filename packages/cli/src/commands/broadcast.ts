@@ -1,0 +1,20 @@
+import { ConfigError, type ConfigOf, createLogger } from "@canopy/runtime";
+import { runBroadcast } from "../broadcast/index.ts";
+import type { CommandContext } from "../command-line/command-context.ts";
+import type { COMMAND_GROUPS } from "../config/command-groups.ts";
+
+/** Publishes until the process is asked to stop, the duration is over, or the source fails. */
+export async function broadcast(
+  source: string,
+  config: ConfigOf<(typeof COMMAND_GROUPS)["broadcast"]>,
+  context: CommandContext,
+): Promise<void> {
+  const { to, noAudio, ...rest } = config.broadcast;
+  if (to === undefined) throw new ConfigError("config-invalid", "--to is needed: where to publish", "--to");
+  const logger = createLogger({
+    level: config.log.level,
+    pretty: config.log.format === "text",
+    component: "broadcaster",
+  });
+  await runBroadcast({ ...rest, source, to, audio: !noAudio }, { logger, signal: context.signal });
+}

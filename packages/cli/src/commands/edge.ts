@@ -1,0 +1,52 @@
+import { EdgeNode } from "@canopy/edge";
+import { drainNode } from "@canopy/relay/node";
+import { ConfigError, type ConfigOf } from "@canopy/runtime";
+import type { CommandContext } from "../command-line/command-context.ts";
+import type { COMMAND_GROUPS } from "../config/command-groups.ts";
+import { createNodeParts, readText } from "../node/create-node-parts.ts";
+import { untilAborted } from "../node/until-aborted.ts";
+
+/** Runs a relay or an edge until it is asked to stop. */
+export async function runEdge(
+  config: ConfigOf<(typeof COMMAND_GROUPS)["edge"]>,
+  context: CommandContext,
+): Promise<void> {
+  const { listen, tree, access } = config;
+  const { parentCa } = tree;
+  const parts = await createNodeParts(tree.tier === 1 ? "relay" : "edge", config);
+  await using node = await EdgeNode.open(
+    {
+      ...listen,
+      name: parts.name,
+      tier: tree.tier,
+      tls: parts.tls,
+      allowAnonymous: access.allowAnonymous,
+      parents: tree.parents.length > 0 ? tree.parents.map(checkParent) : noParent(),
+      parentTrust: {
+        ca: parentCa === undefined ? undefined : await readText(parentCa, "--parent-ca"),
+        sha256: tree.parentSha256,
+      },
+      parentToken: tree.parentToken,
+    },
+    parts,
+  );
+  await untilAborted(context.signal);
+  await drainNode(node, { timeoutMs: listen.drainSeconds * 1_000, uri: listen.drainTo ?? "" });
+}
+
+function checkParent(url: string): string {
+  if (URL.canParse(url) && new URL(url).protocol === "https:") return url;
+  throw new ConfigError(
+    "config-invalid",
+    `--parent must be a URL such as https://host:4440, not ${url}`,
+    "--parent",
+  );
+}
+
+function noParent(): never {
+  throw new ConfigError(
+    "config-invalid",
+    "--parent is needed: the URL of a node one tier up, such as https://host:4440",
+    "--parent",
+  );
+}

@@ -1,0 +1,60 @@
+import { existsSync, readdirSync } from "node:fs";
+import { dirname, join, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createHttpServer, type HttpServer, type HttpServerDeps } from "@canopy/runtime";
+import fastifyStatic from "@fastify/static";
+import { DEV_HOST } from "./port-plan.ts";
+
+/** What pages need to find the nodes; `GET /v1/dev`. */
+export interface DevInfo {
+  readonly console: string;
+  readonly origin: string;
+  readonly relays: readonly string[];
+  readonly edges: readonly string[];
+  readonly rtmp: string;
+  /** Broadcast of the built-in broadcaster; null if it does not run. */
+  readonly broadcast: string | null;
+  readonly processes: readonly {
+    readonly name: string;
+    readonly pid: number | null;
+    readonly restarts: number;
+  }[];
+}
+
+/** Serves the built pages under their names without ending (`/watch`), and `/v1/dev`. */
+export async function openConsoleServer(
+  options: { readonly port: number; readonly folder?: string },
+  deps: HttpServerDeps & { readonly info: () => DevInfo },
+): Promise<HttpServer> {
+  const folder = options.folder ?? builtPagesFolder();
+  const http = await createHttpServer({ host: DEV_HOST, port: options.port, portOption: "port" }, deps);
+  const { app } = http;
+  app.get("/v1/dev", (_request, reply) => {
+    void reply.header("cache-control", "no-store").send(deps.info());
+  });
+  if (existsSync(folder)) {
+    await app.register(fastifyStatic, { root: folder, index: false, wildcard: true, cacheControl: false });
+    for (const { url, file } of findPages(folder)) {
+      app.get(url, (_request, reply) => reply.header("cache-control", "no-cache").sendFile(file));
+    }
+  }
+  await http.start();
+  return http;
+}
+
+/** `watch.html` and `watch/index.html` are both `/watch`; `index.html` is `/`. */
+export function findPages(folder: string): { readonly url: string; readonly file: string }[] {
+  const pages = new Map<string, string>();
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !entry.name.endsWith(".html")) continue;
+    const file = relative(folder, join(entry.parentPath, entry.name)).split(sep).join("/");
+    const name = file.replace(/\.html$/, "").replace(/(^|\/)index$/, "");
+    const url = `/${name}`;
+    if (!pages.has(url) || file === "index.html") pages.set(url, file);
+  }
+  return [...pages].map(([url, file]) => ({ url, file }));
+}
+
+function builtPagesFolder(): string {
+  return join(dirname(fileURLToPath(import.meta.resolve("@canopy/console/package.json"))), "dist");
+}

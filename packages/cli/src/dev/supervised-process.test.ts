@@ -1,0 +1,64 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { SupervisedProcess } from "./supervised-process.ts";
+
+let folder = "";
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "canopy-supervise-"));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+function supervise(source: string) {
+  const script = join(folder, "child.mjs");
+  writeFileSync(script, source);
+  const reports: string[] = [];
+  const hopeless: string[] = [];
+  const supervised = new SupervisedProcess(
+    { name: "edge-1", script, args: [], env: process.env },
+    { report: (text) => reports.push(text), onHopeless: (text) => hopeless.push(text), random: () => 0 },
+  );
+  return { supervised, reports, hopeless };
+}
+
+const RUNS = "setInterval(() => {}, 1000);";
+
+describe("SupervisedProcess", () => {
+  it("starts a killed process again and says so", async () => {
+    const { supervised, reports } = supervise(RUNS);
+    supervised.start();
+    const first = supervised.pid;
+    process.kill(first ?? 0, "SIGKILL");
+    await vi.waitFor(
+      () => {
+        expect(supervised.pid).toBeDefined();
+        expect(supervised.pid).not.toBe(first);
+      },
+      { timeout: 10_000 },
+    );
+    expect(reports).toEqual(["edge-1 ended by SIGKILL; starting it again in 50 ms"]);
+    expect(supervised.restarts).toBe(1);
+    await supervised.stop();
+    expect(supervised.pid).toBeUndefined();
+  });
+
+  it("does not start a process again that refuses its settings", async () => {
+    const { supervised, hopeless } = supervise("process.exit(2);");
+    supervised.start();
+    await vi.waitFor(() => expect(hopeless).toEqual(["edge-1 refuses its settings"]), { timeout: 10_000 });
+    expect(supervised.pid).toBeUndefined();
+  });
+
+  it("kills a process that does not stop when it is asked to", async () => {
+    const { supervised, reports } = supervise(`process.on("SIGTERM", () => {}); process.send("up"); ${RUNS}`);
+    supervised.start();
+    // Time for the child to install its handler; without it SIGTERM ends it at once, and the report is missing.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await supervised.stop();
+    expect(supervised.pid).toBeUndefined();
+    expect(reports).toEqual(["edge-1 did not stop in 2500 ms and was killed"]);
+  });
+});
