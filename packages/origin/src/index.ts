@@ -1,3 +1,10 @@
+export {
+  DEFAULT_WEBHOOK_OPTIONS,
+  signWebhook,
+  type WebhookEvent,
+  type WebhookEventType,
+  type WebhookOptions,
+} from "./api/webhook-sender.ts";
 export type {
   BroadcastDescription,
   Publisher,
@@ -18,6 +25,7 @@ export {
 } from "./ingest/ingest-options.ts";
 export { DEFAULT_MEDIA_CLOCK_OPTIONS, MediaClock, type MediaClockOptions } from "./ingest/media-clock.ts";
 export { OriginError, type OriginErrorCode } from "./origin-error.ts";
+export { OriginNode, type OriginNodeDeps, type OriginNodeOptions } from "./origin-node.ts";
 export { DEFAULT_TIMED_LIMITS, type TimedLimits } from "./timed/timed-limits.ts";
 export type { TimedRequest } from "./timed/timed-scheduler.ts";
 export { type AuthorizePublish, createRtmpIngest, type RtmpIngestDeps } from "./upstream/rtmp/rtmp-ingest.ts";

@@ -216,6 +216,16 @@ export class BroadcastIngest {
     this.#catalogDirty = true;
   }
 
+  /** Takes a track out of the catalog; the track itself stays for a publisher that brings it back. */
+  withdraw(name: string): void {
+    const lane = this.#videos.get(name) ?? this.#audios.get(name);
+    if (lane === undefined) return;
+    lane.lane.finishGroup();
+    lane.rendition = undefined;
+    lane.stale = false;
+    this.#catalogDirty = true;
+  }
+
   /** Other root fields of a publisher's own catalog. */
   describeExtras(extras: Catalog): void {
     this.#extraCatalog = extras;

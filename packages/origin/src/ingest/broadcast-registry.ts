@@ -1,4 +1,4 @@
-import { RelayError, type Store } from "@canopy/relay";
+import { RelayError, type RouteSource, type Store } from "@canopy/relay";
 import type { Clock, Logger } from "@canopy/runtime";
 import { OriginError } from "../origin-error.ts";
 import type { TimedKind } from "../timed/timed-lane.ts";
@@ -53,12 +53,13 @@ export class BroadcastRegistry implements Disposable {
   /**
    * Opens a path for a publisher: anew, as the continuation of a broadcast that waits for its publisher, or, if so
    * configured, by taking it over.
+   * `source` gives tracks that the broadcast does not create itself, on demand; a continued broadcast keeps its own.
    * @throws OriginError `broadcast-in-use`, `too-many-broadcasts`, `bad-path`, `closed`
    */
-  open(path: string, publisher: Publisher): BroadcastIngest {
+  open(path: string, publisher: Publisher, source?: RouteSource): BroadcastIngest {
     if (this.#closed) throw new OriginError("closed", "The server is shutting down.");
     const existing = this.#ingests.get(path);
-    if (existing === undefined) return this.#start(path, publisher);
+    if (existing === undefined) return this.#start(path, publisher, source);
     if (existing.connected) {
       if (this.#options.publisherConflict === "refuse") {
         throw new OriginError("broadcast-in-use", `${path} is being published already.`);
@@ -70,7 +71,7 @@ export class BroadcastRegistry implements Disposable {
     // Tracks of another protocol have other names and codecs: a new broadcast, not a continuation.
     if (existing.publisher.protocol !== publisher.protocol) {
       this.#end(existing, "replaced");
-      return this.#start(path, publisher);
+      return this.#start(path, publisher, source);
     }
     existing.attach(publisher);
     this.#deps.logger.info({ broadcast: path, protocol: publisher.protocol }, "publisher is back");
@@ -118,24 +119,24 @@ export class BroadcastRegistry implements Disposable {
     this.close();
   }
 
-  #start(path: string, publisher: Publisher): BroadcastIngest {
+  #start(path: string, publisher: Publisher, source: RouteSource | undefined): BroadcastIngest {
     if (this.#ingests.size >= this.#options.maxBroadcasts) {
       throw new OriginError(
         "too-many-broadcasts",
         `${this.#options.maxBroadcasts} broadcasts are on already.`,
       );
     }
-    const ingest = this.#publish(path, publisher);
+    const ingest = this.#publish(path, publisher, source);
     this.#ingests.set(path, ingest);
     this.#deps.logger.info({ broadcast: path, protocol: publisher.protocol }, "broadcast started");
     this.#deps.events.onStarted(ingest);
     return ingest;
   }
 
-  #publish(path: string, publisher: Publisher): BroadcastIngest {
+  #publish(path: string, publisher: Publisher, source: RouteSource | undefined): BroadcastIngest {
     const { store, clock, createId, countTimed } = this.#deps;
     try {
-      const broadcast = store.publish(path);
+      const broadcast = store.publish(path, source === undefined ? {} : { source });
       return new BroadcastIngest(this.#options, publisher, { broadcast, clock, createId, countTimed });
     } catch (cause) {
       if (!(cause instanceof RelayError)) throw cause;
@@ -153,8 +154,11 @@ export class BroadcastRegistry implements Disposable {
   #end(ingest: BroadcastIngest, reason: "lost" | "kicked" | "replaced" | "closed"): void {
     if (this.#ingests.get(ingest.path) !== ingest) return;
     this.#ingests.delete(ingest.path);
-    if (ingest.connected) ingest.detach();
+    const { publisher, connected } = ingest;
+    if (connected) ingest.detach();
     ingest.end();
+    if (connected && reason === "closed")
+      publisher.kick(new OriginError("closed", "The broadcast has ended."));
     this.#deps.logger.info({ broadcast: ingest.path, reason }, "broadcast ended");
     this.#deps.events.onEnded(ingest, reason);
   }

@@ -26,7 +26,7 @@ export class VideoLane {
     return this.#awaitKeyframe;
   }
 
-  /** An H.264 access unit in Annex B. Takes ownership. In decoding order. */
+  /** An H.264 access unit in Annex B, in decoding order. Copies it. */
   writeH264(timestampUs: number, annexB: Uint8Array, keyframe: boolean): void {
     if (!this.#begin(timestampUs, keyframe)) return;
     const { timed } = this.#deps;
@@ -34,7 +34,7 @@ export class VideoLane {
     this.#append(timestampUs, timed.embed(timestampUs, annexB));
   }
 
-  /** A frame of a codec that carries no SEI of ours. Takes ownership. */
+  /** A frame of a codec that carries no SEI of ours. Copies it. */
   writeOpaque(timestampUs: number, payload: Uint8Array, keyframe: boolean): void {
     if (this.#begin(timestampUs, keyframe)) this.#append(timestampUs, payload);
   }

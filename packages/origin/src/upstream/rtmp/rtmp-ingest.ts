@@ -16,6 +16,8 @@ export interface RtmpIngestDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly counters: RtmpServerCounters;
+  /** A publisher's session was let in; the returned function is called when it is over. */
+  readonly onPublisher?: (publisher: Publisher, path: string) => () => void;
 }
 
 /** RTMP publishers into broadcasts. */
@@ -32,7 +34,12 @@ export function createRtmpIngest(options: RtmpServerOptions, deps: RtmpIngestDep
       kick: (error) => connection.kick(error),
     };
     const ingest = registry.open(target.path, publisher);
-    return new FlvIngest({ ingest, clock, logger, release: () => registry.release(ingest, publisher) });
+    const onOver = deps.onPublisher?.(publisher, target.path);
+    const release = (): void => {
+      registry.release(ingest, publisher);
+      onOver?.();
+    };
+    return new FlvIngest({ ingest, clock, logger, release });
   };
   return new RtmpServer(options, { open, clock, logger, counters: deps.counters });
 }

@@ -1,0 +1,60 @@
+import type { Metrics } from "@canopy/runtime";
+import type { OriginErrorCode } from "./origin-error.ts";
+import type { TimedKind } from "./timed/timed-lane.ts";
+import type { RtmpServerCounters } from "./upstream/rtmp/rtmp-server.ts";
+
+/** What the origin counts beside its relay node. Names and labels are the contract's. */
+export interface OriginCounters {
+  readonly rtmp: RtmpServerCounters;
+  countTimed(kind: TimedKind): void;
+}
+
+export function createOriginCounters(metrics: Metrics): OriginCounters {
+  const opened = metrics.counter("canopy_sessions_opened_total");
+  const rejected = metrics.counter("canopy_sessions_rejected_total");
+  const received = metrics.counter("canopy_received_bytes_total");
+  const timed = metrics.counter("canopy_timed_messages_total");
+  return {
+    rtmp: {
+      sessionOpened: () => opened(),
+      sessionClosed: () => {},
+      sessionRejected: (code) => {
+        const reason = rejectReason(code);
+        if (reason !== undefined) rejected(reason);
+      },
+      receivedBytes: (bytes) => received("rtmp", bytes),
+    },
+    countTimed: (kind) => timed(kind),
+  };
+}
+
+/** The label `reason` of what ended a connection; undefined for an end that is no refusal. */
+function rejectReason(code: OriginErrorCode): string | undefined {
+  switch (code) {
+    case "not-rtmp":
+    case "chunk-size":
+    case "chunk-streams":
+    case "chunk-order":
+    case "message-too-large":
+    case "buffer-full":
+    case "bad-command":
+    case "play-unsupported":
+      return "protocol";
+    case "bad-media":
+    case "codec-unsupported":
+      return "media";
+    case "bad-path":
+      return "path";
+    case "unauthorized":
+      return "unauthorized";
+    case "broadcast-in-use":
+      return "conflict";
+    case "too-many-broadcasts":
+    case "too-many-sessions":
+      return "limit";
+    case "handshake-timeout":
+      return "timeout";
+    default:
+      return undefined;
+  }
+}

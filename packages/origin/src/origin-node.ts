@@ -1,0 +1,198 @@
+import { type CreateMoqConnection, RelayNode, type RelayNodeOptions, type Store } from "@canopy/relay";
+import type { Admission } from "@canopy/relay/node";
+import {
+  type Clock,
+  type HttpServer,
+  type Logger,
+  type Metrics,
+  mayPut,
+  type Readiness,
+  type SessionScope,
+} from "@canopy/runtime";
+import type { Session } from "@canopy/transport";
+import { ulid } from "ulid";
+import { registerOriginRoutes } from "./api/origin-routes.ts";
+import { SessionEvents } from "./api/session-events.ts";
+import { DEFAULT_WEBHOOK_OPTIONS, type WebhookOptions, WebhookSender } from "./api/webhook-sender.ts";
+import { BroadcastRegistry } from "./ingest/broadcast-registry.ts";
+import { DEFAULT_INGEST_OPTIONS, type IngestOptions } from "./ingest/ingest-options.ts";
+import { OriginError } from "./origin-error.ts";
+import { createOriginCounters } from "./origin-metrics.ts";
+import { MoqPublishers } from "./upstream/moq/moq-publishers.ts";
+import { createRtmpIngest } from "./upstream/rtmp/rtmp-ingest.ts";
+import { DEFAULT_RTMP_OPTIONS } from "./upstream/rtmp/rtmp-options.ts";
+import type { RtmpServer, RtmpServerOptions } from "./upstream/rtmp/rtmp-server.ts";
+
+export interface OriginNodeOptions {
+  readonly name: string;
+  /** Shown in the API description. */
+  readonly version: string;
+  /** Undefined: no RTMP. */
+  readonly rtmp: Partial<RtmpServerOptions> | undefined;
+  readonly ingest?: Partial<IngestOptions>;
+  readonly webhooks?: Partial<WebhookOptions>;
+  readonly relay?: Omit<RelayNodeOptions, "name" | "acceptPublishers">;
+}
+
+export interface OriginNodeDeps {
+  readonly createMoq: CreateMoqConnection;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+}
+
+const TICK_MS = 1_000;
+
+/**
+ * Where broadcasts enter: a relay node whose store is filled by RTMP and MoQ publishers, with the HTTP API.
+ * Order of use: `registerRoutes` while the HTTP server is built (it brings the admission that publishers are checked
+ * with), `start`, `acceptSession` for every session, `close`.
+ */
+export class OriginNode implements AsyncDisposable {
+  readonly relay: RelayNode;
+  readonly registry: BroadcastRegistry;
+  /** Undefined if RTMP is off. */
+  readonly rtmp: RtmpServer | undefined;
+  readonly webhooks: WebhookSender;
+  readonly #options: OriginNodeOptions;
+  readonly #moq: MoqPublishers;
+  readonly #sessionEvents: SessionEvents;
+  readonly #withdraw: (() => void)[] = [];
+  #admission: Admission | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: OriginNodeOptions, deps: OriginNodeDeps) {
+    this.#options = options;
+    const { clock, logger, metrics } = deps;
+    const createId = (nowMs: number): string => ulid(Math.floor(nowMs));
+    const counters = createOriginCounters(metrics);
+    this.webhooks = new WebhookSender(
+      { ...DEFAULT_WEBHOOK_OPTIONS, ...options.webhooks },
+      { clock, logger: logger.child("webhooks"), createId },
+    );
+    this.#sessionEvents = new SessionEvents(this.webhooks);
+    this.relay = new RelayNode(
+      { tier: 0, ...options.relay, name: options.name, acceptPublishers: true },
+      {
+        createMoq: deps.createMoq,
+        logger,
+        metrics,
+        clock,
+        onPublisherSession: (publisher) => this.#moq.open(publisher),
+      },
+    );
+    this.registry = new BroadcastRegistry(
+      { ...DEFAULT_INGEST_OPTIONS, ...options.ingest },
+      {
+        store: this.relay.store,
+        clock,
+        logger: logger.child("ingest"),
+        createId,
+        countTimed: counters.countTimed,
+        events: {
+          onStarted: (ingest) =>
+            this.webhooks.send("broadcast.started", {
+              broadcast: ingest.path,
+              protocol: ingest.publisher.protocol,
+            }),
+          onEnded: (ingest, reason) =>
+            this.webhooks.send("broadcast.ended", {
+              broadcast: ingest.path,
+              protocol: ingest.publisher.protocol,
+              reason,
+            }),
+        },
+      },
+    );
+    this.#moq = new MoqPublishers({ registry: this.registry, clock, logger: logger.child("moq") });
+    if (options.rtmp === undefined) return;
+    const rtmp = createRtmpIngest(
+      { ...DEFAULT_RTMP_OPTIONS, ...options.rtmp },
+      {
+        registry: this.registry,
+        authorize: (path, token) => this.#authorizePublish(path, token),
+        clock,
+        logger: logger.child("rtmp"),
+        counters: counters.rtmp,
+        onPublisher: ({ remoteAddress }, path) =>
+          this.#sessionEvents.opened({ transport: "rtmp", remoteAddress, path }),
+      },
+    );
+    this.rtmp = rtmp;
+    this.#withdraw.push(metrics.read("canopy_sessions", "rtmp", () => rtmp.connections));
+  }
+
+  get store(): Store {
+    return this.relay.store;
+  }
+
+  /** Adds the API to the node's HTTP server, before it listens. */
+  async registerRoutes(app: HttpServer["app"], admission: Admission): Promise<void> {
+    this.#admission = admission;
+    await registerOriginRoutes(app, { registry: this.registry, admission, version: this.#options.version });
+  }
+
+  /** Starts the relay node and listens for RTMP; rejects if the port is taken. */
+  async start(): Promise<void> {
+    this.relay.start();
+    this.#timer = setInterval(() => this.#sessionEvents.tick(), TICK_MS);
+    this.#timer.unref();
+    await this.rtmp?.start();
+  }
+
+  /** Serves a MoQ session: a child node, a viewer or a publisher, as its scope allows. */
+  acceptSession(session: Session, authorize: (path: string) => Promise<SessionScope | undefined>): void {
+    this.relay.acceptSession(session, async (path) => {
+      const scope = await authorize(path);
+      if (scope !== undefined) {
+        const { kind, remoteAddress } = session;
+        this.#sessionEvents.watch({ transport: kind, remoteAddress, path: scope.root }, () => session.closed);
+      }
+      return scope;
+    });
+  }
+
+  announced(): Iterable<string> {
+    return this.relay.announced();
+  }
+
+  topology(): unknown {
+    return this.relay.topology();
+  }
+
+  readiness(): Readiness {
+    return this.relay.readiness();
+  }
+
+  /** Tells publishers and viewers, ends all broadcasts and frees the ports. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.rtmp?.close();
+    this.#moq.close();
+    this.registry.close();
+    await this.relay.close();
+    this.webhooks.close();
+    for (const withdraw of this.#withdraw.splice(0)) withdraw();
+  }
+
+  async #authorizePublish(path: string, token: string | undefined): Promise<void> {
+    const admission = this.#admission;
+    if (admission === undefined)
+      throw new OriginError("unauthorized", "The server does not take publishers yet.");
+    const answer = await admission.authorize("/", token);
+    if (!answer.admitted) throw new OriginError("unauthorized", `Publishing was refused: ${answer.message}.`);
+    if (!mayPut(answer.scope, path)) {
+      throw new OriginError("unauthorized", `The token does not allow to publish ${path}.`);
+    }
+  }
+}
