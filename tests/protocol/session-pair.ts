@@ -17,6 +17,7 @@ import {
 } from "@canopy/protocol";
 import type { Session } from "@canopy/transport";
 import { createMemoryPair, type MemoryClock, type MemoryPairOptions } from "@canopy/transport/memory";
+import type { StreamRecorder } from "./record-streams.ts";
 
 /** Records what one end of a test session is asked and told. */
 export class RecordingHandler implements MoqSessionHandler {
@@ -137,11 +138,15 @@ export interface SessionPair {
 export interface SessionPairOptions extends MemoryPairOptions {
   readonly clientOptions?: Partial<MoqSessionOptions>;
   readonly serverOptions?: Partial<MoqSessionOptions>;
+  readonly recorder?: StreamRecorder;
 }
 
 /** Two sessions over the memory transport, the server being the publisher of most tests. */
 export function createSessionPair(version: Version, options: SessionPairOptions = {}): SessionPair {
   const pair = createMemoryPair({ protocol: PROTOCOL_OF_VERSION[version], ...options });
+  const { recorder } = options;
+  recorder?.tapSession(pair.client, "client");
+  recorder?.tapSession(pair.server, "server");
   const closes: { side: string; code: number | undefined }[] = [];
   const clientHandler = new RecordingHandler();
   const serverHandler = new RecordingHandler();
@@ -159,7 +164,10 @@ export function createSessionPair(version: Version, options: SessionPairOptions 
   ] as const) {
     wire.handler = {
       onUniStream: (stream) => session.onUniStream(stream),
-      onBidiStream: (stream) => session.onBidiStream(stream),
+      onBidiStream: (stream) => {
+        recorder?.tapAccepted(stream, side);
+        session.onBidiStream(stream);
+      },
       onDatagram: (bytes) => session.onDatagram(bytes),
       onStreamsAvailable: () => session.onStreamsAvailable(),
       onClose: (close) => {

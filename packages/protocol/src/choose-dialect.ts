@@ -4,7 +4,7 @@ import { lite03 } from "./lite-03/dialect.ts";
 import { lite04 } from "./lite-04/dialect.ts";
 import { lite05 } from "./lite-05/dialect.ts";
 
-/** ALPN tokens and WebTransport subprotocols that this package speaks, best first (moq-digest §1.2). */
+/** ALPN tokens and WebTransport subprotocols that this package speaks, best first (moq-lite, versions). */
 export const MOQ_PROTOCOLS: readonly string[] = ["moq-lite-05", "moq-lite-04", "moq-lite-03", "moql"];
 
 /** The first of the client's `offered` tokens that this package speaks, as moq-relay chooses. */

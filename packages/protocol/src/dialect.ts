@@ -113,7 +113,7 @@ export interface LegacyServerSetup {
   readonly version: number;
 }
 
-/** How a session starts (moq-digest §1.3). */
+/** How a session starts (moq-lite, SETUP). */
 export type SetupCodec =
   | { readonly kind: "none" }
   | { readonly kind: "stream"; readonly message: MessageCodec<PeerSetup> }

@@ -130,8 +130,8 @@ export interface SubscribeResponder {
   /** `priority`: 0 to 255 for the transport. Undefined while the stream limit is reached. */
   openGroup(sequence: number, priority: number): OutgoingGroup | undefined;
   drop(start: number, end: number, code: ErrorCode): void;
-  /** Sends a group of one frame as a datagram (lite-05); false = dropped, or the version has none. */
-  sendDatagram(sequence: number, frame: WireFrame): boolean;
+  /** Sends a group of one frame as a datagram (lite-05); false = dropped, or the version has none. Not every owner needs it. */
+  sendDatagram?(sequence: number, frame: WireFrame): boolean;
   /** The track is done; `lastGroup` is the last one that was sent, if any. */
   end(lastGroup: number | undefined): void;
 }

@@ -1,4 +1,4 @@
-/** First varint of a bidirectional stream (moq-digest §1.4). */
+/** First varint of a bidirectional stream (moq-lite, stream types). */
 export const BIDI_TYPES = {
   announce: 1,
   subscribe: 2,
@@ -6,10 +6,10 @@ export const BIDI_TYPES = {
   probe: 4,
   goaway: 5,
   track: 6,
-  /** CLIENT_SETUP of lite-02 and older (moq-digest §1.2). */
+  /** CLIENT_SETUP of lite-02 and older (moq-lite, versions). */
   legacyClientSetup: 0x20,
   legacyServerSetup: 0x21,
 } as const;
 
-/** First varint of a unidirectional stream (moq-digest §1.4). */
+/** First varint of a unidirectional stream (moq-lite, stream types). */
 export const UNI_TYPES = { group: 0, setup: 1 } as const;

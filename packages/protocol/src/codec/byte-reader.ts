@@ -68,7 +68,7 @@ export class ByteReader {
     return this.bytes(this.remaining);
   }
 
-  /** A body must be consumed exactly (moq-digest §1.1). */
+  /** A body must be consumed exactly (moq-lite, encodings). */
   end(): void {
     if (this.remaining > 0) {
       throw new ProtocolError("malformed", `${this.remaining} bytes are left over in a message`);

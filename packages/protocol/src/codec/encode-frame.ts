@@ -2,7 +2,7 @@ import type { WireFrame } from "../wire-frame.ts";
 import { varintLength, writeVarint, zigzag } from "./varint.ts";
 
 /**
- * Puts one frame in its wire form (moq-digest §1.8), with one allocation and one copy of `payload`.
+ * Puts one frame in its wire form (moq-lite, GROUP), with one allocation and one copy of `payload`.
  * `previousTimestamp` is that of the frame before it in the same group, 0 for the first one.
  */
 export function encodeFrame(timestamp: number, previousTimestamp: number, payload: Uint8Array): WireFrame {

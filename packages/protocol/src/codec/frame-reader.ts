@@ -30,7 +30,7 @@ const STAMP_RESERVE_BYTES = 8;
 const MAX_EAGER_BYTES = 128 * 1024;
 
 /**
- * Cuts the bytes of a group stream into frames (moq-digest §1.8), with one allocation and one copy per frame.
+ * Cuts the bytes of a group stream into frames (moq-lite, GROUP), with one allocation and one copy per frame.
  * Takes any split of the bytes.
  */
 export class FrameReader {

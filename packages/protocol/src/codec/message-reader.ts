@@ -2,7 +2,7 @@ import { ProtocolError } from "../protocol-error.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { readVarint, varintLengthFromFirstByte } from "./varint.ts";
 
-/** A message with the tag in front of its length (moq-digest §1.6). */
+/** A message with the tag in front of its length (moq-lite, SUBSCRIBE). */
 export interface TaggedMessage {
   readonly tag: number;
   readonly body: ByteReader;
@@ -93,7 +93,7 @@ export class MessageReader {
     return body === undefined ? undefined : { tag, body };
   }
 
-  /** A body behind a fixed two-byte length (legacy SETUP, moq-digest §1.2). */
+  /** A body behind a fixed two-byte length (legacy SETUP, moq-lite, versions). */
   messageOfU16Length(): ByteReader | undefined {
     return this.#messageOfU16LengthAt(this.#offset);
   }

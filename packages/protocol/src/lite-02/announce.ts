@@ -3,7 +3,7 @@ import { announceCodec as newer } from "../lite-03/announce.ts";
 import { readStatus, writeStatus } from "../lite-05/announce.ts";
 import { ProtocolError } from "../protocol-error.ts";
 
-/** `msg{ status u8, suffix s }` (moq-digest §1.5). */
+/** `msg{ status u8, suffix s }` (moq-lite, ANNOUNCE). */
 const announcement: MessageCodec<Announcement> = {
   write(writer, message) {
     const start = writer.beginMessage();

@@ -1,4 +1,4 @@
 import type { MessageCodec, ProbeReport } from "../dialect.ts";
 
-/** PROBE exists since lite-03 (moq-digest §1.4). */
+/** PROBE exists since lite-03 (moq-lite, stream types). */
 export const probeCodec: MessageCodec<ProbeReport> | undefined = undefined;

@@ -3,7 +3,7 @@ import type { LegacyClientSetup, LegacyServerSetup, MessageCodec, SetupCodec } f
 import { MAX_SETUP_PARAMETERS } from "../limits.ts";
 import { ProtocolError } from "../protocol-error.ts";
 
-/** lite-02 in the version lists of the legacy SETUP (moq-digest §1.2). */
+/** lite-02 in the version lists of the legacy SETUP (moq-lite, versions). */
 export const LITE_02_VERSION_NUMBER = 0xff0dad02;
 
 /** Clients of all generations together list fewer. */

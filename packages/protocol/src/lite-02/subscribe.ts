@@ -1,7 +1,7 @@
 import type { MessageCodec, SubscribeCodec, SubscribeMessage } from "../dialect.ts";
 import { trackInfoWithoutTimescale } from "./track.ts";
 
-/** `msg{ id i, broadcast s, track s, priority u8 }` (moq-digest §1.6). */
+/** `msg{ id i, broadcast s, track s, priority u8 }` (moq-lite, SUBSCRIBE). */
 const request: MessageCodec<SubscribeMessage> = {
   write(writer, message) {
     const start = writer.beginMessage();

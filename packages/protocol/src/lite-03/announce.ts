@@ -2,7 +2,7 @@ import type { AnnounceCodec, Announcement, AnnounceRequestMessage, MessageCodec 
 import { announceCodec as newer } from "../lite-04/announce.ts";
 import { readHopCount, readStatus, writeStatus } from "../lite-05/announce.ts";
 
-/** `msg{ prefix s }` (moq-digest §1.5). */
+/** `msg{ prefix s }` (moq-lite, ANNOUNCE). */
 const request: MessageCodec<AnnounceRequestMessage> = {
   write(writer, message) {
     const start = writer.beginMessage();

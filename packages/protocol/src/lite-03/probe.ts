@@ -1,6 +1,6 @@
 import type { MessageCodec, ProbeReport } from "../dialect.ts";
 
-/** `msg{ bitrate i }`, without the round-trip time of lite-04 (moq-digest §1.10). */
+/** `msg{ bitrate i }`, without the round-trip time of lite-04 (moq-lite, PROBE and GOAWAY). */
 export const probeCodec: MessageCodec<ProbeReport> = {
   write(writer, message) {
     const start = writer.beginMessage();

@@ -1,7 +1,7 @@
 import type { AnnounceCodec } from "../dialect.ts";
 import { announceCodec as newer } from "../lite-05/announce.ts";
 
-/** As lite-05, but there is no ANNOUNCE_OK, and the sender puts itself at the end of the chain (moq-digest §1.5). */
+/** As lite-05, but there is no ANNOUNCE_OK, and the sender puts itself at the end of the chain (moq-lite, ANNOUNCE). */
 export const announceCodec: AnnounceCodec = {
   ...newer,
   ok: undefined,

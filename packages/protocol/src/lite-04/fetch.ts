@@ -1,4 +1,4 @@
 import type { FetchMessage, MessageCodec } from "../dialect.ts";
 
-/** No implementation has FETCH before lite-05 (moq-digest §1.4). */
+/** No implementation has FETCH before lite-05 (moq-lite, stream types). */
 export const fetchCodec: MessageCodec<FetchMessage> | undefined = undefined;

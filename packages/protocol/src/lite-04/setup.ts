@@ -1,4 +1,4 @@
 import type { SetupCodec } from "../dialect.ts";
 
-/** The subprotocol alone agrees on the version (moq-digest §1.3). */
+/** The subprotocol alone agrees on the version (moq-lite, SETUP). */
 export const setupCodec: SetupCodec = { kind: "none" };

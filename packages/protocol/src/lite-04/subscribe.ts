@@ -9,7 +9,7 @@ import {
 import { ProtocolError } from "../protocol-error.ts";
 import { trackInfoWithoutTimescale } from "./track.ts";
 
-/** Tags in front of the replies (moq-digest §1.6). */
+/** Tags in front of the replies (moq-lite, SUBSCRIBE). */
 const TAG_OK = 0;
 const TAG_DROP = 1;
 

@@ -1,7 +1,7 @@
 import type { TrackCodec } from "../dialect.ts";
 import type { TrackInfo } from "../session-interface.ts";
 
-/** How long publishers keep groups when they do not say it (moq-digest §1.12). */
+/** How long publishers keep groups when they do not say it (moq-lite, expiry). */
 const DEFAULT_MAX_LATENCY_MS = 5_000;
 
 /** Frames of versions without timestamps are stamped in microseconds. */
@@ -12,5 +12,5 @@ export function trackInfoWithoutTimescale(priority: number, ordered: boolean): T
   return { priority, ordered, maxLatencyMs: DEFAULT_MAX_LATENCY_MS, timescale: STAMPED_TIMESCALE };
 }
 
-/** There are no TRACK streams before lite-05 (moq-digest §1.4). */
+/** There are no TRACK streams before lite-05 (moq-lite, stream types). */
 export const trackCodec: TrackCodec | undefined = undefined;

@@ -32,7 +32,7 @@ export function readHopCount(body: ByteReader): number {
   return count;
 }
 
-/** `msg{ prefix s, exclude i }` (moq-digest §1.5). */
+/** `msg{ prefix s, exclude i }` (moq-lite, ANNOUNCE). */
 const request: MessageCodec<AnnounceRequestMessage> = {
   write(writer, message) {
     const start = writer.beginMessage();

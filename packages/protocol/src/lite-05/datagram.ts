@@ -1,6 +1,6 @@
 import type { DatagramMessage, MessageCodec } from "../dialect.ts";
 
-/** `subscribe id i, group sequence i, timestamp i, payload`, without a length (moq-digest §1.11). */
+/** `subscribe id i, group sequence i, timestamp i, payload`, without a length (moq-lite, datagrams). */
 export const datagramCodec: MessageCodec<DatagramMessage> = {
   write(writer, message) {
     writer.varint(message.subscribeId);

@@ -1,6 +1,6 @@
 import type { FetchMessage, MessageCodec } from "../dialect.ts";
 
-/** `msg{ broadcast s, track s, priority u8, group i }`; the answer is bare frames (moq-digest §1.9). */
+/** `msg{ broadcast s, track s, priority u8, group i }`; the answer is bare frames (moq-lite, FETCH). */
 export const fetchCodec: MessageCodec<FetchMessage> = {
   write(writer, message) {
     const start = writer.beginMessage();

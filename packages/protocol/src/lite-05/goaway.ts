@@ -1,6 +1,6 @@
 import type { MessageCodec } from "../dialect.ts";
 
-/** `msg{ uri s }` (moq-digest §1.10). */
+/** `msg{ uri s }` (moq-lite, PROBE and GOAWAY). */
 export const goawayCodec: MessageCodec<string> = {
   write(writer, uri) {
     const start = writer.beginMessage();

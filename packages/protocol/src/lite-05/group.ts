@@ -1,6 +1,6 @@
 import type { GroupCodec, GroupHeader, MessageCodec } from "../dialect.ts";
 
-/** `msg{ subscribe id i, group sequence i }` (moq-digest §1.8). */
+/** `msg{ subscribe id i, group sequence i }` (moq-lite, GROUP). */
 export const groupHeader: MessageCodec<GroupHeader> = {
   write(writer, message) {
     const start = writer.beginMessage();

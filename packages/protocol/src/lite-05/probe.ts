@@ -1,6 +1,6 @@
 import type { MessageCodec, ProbeReport } from "../dialect.ts";
 
-/** `msg{ bitrate i, rtt ms i }`; 0 = unknown (moq-digest §1.10). */
+/** `msg{ bitrate i, rtt ms i }`; 0 = unknown (moq-lite, PROBE and GOAWAY). */
 export const probeCodec: MessageCodec<ProbeReport> = {
   write(writer, message) {
     const start = writer.beginMessage();

@@ -7,7 +7,7 @@ import { MAX_SETUP_PARAMETERS } from "../limits.ts";
 import { ProtocolError } from "../protocol-error.ts";
 import type { PeerSetup } from "../session-interface.ts";
 
-/** Parameter ids (moq-digest §1.3). */
+/** Parameter ids (moq-lite, SETUP). */
 const PROBE = 1;
 const PATH = 2;
 const ROLE = 3;

@@ -4,7 +4,7 @@ import type { MessageCodec, SubscribeCodec, SubscribeMessage } from "../dialect.
 import { ProtocolError } from "../protocol-error.ts";
 import type { SubscribeOptions } from "../session-interface.ts";
 
-/** Tags in front of the replies (moq-digest §1.6). */
+/** Tags in front of the replies (moq-lite, SUBSCRIBE). */
 const TAG_START = 0;
 const TAG_END = 1;
 const TAG_DROP = 2;

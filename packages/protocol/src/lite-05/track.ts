@@ -2,7 +2,7 @@ import type { MessageCodec, TrackCodec, TrackMessage } from "../dialect.ts";
 import { ProtocolError } from "../protocol-error.ts";
 import type { TrackInfo } from "../session-interface.ts";
 
-/** TRACK: `msg{ broadcast s, track s }` (moq-digest §1.7). */
+/** TRACK: `msg{ broadcast s, track s }` (moq-lite, TRACK). */
 const request: MessageCodec<TrackMessage> = {
   write(writer, message) {
     const start = writer.beginMessage();

@@ -16,7 +16,7 @@ export interface AnnounceRequestDeps {
   readonly onBroadcastChanged: (path: string) => void;
 }
 
-/** The asking side of an ANNOUNCE stream (moq-digest §1.5). */
+/** The asking side of an ANNOUNCE stream (moq-lite, ANNOUNCE). */
 export class OutgoingAnnounceRequest implements AnnounceRequest, ControlMachine {
   readonly prefix: string;
   readonly #deps: AnnounceRequestDeps;
@@ -168,7 +168,7 @@ export class OutgoingAnnounceRequest implements AnnounceRequest, ControlMachine 
       throw new ProtocolError("violation", "a broadcast was announced twice");
     }
     this.#active.set(path, firstHop);
-    // The same known origin has found another route: subscriptions carry on (moq-digest §1.5).
+    // The same known origin has found another route: subscriptions carry on (moq-lite, ANNOUNCE).
     const restarted = message.status === "restarted" || firstHop === 0 || firstHop !== known;
     if (restarted) {
       this.#deps.onBroadcastChanged(path);

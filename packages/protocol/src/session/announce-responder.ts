@@ -15,7 +15,7 @@ interface Route {
   readonly hops: readonly number[];
 }
 
-/** The answering side of an ANNOUNCE stream (moq-digest §1.5). */
+/** The answering side of an ANNOUNCE stream (moq-lite, ANNOUNCE). */
 export class IncomingAnnounceRequest implements AnnounceResponder, ControlMachine {
   readonly #core: SessionCore;
   readonly #dialect: Dialect;

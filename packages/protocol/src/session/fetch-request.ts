@@ -9,7 +9,7 @@ import { SESSION_CLOSED_CODE } from "./control-stream.ts";
 import type { Deadline } from "./deadlines.ts";
 import type { SessionCore, SessionMember } from "./session-core.ts";
 
-/** The asking side of a FETCH stream: the answer is bare frames (moq-digest §1.9). */
+/** The asking side of a FETCH stream: the answer is bare frames (moq-lite, FETCH). */
 export class OutgoingFetch implements WireReceiveHandler, SessionMember {
   readonly #core: SessionCore;
   readonly #listener: FetchListener;

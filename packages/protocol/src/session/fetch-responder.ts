@@ -5,7 +5,7 @@ import type { FetchResponder, WireGroupHandler } from "../session-interface.ts";
 import type { WireFrame } from "../wire-frame.ts";
 import type { ControlMachine, ControlStream } from "./control-stream.ts";
 
-/** The answering side of a FETCH stream (moq-digest §1.9). */
+/** The answering side of a FETCH stream (moq-lite, FETCH). */
 export class IncomingFetch implements FetchResponder, ControlMachine {
   readonly #codec: MessageCodec<FetchMessage>;
   readonly #control: ControlStream;

@@ -5,7 +5,7 @@ import { BIDI_TYPES } from "../stream-types.ts";
 import { type ControlMachine, ControlStream } from "./control-stream.ts";
 import type { SessionCore } from "./session-core.ts";
 
-/** Asks the peer to go on at `uri` (moq-digest §1.10). Does nothing on versions without GOAWAY. */
+/** Asks the peer to go on at `uri` (moq-lite, PROBE and GOAWAY). Does nothing on versions without GOAWAY. */
 export function sendGoaway(core: SessionCore, uri: string): void {
   core.openBidi(
     (stream, dialect) => {

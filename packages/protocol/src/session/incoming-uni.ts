@@ -16,7 +16,7 @@ export interface IncomingUniDeps {
   readonly onOver: () => void;
 }
 
-/** A unidirectional stream of the peer: finds out what it is, and hands its bytes on (moq-digest §1.4). */
+/** A unidirectional stream of the peer: finds out what it is, and hands its bytes on (moq-lite, stream types). */
 export class IncomingUniStream implements WireReceiveHandler, SessionMember {
   readonly #deps: IncomingUniDeps;
   readonly #stream: WireReceiveStream;
@@ -111,7 +111,7 @@ export class IncomingUniStream implements WireReceiveHandler, SessionMember {
     const header = codec.header.read(body);
     const subscription = this.#deps.subscriptionOf(header.subscribeId);
     if (subscription === undefined) {
-      // Usual after an unsubscribe: the group was on its way (moq-digest §5.4).
+      // Usual after an unsubscribe: the group was on its way (moq-lite, behaviour of peers).
       core.counters.groupsWithoutSubscription++;
       this.#refuse(ERROR_CODES.cancel);
       return;

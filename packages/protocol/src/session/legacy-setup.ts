@@ -9,7 +9,7 @@ import { CONTROL_PRIORITY, type SessionCore } from "./session-core.ts";
 export type LegacySetupCodec = Extract<SetupCodec, { readonly kind: "legacy" }>;
 
 /**
- * The SETUP exchange of lite-02 (moq-digest §1.2). Its stream stays open; SESSION_INFO, which may follow, is read over.
+ * The SETUP exchange of lite-02 (moq-lite, versions). Its stream stays open; SESSION_INFO, which may follow, is read over.
  */
 export class LegacyClientSetup implements ControlMachine {
   readonly #core: SessionCore;

@@ -253,7 +253,7 @@ export class MoqSession {
   #start(options: MoqSessionOptions): void {
     const dialect = dialectOfProtocol(options.wire.protocol);
     if (dialect !== undefined) {
-      // SETUP is the first stream: moq-relay serves nothing before it (moq-digest §1.3).
+      // SETUP is the first stream: moq-relay serves nothing before it (moq-lite, SETUP).
       this.#sendSetup(dialect, options);
       this.#agreeOn(dialect);
       return;

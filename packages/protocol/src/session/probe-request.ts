@@ -6,7 +6,7 @@ import { BIDI_TYPES } from "../stream-types.ts";
 import { type ControlMachine, ControlStream } from "./control-stream.ts";
 import type { SessionCore } from "./session-core.ts";
 
-/** The asking side of a PROBE stream (moq-digest §1.10). */
+/** The asking side of a PROBE stream (moq-lite, PROBE and GOAWAY). */
 export class OutgoingProbe implements ControlMachine {
   readonly #listener: ProbeListener;
   readonly #cancelOpening: () => void;

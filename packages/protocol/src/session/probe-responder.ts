@@ -8,7 +8,7 @@ import type { SessionCore } from "./session-core.ts";
 /** More than this in a stream of estimates means that nobody reads them: older ones would only be late. */
 const MAX_BUFFERED_BYTES = 1024;
 
-/** The answering side of a PROBE stream (moq-digest §1.10). */
+/** The answering side of a PROBE stream (moq-lite, PROBE and GOAWAY). */
 export class IncomingProbe implements ProbeResponder, ControlMachine {
   readonly #core: SessionCore;
   readonly #codec: MessageCodec<ProbeReport>;

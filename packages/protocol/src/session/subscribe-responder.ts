@@ -32,7 +32,7 @@ const UNREAD: SubscribeMessage = {
   options: { priority: 0, ordered: false, maxLatencyMs: 0, startGroup: undefined, endGroup: undefined },
 };
 
-/** The answering side of a SUBSCRIBE stream, and the groups that go out for it (moq-digest §1.6). */
+/** The answering side of a SUBSCRIBE stream, and the groups that go out for it (moq-lite, SUBSCRIBE). */
 export class IncomingSubscription implements SubscribeResponder, ControlMachine {
   readonly #deps: SubscribeResponderDeps;
   readonly #groups = new Set<OutgoingGroupStream>();

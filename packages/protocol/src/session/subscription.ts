@@ -24,7 +24,7 @@ export interface SubscriptionDeps {
 }
 
 /**
- * The asking side of a SUBSCRIBE stream (moq-digest §1.6). On lite-05 TRACK and SUBSCRIBE go out together, so that
+ * The asking side of a SUBSCRIBE stream (moq-lite, SUBSCRIBE). On lite-05 TRACK and SUBSCRIBE go out together, so that
  * joining costs one round trip; groups that overtake TRACK_INFO are held back until it is there.
  */
 export class OutgoingSubscription implements Subscription, ControlMachine {

@@ -16,7 +16,7 @@ interface CacheEntry {
   readonly info: TrackInfo;
 }
 
-/** TRACK_INFO answers per (broadcast, track), and the requests under way (moq-digest §1.7). */
+/** TRACK_INFO answers per (broadcast, track), and the requests under way (moq-lite, TRACK). */
 export class TrackInfoCache {
   readonly #core: SessionCore;
   readonly #known = new Map<string, CacheEntry>();

@@ -5,7 +5,7 @@ import type { TrackInfo, TrackInfoResponder } from "../session-interface.ts";
 import type { ControlMachine, ControlStream } from "./control-stream.ts";
 import type { SessionCore } from "./session-core.ts";
 
-/** The answering side of a TRACK stream (moq-digest §1.7). */
+/** The answering side of a TRACK stream (moq-lite, TRACK). */
 export class IncomingTrackRequest implements TrackInfoResponder, ControlMachine {
   readonly #core: SessionCore;
   readonly #codec: TrackCodec;
