@@ -8,6 +8,7 @@ import { bundlePage } from "./player/bundle-page.ts";
 import type { ClipFrames } from "./player/clip-frames.ts";
 import { makeClipFrames } from "./player/make-clip-frames.ts";
 import type { PageLog } from "./player/player-page.ts";
+import { RelayEdge } from "./player/relay-edge.ts";
 
 const CLIP = { seconds: 8, fps: 25, size: "640x360", keyframeInterval: 25 };
 
@@ -84,6 +85,21 @@ describe("MoqUpstream", () => {
     const { page, errors } = await openPlayerPage(plain);
     await page.evaluate(() => window.page.start({}, "moq"));
     await waitForFrames(page, 50);
+    const log = await readLog(page);
+    console.log(await page.evaluate(() => JSON.stringify(window.page.player?.stats())));
+    expect(errors).toEqual([]);
+    expect(log.errors).toEqual([]);
+    expect(log.states).toEqual(["connecting", "playing"]);
+    await page.context().close();
+  });
+});
+
+describe("webTransportUpstream", () => {
+  it("plays from a relay over the network", async () => {
+    await using edge = await RelayEdge.start(plain);
+    const { page, errors } = await openPlayerPage(plain);
+    await page.evaluate((src) => window.page.start({ src }, "network"), edge.url);
+    await waitForFrames(page, 75);
     const log = await readLog(page);
     console.log(await page.evaluate(() => JSON.stringify(window.page.player?.stats())));
     expect(errors).toEqual([]);

@@ -185,7 +185,7 @@ export class MoqEdge {
 
   /** Closes all sessions, as a dying edge does. */
   dropSessions(): void {
-    for (const pair of this.pairs.splice(0)) pair.server.close(4, "going down");
+    for (const pair of this.pairs) pair.server.close(4, "going down");
   }
 
   #pump(): void {

@@ -46,7 +46,7 @@ export class PlayerPage {
     return nowUs();
   }
 
-  start(options: Partial<PlayerOptions> = {}, way: "frames" | "moq" = "frames"): void {
+  start(options: Partial<PlayerOptions> = {}, way: "frames" | "moq" | "network" = "frames"): void {
     const canvas = document.createElement("canvas");
     document.body.append(canvas);
     const { log, edge } = this;
@@ -61,10 +61,12 @@ export class PlayerPage {
         },
         ...options,
       },
-      {
-        upstreams: [way === "moq" ? this.moq.factory : edge.factory],
-        fetch: () => Promise.resolve(Response.json({ unixMicros: Math.round(nowUs()) })),
-      },
+      way === "network"
+        ? {}
+        : {
+            upstreams: [way === "moq" ? this.moq.factory : edge.factory],
+            fetch: () => Promise.resolve(Response.json({ unixMicros: Math.round(nowUs()) })),
+          },
     );
     player.on("timed", ({ message, mediaTimeUs, source }) => {
       log.timed.push({ id: message.id, at: message.at, mediaTimeUs, source });

@@ -15,7 +15,7 @@ import { RetrySchedule } from "./retry-schedule.ts";
 const PROBE_INTERVAL_MS = 30_000;
 
 /** A session that brings neither media nor an end for this long is given up. */
-const WATCHDOG_MS = 10_000;
+const WATCHDOG_MS = 6_000;
 
 export interface ConnectionOptions {
   /** Edges, in order of preference. */
