@@ -44,7 +44,7 @@ export class ServedSubscription implements SubscribeResponderHandler, TrackObser
   /** Groups in flight, ascending by sequence; rarely more than two. */
   private readonly cursors: GroupCursor[] = [];
   /** First group that this subscription takes. */
-  private floor: number;
+  private floor = 0;
   /** `Track.arrivals` at the last look. */
   private seenArrivals = 0;
   private lastSequence: number | undefined;
@@ -59,7 +59,6 @@ export class ServedSubscription implements SubscribeResponderHandler, TrackObser
     this.owner = owner;
     this.demand = responder.options;
     this.kind = frameKindOf(track.name);
-    this.floor = responder.options.startGroup ?? startingSequence(track);
     owner.counters.subscriptions += 1;
   }
 
@@ -67,6 +66,7 @@ export class ServedSubscription implements SubscribeResponderHandler, TrackObser
   start(): void {
     this.responder.handler = this;
     this.track.attach(this);
+    this.floor = this.demand.startGroup ?? startingSequence(this.track);
     if (this.track.info === undefined) return;
     this.accept(this.track.info);
     if (!this.closed) this.onTrackNews(this.owner.nowMs());

@@ -36,6 +36,7 @@ export function readTrack(
     endGroup: options?.endGroup,
   });
   track.attach(cursor);
+  cursor.begin();
   if (track.info !== undefined) reader.onInfo?.(track.info);
   // What is cached already is delivered with the next flush, like everything else.
   track.markDirty();
@@ -49,14 +50,18 @@ class TrackCursor implements TrackObserver, TrackReading {
   private readonly reader: TrackReader;
   private group: Group | undefined;
   private nextFrame = 0;
-  private nextSequence: number;
+  private nextSequence = 0;
   private closed = false;
 
   constructor(track: Track, reader: TrackReader, options: SubscribeOptions) {
     this.track = track;
     this.reader = reader;
     this.demand = options;
-    this.nextSequence = options.startGroup ?? startingSequence(track);
+  }
+
+  /** Chooses the first group, once attached: attaching may have emptied a cache that had grown old. */
+  begin(): void {
+    this.nextSequence = this.demand.startGroup ?? startingSequence(this.track);
   }
 
   onTrackInfo(info: TrackInfo): void {

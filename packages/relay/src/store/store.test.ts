@@ -200,6 +200,28 @@ describe("Store", () => {
     expect(log).toEqual(["active a 7,8,9", "rerouted a 7,10", "rerouted a 7,8,9"]);
   });
 
+  it("does not begin with old groups for whoever comes while the source is away", () => {
+    const { store } = createStore();
+    const source = new RecordingSource();
+    const route = store.addRoute("a", { hops: [7], source });
+    const track = store.get("a")?.request("video");
+    if (track === undefined || route === undefined) throw new Error("no track");
+    const first = follow(track);
+    track.receiveGroup(5)?.append(1, new Uint8Array(1));
+    store.removeRoute(route, { linger: true });
+    first.reading.close();
+    const second = follow(track);
+    store.addRoute("a", { hops: [7], source });
+    expect(source.calls.slice(-1)).toEqual(["open a video newest"]);
+    // The same group is still the newest there, and is sent whole.
+    const again = track.receiveGroup(5);
+    again?.append(1, new Uint8Array(1));
+    again?.append(2, new Uint8Array(1));
+    store.flush();
+    expect(second.events).toEqual(["group 5", "frame 1", "frame 2"]);
+    expect(store.cacheBytes).toBe(again?.bytes);
+  });
+
   it("lets a lost publisher come back within the linger time without end and start", () => {
     const { store, time, log } = createStore();
     const broadcast = store.publish("live/demo");

@@ -6,7 +6,8 @@ import {
   type WireFrame,
 } from "@canopy/protocol";
 import { RelayError } from "../relay-error.ts";
-import { Group } from "./group.ts";
+import type { Group } from "./group.ts";
+import { GroupCache } from "./group-cache.ts";
 import { readTrack, type TrackReader, type TrackReading } from "./read-track.ts";
 import type { TrackFeed } from "./route.ts";
 import type { StoreContext } from "./store-context.ts";
@@ -43,11 +44,6 @@ const MAX_INFO_WAITERS = 10_000;
 export class Track {
   readonly name: string;
   info: TrackInfo | undefined;
-  /** In order of sequence; the last is the newest. Read it in place. */
-  readonly groups: Group[] = [];
-  /** `arrival` of the group that appeared last; a subscriber compares it to see whether there are new groups. */
-  arrivals = 0;
-  bytes = 0;
   closed = false;
   closeCode: ErrorCode | undefined;
   feed: TrackFeed | undefined;
@@ -56,14 +52,13 @@ export class Track {
   idleSinceMs: number;
 
   private readonly context: StoreContext;
+  private readonly cache: GroupCache;
   private readonly openFeed: OpenFeed | undefined;
   private readonly observers: TrackObserver[] = [];
   private waiters: InfoWaiter[] = [];
   private dirty = false;
   private hasNewFrames = false;
   private demandStale = false;
-  /** Highest sequence that has left the cache: such groups are not taken again. */
-  private evictedUpTo = -1;
 
   constructor(
     name: string,
@@ -75,11 +70,22 @@ export class Track {
     this.info = info;
     this.openFeed = openFeed;
     this.context = context;
+    this.cache = new GroupCache(context);
     this.idleSinceMs = context.clock.nowMs();
   }
 
+  /** In order of sequence; the last is the newest. Read it in place. */
+  get groups(): readonly Group[] {
+    return this.cache.groups;
+  }
+
   get latest(): Group | undefined {
-    return this.groups[this.groups.length - 1];
+    return this.cache.latest;
+  }
+
+  /** `arrival` of the group that appeared last; a subscriber compares it to see whether there are new groups. */
+  get arrivals(): number {
+    return this.cache.arrivals;
   }
 
   get observerCount(): number {
@@ -103,9 +109,7 @@ export class Track {
    */
   openGroup(sequence?: number): Group {
     if (this.closed) throw new RelayError("track_closed", this.name);
-    const { latest } = this;
-    const first = Math.max(this.evictedUpTo + 1, Math.floor(this.context.clock.nowMs()));
-    const wanted = sequence ?? (latest === undefined ? first : latest.sequence + 1);
+    const wanted = sequence ?? this.cache.nextSequence(this.context.clock.nowMs());
     const group = this.receiveGroup(wanted);
     if (group === undefined) throw new RelayError("group_exists", `${this.name}/${wanted}`);
     return group;
@@ -117,75 +121,32 @@ export class Track {
    * complete, given up, or gone from the cache.
    */
   receiveGroup(sequence: number): Group | undefined {
-    if (this.closed || sequence <= this.evictedUpTo) return this.refuseGroup();
-    const { groups } = this;
-    let place = groups.length;
-    while (place > 0 && (groups[place - 1]?.sequence ?? 0) > sequence) place -= 1;
-    const existing = groups[place - 1];
-    if (existing !== undefined && existing.sequence === sequence) {
-      if (!existing.orphaned) return this.refuseGroup();
-      existing.orphaned = false;
-      return existing;
-    }
     const nowMs = this.context.clock.nowMs();
-    this.arrivals += 1;
-    const group = new Group(this, sequence, this.arrivals, nowMs);
-    if (place === groups.length) {
-      if (existing !== undefined) existing.supersededAtMs = nowMs;
-      groups.push(group);
-    } else {
-      group.supersededAtMs = nowMs;
-      groups.splice(place, 0, group);
+    const group = this.closed ? undefined : this.cache.receive(this, sequence, nowMs);
+    if (group === undefined) {
+      this.context.counters.groupsDuplicate += 1;
+      return undefined;
     }
     this.context.counters.groupsReceived += 1;
-    this.expire(nowMs);
-    while (groups.length > this.context.limits.maxGroupsPerTrack) this.evictOldest(ERROR_CODES.evicted);
+    this.cache.expire(this.info?.maxLatencyMs ?? 0, nowMs);
     this.markDirty();
     return group;
   }
 
-  private refuseGroup(): undefined {
-    this.context.counters.groupsDuplicate += 1;
-    return undefined;
-  }
-
   /** Makes room for one more frame; false if the limits forbid it. Called by the group. */
   admit(group: Group, frame: WireFrame): boolean {
-    const { limits, counters } = this.context;
-    const size = frame.wire.byteLength;
-    if (
-      this.closed ||
-      size > limits.maxFrameBytes ||
-      group.frames.length >= limits.maxFramesPerGroup ||
-      group.bytes + size > limits.maxGroupBytes
-    ) {
-      counters.groupsOverLimit += 1;
-      return false;
-    }
-    while (this.bytes + size > limits.maxTrackBytes && this.groups.length > 1) {
-      this.evictOldest(ERROR_CODES.evicted);
-    }
-    // Evicting can have hit the very group that is being filled, if a newer one is there.
-    if (
-      group.done ||
-      this.bytes + size > limits.maxTrackBytes ||
-      !this.context.makeRoom(size) ||
-      group.done
-    ) {
-      counters.groupsOverLimit += 1;
-      return false;
-    }
-    return true;
+    if (!this.closed && this.cache.admit(group, frame)) return true;
+    this.context.counters.groupsOverLimit += 1;
+    return false;
   }
 
   /** Called by the group for every frame: no allocation here. */
   onFrameAppended(frame: WireFrame): void {
     const size = frame.wire.byteLength;
-    this.bytes += size;
     const { counters } = this.context;
     counters.framesReceived += 1;
     counters.bytesReceived += size;
-    this.context.addCacheBytes(size);
+    this.cache.add(size);
     this.hasNewFrames = true;
     this.markDirty();
   }
@@ -210,8 +171,6 @@ export class Track {
     this.closeCode = code;
     this.feed?.close();
     this.feed = undefined;
-    this.context.addCacheBytes(-this.bytes);
-    this.bytes = 0;
     const { waiters } = this;
     this.waiters = [];
     for (const waiter of waiters) waiter.onTrackClosed(code ?? ERROR_CODES.notFound);
@@ -221,6 +180,8 @@ export class Track {
   // ------------------------------------------------------------ following
 
   attach(observer: TrackObserver): void {
+    // Without a source what is cached grows old: who comes now should not begin there.
+    if (this.pulled && this.feed === undefined && this.observers.length === 0) this.cache.clear();
     observer.slot = this.observers.length;
     this.observers.push(observer);
     const merged = this.observers.length === 1 ? observer.demand : mergeDemand(this.demand, observer.demand);
@@ -295,6 +256,7 @@ export class Track {
       this.context.onNotified(this, nowMs);
     }
     if (!this.closed) return;
+    this.cache.release();
     while (observers.length > 0) {
       const observer = observers.pop();
       if (observer === undefined) break;
@@ -307,7 +269,7 @@ export class Track {
 
   private ensureFeed(): void {
     if (this.feed !== undefined || this.closed || this.openFeed === undefined) return;
-    this.feed = this.openFeed(this, { ...this.demand, startGroup: this.nextNeeded() });
+    this.feed = this.openFeed(this, { ...this.demand, startGroup: this.cache.nextNeeded() });
   }
 
   /** The source's session is gone or another route is better: go on from the next group needed. */
@@ -323,20 +285,12 @@ export class Track {
     for (const group of this.groups) if (!group.done) group.orphaned = true;
   }
 
-  /** First group that a new source should send: the oldest unfinished one, else the one after the newest. */
-  nextNeeded(): number | undefined {
-    const { latest } = this;
-    if (latest === undefined) return undefined;
-    for (const group of this.groups) if (group.orphaned) return group.sequence;
-    return latest.sequence + 1;
-  }
-
   /**
    * Housekeeping: expiry, changed demand, release of the source. True if nobody has followed a pulled track for
    * `keepMs`: then its owner removes it.
    */
   tick(nowMs: number, keepMs: number): boolean {
-    this.expire(nowMs);
+    this.cache.expire(this.info?.maxLatencyMs ?? 0, nowMs);
     this.tickUnfinished(nowMs);
     if (this.demandStale && this.observers.length > 0) this.recomputeDemand();
     const idle = this.pulled && this.observers.length === 0 && nowMs - this.idleSinceMs >= keepMs;
@@ -366,36 +320,8 @@ export class Track {
     this.feed?.update(merged);
   }
 
-  // ------------------------------------------------------------ cache
-
-  /** Groups that are not the newest leave after the track's cache time. */
-  private expire(nowMs: number): void {
-    const { groups } = this;
-    const keepMs = Math.min(this.info?.maxLatencyMs ?? 0, this.context.limits.maxCacheMs);
-    let oldest = groups[0];
-    while (
-      groups.length > 1 &&
-      oldest !== undefined &&
-      nowMs - oldest.supersededAtMs > Math.max(keepMs, ORPHAN_GRACE_MS)
-    ) {
-      this.evictOldest(ERROR_CODES.old);
-      oldest = groups[0];
-    }
-  }
-
-  /** Removes the oldest group, unless it is the newest as well. */
+  /** Gives up the oldest group for the sake of others, unless it is the newest as well. */
   evictOldest(code: ErrorCode): boolean {
-    if (this.groups.length < 2) return false;
-    const group = this.groups.shift();
-    if (group === undefined) return false;
-    if (code === ERROR_CODES.old) this.context.counters.groupsExpired += 1;
-    else this.context.counters.groupsEvicted += 1;
-    this.evictedUpTo = Math.max(this.evictedUpTo, group.sequence);
-    group.evict(code);
-    if (!this.closed) {
-      this.bytes -= group.bytes;
-      this.context.addCacheBytes(-group.bytes);
-    }
-    return true;
+    return this.cache.evictOldest(code);
   }
 }
