@@ -9,6 +9,7 @@ const bin = (name) => join(root, "node_modules", ".bin", name);
 const steps = [
   ["format and lint", bin("biome"), ["ci", "--error-on-warnings", "."]],
   ["types of tests and sources together", bin("tsc"), ["-p", "tsconfig.tests.json"]],
+  ["reference pages", process.execPath, [join(root, "scripts", "reference.mjs"), "--check"]],
   ["repository rules", bin("vitest"), ["run", "--project", "repository"]],
 ];
 

@@ -1,0 +1,165 @@
+import { existsSync, readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CANOPY_COMMAND, type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
+import { type StartedProcess, startProcess } from "../harness/child-process.ts";
+import { findFreePorts } from "../harness/free-ports.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+interface DevProcess {
+  readonly name: string;
+  readonly pid: number | null;
+  readonly restarts: number;
+}
+
+function run(...args: string[]): StartedProcess {
+  return startProcess(process.execPath, [CANOPY_COMMAND, ...args]);
+}
+
+async function processesOf(dev: CanopyDev): Promise<readonly DevProcess[]> {
+  const response = await fetch(`${dev.console}/v1/dev`);
+  return ((await response.json()) as { processes: readonly DevProcess[] }).processes;
+}
+
+/** A process that has ended but that nobody has waited for is a zombie, not alive. */
+function isAlive(pid: number): boolean {
+  const file = `/proc/${pid}/stat`;
+  if (!existsSync(file)) return false;
+  const stat = readFileSync(file, "utf8");
+  return stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3) !== "Z";
+}
+
+function pidsOf(processes: readonly DevProcess[]): number[] {
+  return processes.map(({ pid }) => pid).filter((pid) => pid !== null);
+}
+
+describe("canopy", () => {
+  it("prints its help and version and exits with 0", async () => {
+    const help = run("--help");
+    expect(await help.exited).toBe(0);
+    expect(help.output()).toContain("Usage: canopy");
+    const version = run("--version");
+    expect(await version.exited).toBe(0);
+    expect(version.output()).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it("exits with 2 for wrong usage and names the nearest valid name", async () => {
+    const option = run("edge", "--parrent", "https://127.0.0.1:1");
+    expect(await option.exited).toBe(2);
+    expect(option.output()).toContain("did you mean --parent?");
+    const closed = run("origin");
+    expect(await closed.exited).toBe(2);
+    expect(closed.output()).toContain("--allow-anonymous");
+  });
+
+  it("exits with 1 and names the option when a port is taken", async () => {
+    const first = await findFreePorts(2);
+    const args = ["origin", "--host", "127.0.0.1", "--allow-anonymous", "--port", String(first)];
+    await using node = run(...args, "--rtmp-port", String(first + 1), "--drain-time", "0");
+    await waitFor("the origin", async () => (await fetch(`http://127.0.0.1:${first}/livez`)).ok);
+    const second = run(...args, "--rtmp-port", "0");
+    expect(await second.exited).toBe(1);
+    expect(second.output()).toContain(`port ${first} on 127.0.0.1 is in use; choose another one with --port`);
+    expect(await node.stop()).toBe(0);
+  });
+
+  it("keeps a node without a parent alive but not ready", async () => {
+    const first = await findFreePorts(2);
+    const parent = `https://127.0.0.1:${first + 1}`;
+    const common = ["--host", "127.0.0.1", "--allow-anonymous", "--port", String(first), "--drain-time", "0"];
+    await using edge = run("edge", ...common, "--parent", parent);
+    await waitFor("the edge", async () => (await fetch(`http://127.0.0.1:${first}/livez`)).ok);
+    const ready = await fetch(`http://127.0.0.1:${first}/readyz`);
+    expect(ready.status).toBe(503);
+    expect(await ready.json()).toMatchObject({ reasons: ["no parent is connected"] });
+    edge.child.kill("SIGTERM");
+    expect(await edge.exited).toBe(0);
+  });
+});
+
+describe("canopy dev", () => {
+  let dev: CanopyDev;
+  beforeAll(async () => {
+    dev = await startCanopyDev({ broadcaster: true });
+  });
+  afterAll(async () => {
+    await dev?.stop();
+  });
+
+  it("is ready when the test picture is announced at every edge", async () => {
+    for (const edge of dev.edges) {
+      expect(await (await fetch(`${edge}/announced`)).text()).toBe("live/demo\n");
+      expect(await (await fetch(`${edge}/announced/live`)).text()).toBe("live/demo\n");
+      expect(await (await fetch(`${edge}/announced/other`)).text()).toBe("");
+      expect((await fetch(`${edge}/readyz`)).status).toBe(200);
+      expect(await (await fetch(`${edge}/certificate.sha256`)).text()).toMatch(/^[0-9a-f]{64}$/);
+    }
+    expect((await fetch(`${dev.console}/`)).status).toBe(200);
+  });
+
+  it("builds a tree: the edges below the relay, the relay below the origin", async () => {
+    const topology = async (url: string) => (await fetch(`${url}/v1/topology`)).json();
+    const port = (url: string): string => new URL(url).port;
+    for (const edge of dev.edges) {
+      expect(await topology(edge)).toMatchObject({
+        tier: 2,
+        parent: { url: `https://127.0.0.1:${port(dev.relay)}` },
+      });
+    }
+    expect(await topology(dev.relay)).toMatchObject({
+      tier: 1,
+      parent: { url: `https://127.0.0.1:${port(dev.origin)}` },
+    });
+  });
+
+  it("tells the time of the same clock on every node", async () => {
+    for (const url of [dev.origin, dev.relay, ...dev.edges]) {
+      const before = Date.now();
+      const { unixMicros } = (await (await fetch(`${url}/v1/time`)).json()) as { unixMicros: number };
+      expect(unixMicros / 1_000).toBeGreaterThan(before - 5);
+      expect(unixMicros / 1_000).toBeLessThan(Date.now() + 5);
+    }
+  });
+
+  it("starts a killed relay again on its ports, and the edges find it", async () => {
+    const relay = (await processesOf(dev)).find(({ name }) => name === "relay");
+    process.kill(relay?.pid ?? 0, "SIGKILL");
+    await waitFor("another relay", async () => {
+      const next = (await processesOf(dev)).find(({ name }) => name === "relay");
+      return next?.restarts === 1 && next.pid !== null && next.pid !== relay?.pid;
+    });
+    for (const url of [dev.relay, ...dev.edges]) {
+      await waitFor(`${url} to be ready`, async () => (await fetch(`${url}/readyz`)).status === 200);
+      await waitFor(
+        "live/demo",
+        async () => (await (await fetch(`${url}/announced`)).text()) === "live/demo\n",
+      );
+    }
+    expect(dev.process.output()).toMatch(/canopy: relay ended by SIGKILL; starting it again in \d+ ms/);
+  });
+
+  it("refuses to start beside another one on the same ports", async () => {
+    const port = new URL(dev.console).port;
+    const second = run("dev", "--port", port);
+    expect(await second.exited).toBe(1);
+    expect(second.output()).toContain(`port ${port} on 127.0.0.1 is in use; choose another one with --port`);
+  });
+
+  it("stops everything on SIGINT within a few seconds and exits with 0", async () => {
+    const pids = pidsOf(await processesOf(dev));
+    expect(pids).toHaveLength(5);
+    const stopsAt = performance.now();
+    expect(await dev.stop()).toBe(0);
+    expect(performance.now() - stopsAt).toBeLessThan(8_000);
+    expect(pids.filter(isAlive)).toEqual([]);
+  });
+});
+
+describe("canopy dev that is killed", () => {
+  it("takes all its processes with it", async () => {
+    await using dev = await startCanopyDev({ edges: 1 });
+    const pids = pidsOf(await processesOf(dev));
+    expect(pids).toHaveLength(3);
+    dev.process.child.kill("SIGKILL");
+    await waitFor("all processes to end", () => pids.every((pid) => !isAlive(pid)));
+  });
+});
