@@ -18,7 +18,10 @@ await build({
     outDir,
     emptyOutDir: false,
     target: "node20",
-    rollupOptions: { external: (id) => !isLocal(id), output: { entryFileNames: `${name}.mjs` } },
+    rollupOptions: {
+      external: (id) => !isLocal(id) && !id.startsWith("@oxc-project/"),
+      output: { entryFileNames: `${name}.mjs` },
+    },
   },
 });
 

@@ -9,6 +9,8 @@ import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const stateDir = join(root, ".canopy");
+/** Brought by npx, so that nobody has to install it. */
+const PNPM = "pnpm@12.21.0";
 const [command = "start", ...args] = process.argv.slice(2);
 
 /** Runs a program to its end with our stdio; ends this process if it fails. */
@@ -43,15 +45,10 @@ function install() {
   if (existsSync(join(root, "node_modules")) && existsSync(stampFile)) {
     if (readFileSync(stampFile, "utf8") === stamp) return;
   }
-  const { packageManager } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   console.log("canopy: installing dependencies");
-  run(
-    "npx",
-    ["--yes", packageManager, "install", "--frozen-lockfile", "--reporter=append-only", "--loglevel=error"],
-    {
-      CI: "true",
-    },
-  );
+  run("npx", ["--yes", PNPM, "install", "--frozen-lockfile", "--reporter=append-only", "--loglevel=error"], {
+    CI: "true",
+  });
   mkdirSync(stateDir, { recursive: true });
   writeFileSync(stampFile, stamp);
 }

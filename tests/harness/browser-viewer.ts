@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { PlayerStats } from "@canopy/player";
 import type { Page } from "playwright-core";
-import { ROOT } from "../repository/repository-files.ts";
 import type { TestChromium } from "./chromium.ts";
+import { ROOT } from "./repository-root.ts";
 import { waitFor } from "./wait-for.ts";
 
 /** What a painted picture of the built-in broadcaster says about itself. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { ROOT } from "../repository/repository-files.ts";
 import { type StartedProcess, startProcess } from "./child-process.ts";
 import { findFreePorts } from "./free-ports.ts";
+import { ROOT } from "./repository-root.ts";
 
 export const CANOPY_COMMAND = join(ROOT, "packages", "cli", "dist", "main.js");
 

@@ -61,19 +61,15 @@ export function startProcess(
     child,
     pid: child.pid ?? -1,
     output: () => text,
-    printed: (pattern, timeoutMs = 60_000) =>
-      waitFor(
-        `${program} to print ${pattern}`,
-        () => {
-          const match = pattern.exec(text);
-          if (match !== null) return match;
-          if (ended) throw new Error(`${program} ended; it printed:\n${text.slice(-4000)}`);
-          return undefined;
-        },
+    printed: async (pattern, timeoutMs = 60_000) => {
+      const found = await waitFor(
+        () => `${program} to print ${pattern}; it printed:\n${text.slice(-4000)}`,
+        () => pattern.exec(text) ?? (ended ? "ended" : undefined),
         timeoutMs,
-      ).catch((error: unknown) => {
-        throw new Error(`${String(error)}; it printed:\n${text.slice(-4000)}`, { cause: error });
-      }),
+      );
+      if (found === "ended") throw new Error(`${program} ended; it printed:\n${text.slice(-4000)}`);
+      return found;
+    },
     exited,
     stop,
     [Symbol.asyncDispose]: async () => {

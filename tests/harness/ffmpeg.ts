@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT } from "../repository/repository-files.ts";
 import { type StartedProcess, startProcess } from "./child-process.ts";
+import { ROOT } from "./repository-root.ts";
 
 const CLIP_FOLDER = join(ROOT, ".canopy", "clips");
 

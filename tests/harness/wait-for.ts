@@ -6,7 +6,7 @@ const POLL_MS = 50;
  * with `what` in the message and the last error that the condition threw.
  */
 export async function waitFor<T>(
-  what: string,
+  what: string | (() => string),
   condition: () => T | undefined | false | Promise<T | undefined | false>,
   timeoutMs = 30_000,
 ): Promise<T> {
