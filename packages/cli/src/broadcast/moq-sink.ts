@@ -81,10 +81,11 @@ export class MoqSink implements PacketSink {
     clearInterval(this.#tick);
     clearTimeout(this.#retry);
     this.#broadcast.end();
-    if (!this.#session) return;
+    const [moq, session] = [this.#moq, this.#session];
+    if (!session || session.closed) return;
     await new Promise((resolve) => setTimeout(resolve, LINGER_MS));
-    this.#moq?.close(ERROR_CODES.cancel, "the broadcast is over");
-    this.#session.close(ERROR_CODES.cancel, "the broadcast is over");
+    moq?.close(ERROR_CODES.cancel, "the broadcast is over");
+    session.close(ERROR_CODES.cancel, "the broadcast is over");
   }
 
   #writeVideo(packet: EncodedPacket): void {

@@ -1,4 +1,4 @@
-import type { Logger } from "@canopy/runtime";
+import { DropLog, type Logger } from "@canopy/runtime";
 import { AAC_FRAME_SAMPLES, AacEncoder } from "./aac-encoder.ts";
 import type { OpenSink } from "./encoded-packet.ts";
 import { H264Encoder } from "./h264-encoder.ts";
@@ -57,7 +57,7 @@ export async function runTestSource(options: TestSourceOptions, deps: TestSource
   const frameMs = 1000 / options.fps;
   let frame = 0;
   let block = 0;
-  let skipped = 0;
+  const skipped = new DropLog({ message: "the machine is too busy, frames left out" }, deps);
   try {
     while (!deps.signal.aborted) {
       // A block of sound is complete when its last sample has been "heard".
@@ -75,8 +75,7 @@ export async function runTestSource(options: TestSourceOptions, deps: TestSource
         const late = Math.floor(lateMs / frameMs);
         frame += late;
         block += Math.floor(lateMs / AUDIO_BLOCK_MS);
-        skipped += late;
-        deps.logger.warn({ lateMs: Math.round(lateMs), skipped }, "the machine is too busy, frames left out");
+        skipped.drop("late", late);
         continue;
       }
       if (audio && blockDueMs <= frameDueMs) {
@@ -95,6 +94,7 @@ export async function runTestSource(options: TestSourceOptions, deps: TestSource
       }
     }
   } finally {
+    skipped.close();
     await sink.close();
     video.close();
     audio?.close();

@@ -7,8 +7,8 @@ export class BroadcastList {
   readonly root = element("div");
   #shown = "";
 
-  /** `undefined` = the origin does not answer. */
-  show(broadcasts: readonly BroadcastSummary[] | undefined, rtmp: string): void {
+  /** A text tells why there is no list. */
+  show(broadcasts: readonly BroadcastSummary[] | string, rtmp: string): void {
     const key = JSON.stringify([broadcasts, rtmp]);
     if (key === this.#shown) return;
     this.#shown = key;
@@ -17,13 +17,13 @@ export class BroadcastList {
     if (focused) this.root.querySelector<HTMLElement>(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
   }
 
-  #content(broadcasts: readonly BroadcastSummary[] | undefined, rtmp: string): Node[] {
-    if (broadcasts === undefined) {
+  #content(broadcasts: readonly BroadcastSummary[] | string, rtmp: string): Node[] {
+    if (typeof broadcasts === "string") {
       return [
         element(
           "p",
           { class: "notice bad" },
-          "The origin does not answer. It is asked again every 2 seconds.",
+          `The origin cannot be asked: ${broadcasts}. Trying again every 2 seconds.`,
         ),
       ];
     }

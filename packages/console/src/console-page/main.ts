@@ -44,12 +44,13 @@ async function openConsole(): Promise<void> {
   );
 
   pollLoop(async () => {
-    const [broadcasts, nodes] = await Promise.all([
-      loadBroadcasts(addresses.origin).catch((): undefined => undefined),
+    const [answer, nodes] = await Promise.all([
+      loadBroadcasts(addresses.origin).catch((error: unknown) => String((error as Error).message)),
       states.load(),
     ]);
-    list.show(broadcasts, addresses.rtmp);
-    const paths = (broadcasts ?? []).map((broadcast) => broadcast.path);
+    list.show(answer, addresses.rtmp);
+    const broadcasts = typeof answer === "string" ? [] : answer;
+    const paths = broadcasts.map((broadcast) => broadcast.path);
     form.setBroadcasts(paths);
     embed.show(paths[0] ?? "live/demo");
     tree.show(nodes);
@@ -57,10 +58,7 @@ async function openConsole(): Promise<void> {
   }, POLL_PAUSE_MS);
 }
 
-function summaryTags(
-  broadcasts: readonly BroadcastSummary[] | undefined,
-  nodes: readonly NodeState[],
-): HTMLElement[] {
+function summaryTags(broadcasts: readonly BroadcastSummary[], nodes: readonly NodeState[]): HTMLElement[] {
   const up = nodes.filter((node) => node.up).length;
   const edges = nodes.filter((node) => node.role === "edge");
   const viewers = edges.reduce((total, node) => total + (node.metrics?.sessions ?? 0), 0);
@@ -71,7 +69,7 @@ function summaryTags(
       { class: up === nodes.length ? "tag good" : "tag bad" },
       `${up} of ${nodes.length} nodes up`,
     ),
-    element("span", { class: "tag number" }, `${broadcasts?.length ?? 0} live`),
+    element("span", { class: "tag number" }, `${broadcasts.length} live`),
     element("span", { class: "tag number" }, `${viewers} edge sessions`),
     element("span", { class: "tag number" }, `${formatBitrate(sentBps)} to viewers`),
   ];

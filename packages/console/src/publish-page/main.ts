@@ -40,10 +40,11 @@ class PublishPage {
     "Rate",
     "Video",
     "Sound",
-    "Encoder",
+    "Codec",
+    "Target",
     "Round trip",
     "Left out",
-    "Clock",
+    "Clock offset",
   ]);
   readonly #watch = element("a", { class: "button small", hidden: true }, "Watch it");
   #publisher: Publisher | undefined;
@@ -138,13 +139,14 @@ class PublishPage {
     if (!stats) return;
     const before = this.#before;
     this.#before = stats;
-    this.#figures.set("Picture", stats.width > 0 ? `${stats.width} × ${stats.height}` : "–");
-    this.#figures.set("Encoder", `${stats.codec ?? "–"} at ${formatBitrate(stats.targetBitrate)}`);
+    this.#figures.set("Picture", stats.width > 0 ? `${stats.width}×${stats.height}` : "–");
+    this.#figures.set("Codec", stats.codec ?? "–");
+    this.#figures.set("Target", formatBitrate(stats.targetBitrate));
     this.#figures.set("Round trip", stats.rttMs > 0 ? formatMilliseconds(stats.rttMs) : "–");
-    this.#figures.set("Left out", `${stats.droppedFrames} frames`);
+    this.#figures.set("Left out", String(stats.droppedFrames));
     this.#figures.set(
-      "Clock",
-      stats.clockOffsetUs === undefined ? "–" : `${(stats.clockOffsetUs / 1000).toFixed(1)} ms off`,
+      "Clock offset",
+      stats.clockOffsetUs === undefined ? "–" : `${(stats.clockOffsetUs / 1000).toFixed(1)} ms`,
     );
     if (!before) return;
     this.#figures.set("Rate", `${stats.encodedFrames - before.encodedFrames} fps`);

@@ -12,6 +12,12 @@ describe("statEntries", () => {
     ]);
   });
 
+  it("leaves long lists out", () => {
+    expect(
+      statEntries({ renditions: ["hd", "sd"], presented: Array.from({ length: 300 }, () => 1) }),
+    ).toEqual([["renditions", "hd, sd"]]);
+  });
+
   it("shows nothing for a player without statistics", () => {
     expect(statEntries(undefined)).toEqual([]);
   });

@@ -1,6 +1,8 @@
 /** Objects inside each other up to this depth are shown. */
 const MAX_DEPTH = 3;
 const MAX_ENTRIES = 60;
+/** Longer lists are logs, not figures. */
+const MAX_LIST = 8;
 
 /** Flattens the player's statistics to name and text: whatever the player reports is shown. */
 export function statEntries(stats: unknown): readonly (readonly [string, string])[] {
@@ -17,7 +19,11 @@ function collect(value: unknown, name: string, depth: number, entries: (readonly
     return;
   }
   if (name === "" || value === undefined || value === null || typeof value === "function") return;
-  entries.push([readable(name), typeof value === "number" ? figure(value) : String(value)]);
+  if (Array.isArray(value) && value.length > MAX_LIST) return;
+  entries.push([
+    readable(name),
+    typeof value === "number" ? figure(value) : Array.isArray(value) ? value.join(", ") : String(value),
+  ]);
 }
 
 /** "decodedFrames" reads as "decoded frames", "rttMs" as "rtt ms". */
