@@ -35,7 +35,8 @@ export interface OriginNodeOptions {
 }
 
 export interface OriginNodeDeps {
-  readonly createMoq: CreateMoqConnection;
+  /** Default: the protocol's own sessions. */
+  readonly createMoq?: CreateMoqConnection;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -75,7 +76,7 @@ export class OriginNode implements AsyncDisposable {
     this.relay = new RelayNode(
       { tier: 0, ...options.relay, name: options.name, acceptPublishers: true },
       {
-        createMoq: deps.createMoq,
+        ...(deps.createMoq === undefined ? {} : { createMoq: deps.createMoq }),
         logger,
         metrics,
         clock,

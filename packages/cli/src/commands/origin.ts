@@ -1,29 +1,70 @@
-import { drainNode } from "@canopy/relay/node";
-import type { ConfigOf } from "@canopy/runtime";
+import { OriginNode } from "@canopy/origin";
+import { MOQ_PROTOCOLS } from "@canopy/protocol";
+import { createQuicListener, developmentHosts, drainNode, NodeServer } from "@canopy/relay/node";
+import { ConfigError, type ConfigOf, Lifetime, listenError } from "@canopy/runtime";
+import { createDevelopmentCertificate, QuicLoop } from "@canopy/transport/quic";
 import type { CommandContext } from "../command-line/command-context.ts";
+import { packageVersion } from "../command-line/package-version.ts";
 import type { COMMAND_GROUPS } from "../config/command-groups.ts";
-import { createNodeParts } from "../node/create-node-parts.ts";
-import { OriginNode } from "../node/origin-node.ts";
+import { createNodeParts, type NodeParts } from "../node/create-node-parts.ts";
 import { untilAborted } from "../node/until-aborted.ts";
 
+type OriginConfig = ConfigOf<(typeof COMMAND_GROUPS)["origin"]>;
+
 /** Runs an origin until it is asked to stop. */
-export async function runOrigin(
-  config: ConfigOf<(typeof COMMAND_GROUPS)["origin"]>,
-  context: CommandContext,
-): Promise<void> {
-  const { listen, rtmp, access } = config;
+export async function runOrigin(config: OriginConfig, context: CommandContext): Promise<void> {
+  const { listen, rtmp } = config;
   const parts = await createNodeParts("origin", config);
-  await using node = await OriginNode.open(
+  await using lifetime = new Lifetime({ logger: parts.logger });
+  const origin = lifetime.own("origin", createOrigin(config, parts));
+  const server = lifetime.own("server", await openServer(config, parts, origin));
+  try {
+    await origin.start();
+  } catch (error) {
+    throw listenError(error, { host: listen.host, port: rtmp.port, portOption: "rtmp-port" });
+  }
+  parts.logger.info({ host: listen.host, port: server.port, rtmpPort: rtmp.port }, "the origin listens");
+  await untilAborted(context.signal);
+  const drain = { timeoutMs: listen.drainSeconds * 1_000, uri: listen.drainTo ?? "" };
+  await drainNode({ server, relay: origin.relay }, drain);
+}
+
+function createOrigin(config: OriginConfig, parts: NodeParts): OriginNode {
+  const { listen, rtmp, ingest, webhooks } = config;
+  return new OriginNode(
     {
-      ...listen,
       name: parts.name,
-      rtmpPort: rtmp.port,
-      rtmpMaxConnections: rtmp.maxConnections,
-      tls: parts.tls,
-      allowAnonymous: access.allowAnonymous,
+      version: packageVersion(),
+      rtmp: { host: listen.host, port: rtmp.port, maxConnections: rtmp.maxConnections },
+      ingest,
+      webhooks: { urls: webhooks.urls, ...webhookSecret(webhooks) },
     },
     parts,
   );
-  await untilAborted(context.signal);
-  await drainNode(node, { timeoutMs: listen.drainSeconds * 1_000, uri: listen.drainTo ?? "" });
+}
+
+function webhookSecret(webhooks: OriginConfig["webhooks"]): { readonly secret?: string } {
+  if (webhooks.secret !== undefined) return { secret: webhooks.secret };
+  if (webhooks.urls.length === 0) return {};
+  throw new ConfigError(
+    "config-invalid",
+    "--webhook needs --webhook-secret, which events are signed with",
+    "--webhook",
+  );
+}
+
+function openServer(config: OriginConfig, parts: NodeParts, origin: OriginNode): Promise<NodeServer> {
+  const { listen, access } = config;
+  const options = { ...listen, protocols: MOQ_PROTOCOLS, portOption: "port" };
+  const quic = { logger: parts.logger.child("quic"), loop: new QuicLoop() };
+  return NodeServer.open(
+    { ...options, tls: parts.tls, allowAnonymous: access.allowAnonymous },
+    {
+      ...parts,
+      node: origin,
+      registerRoutes: (app, admission) => origin.registerRoutes(app, admission),
+      listenSessions: createQuicListener(options, quic),
+      createDevelopmentCertificate: () => createDevelopmentCertificate(developmentHosts(listen.host)),
+    },
+  );
 }

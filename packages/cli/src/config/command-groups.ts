@@ -1,17 +1,27 @@
 import { accessGroup } from "./access-group.ts";
 import { broadcastGroup } from "./broadcast-group.ts";
 import { devGroup } from "./dev-group.ts";
+import { ingestGroup } from "./ingest-group.ts";
 import { listenGroup } from "./listen-group.ts";
 import { logGroup } from "./log-group.ts";
 import { rtmpGroup } from "./rtmp-group.ts";
 import { tlsGroup } from "./tls-group.ts";
 import { tokenGroup } from "./token-group.ts";
 import { treeGroup } from "./tree-group.ts";
+import { webhookGroup } from "./webhook-group.ts";
 
 /** The settings of every command; the reference page is made from this. */
 export const COMMAND_GROUPS = {
   dev: { dev: devGroup },
-  origin: { listen: listenGroup(4440), rtmp: rtmpGroup, tls: tlsGroup, access: accessGroup, log: logGroup },
+  origin: {
+    listen: listenGroup(4440),
+    rtmp: rtmpGroup,
+    ingest: ingestGroup,
+    webhooks: webhookGroup,
+    tls: tlsGroup,
+    access: accessGroup,
+    log: logGroup,
+  },
   edge: { listen: listenGroup(4443), tree: treeGroup, tls: tlsGroup, access: accessGroup, log: logGroup },
   broadcast: { broadcast: broadcastGroup, log: logGroup },
   token: { token: tokenGroup },
