@@ -63,7 +63,10 @@ export function createAudioRing(options: {
   let isPlaying = false;
   let isCorrecting = false;
   let line: AudioLine = { contextTime: 0, mediaUs: 0, rate: 0 };
-  const tail = new Float32Array(channels);
+  /** Last value put out, per channel. */
+  const last = new Float32Array(channels);
+  /** What the output fades from, and how far it is into the new samples (0 to 1). */
+  const from = new Float32Array(channels);
   let rise = 0;
   let underruns = 0;
   let jumps = 0;
@@ -74,32 +77,35 @@ export function createAudioRing(options: {
     read = 0;
     isPlaying = false;
   };
-  const append = (source: readonly Float32Array[] | undefined, from: number, count: number): void => {
+  const startFade = (): void => {
+    rise = 0;
+    from.set(last);
+  };
+  const append = (source: readonly Float32Array[] | undefined, offset: number, count: number): void => {
     for (let channel = 0; channel < channels; channel += 1) {
       const ring = rings[channel];
       const samples = source === undefined ? undefined : (source[channel] ?? source[0]);
       if (ring === undefined) continue;
       let at = written % capacity;
       for (let i = 0; i < count; i += 1) {
-        ring[at] = samples === undefined ? 0 : (samples[from + i] ?? 0);
+        ring[at] = samples === undefined ? 0 : (samples[offset + i] ?? 0);
         at += 1;
         if (at === capacity) at = 0;
       }
     }
     written += count;
   };
-  const silence = (outputs: readonly Float32Array[], from: number): void => {
+  const silence = (outputs: readonly Float32Array[], offset: number): void => {
     for (let channel = 0; channel < outputs.length; channel += 1) {
       const output = outputs[channel];
       if (output === undefined) continue;
-      let value = tail[channel % channels] ?? 0;
-      for (let i = from; i < output.length; i += 1) {
+      let value = last[channel % channels] ?? 0;
+      for (let i = offset; i < output.length; i += 1) {
         value *= fade;
         output[i] = value;
       }
-      if (channel < channels) tail[channel] = Math.abs(value) < 1e-5 ? 0 : value;
+      if (channel < channels) last[channel] = Math.abs(value) < 1e-5 ? 0 : value;
     }
-    rise = 0;
   };
 
   return {
@@ -148,10 +154,8 @@ export function createAudioRing(options: {
           silence(outputs, 0);
           return;
         }
-        if (isPlaying) {
-          jumps += 1;
-          rise = 0;
-        }
+        if (isPlaying) jumps += 1;
+        startFade();
         read = wanted;
         isPlaying = true;
         isCorrecting = false;
@@ -170,7 +174,7 @@ export function createAudioRing(options: {
         if (output === undefined || ring === undefined) continue;
         let position = read;
         let gain = rise;
-        let rest = tail[channel % channels] ?? 0;
+        let rest = from[channel % channels] ?? 0;
         let value = 0;
         for (let i = 0; i < usable; i += 1) {
           const index = Math.floor(position);
@@ -179,14 +183,17 @@ export function createAudioRing(options: {
           const after = ring[(index + 1) % capacity] ?? 0;
           gain = 1 - (1 - gain) * fade;
           rest *= fade;
-          value = (here + (after - here) * part) * gain + rest * (1 - gain);
+          value = (here + (after - here) * part) * gain + rest;
           output[i] = value;
           if (value > peak) peak = value;
           else if (-value > peak) peak = -value;
           position += step;
         }
         if (channel === outputs.length - 1) rise = gain;
-        if (channel < channels) tail[channel] = value;
+        if (channel < channels && usable > 0) {
+          last[channel] = value;
+          from[channel] = rest;
+        }
       }
       read += usable * step;
       if (usable < frames) {

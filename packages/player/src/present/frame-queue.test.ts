@@ -1,0 +1,53 @@
+import { describe, expect, it } from "vitest";
+import { FrameQueue } from "./frame-queue.ts";
+
+class TestFrame {
+  isClosed = false;
+  readonly timestamp: number;
+  constructor(timestamp: number) {
+    this.timestamp = timestamp;
+  }
+  close(): void {
+    this.isClosed = true;
+  }
+}
+
+describe("FrameQueue", () => {
+  it("presents in order of time although decoders may hand out in another", () => {
+    const queue = new FrameQueue<TestFrame>();
+    for (const timestamp of [30, 10, 20]) queue.push(new TestFrame(timestamp));
+    expect(
+      [queue.takeDue(10), queue.takeDue(20), queue.takeDue(30)].map((frame) => frame?.timestamp),
+    ).toEqual([10, 20, 30]);
+    expect(queue.takeDue(40)).toBeUndefined();
+  });
+
+  it("gives the newest due frame and closes the ones before", () => {
+    const queue = new FrameQueue<TestFrame>();
+    const frames = [10, 20, 30].map((timestamp) => new TestFrame(timestamp));
+    for (const frame of frames) queue.push(frame);
+    expect(queue.takeDue(25)?.timestamp).toBe(20);
+    expect(frames.map((frame) => frame.isClosed)).toEqual([true, false, false]);
+    expect(queue.lateFrames).toBe(1);
+  });
+
+  it("never goes back behind what it gave", () => {
+    const queue = new FrameQueue<TestFrame>();
+    queue.push(new TestFrame(20));
+    queue.takeDue(20);
+    const late = new TestFrame(15);
+    queue.push(late);
+    expect(late.isClosed).toBe(true);
+    queue.clear(true);
+    queue.push(new TestFrame(5));
+    expect(queue.length).toBe(1);
+  });
+
+  it("keeps only the newest of the due frames while catching up", () => {
+    const queue = new FrameQueue<TestFrame>();
+    for (const timestamp of [10, 20, 30, 40]) queue.push(new TestFrame(timestamp));
+    queue.keepNewestDue(30);
+    expect(queue.length).toBe(2);
+    expect(queue.firstUs).toBe(30);
+  });
+});

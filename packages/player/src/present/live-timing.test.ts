@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest";
+import { LiveTiming } from "./live-timing.ts";
+
+const START_US = 1_790_000_000_000_000;
+const FRAME_US = 40_000;
+
+/** A viewer whose clock is `aheadUs` before the edge's, at the live edge of a 25 fps track. */
+function join(timing: LiveTiming, aheadUs: number, transitUs: number, hasServerClock: boolean): number {
+  if (hasServerClock) timing.setServerOffset(-aheadUs);
+  let nowUs = START_US + aheadUs;
+  // The newest group so far: one second of frames in a burst.
+  for (let index = -25; index < 0; index += 1) {
+    nowUs += 500;
+    timing.onArrival("video", nowUs, START_US + index * FRAME_US);
+    timing.update(nowUs);
+  }
+  for (let index = 0; index < 100; index += 1) {
+    nowUs = START_US + aheadUs + index * FRAME_US + transitUs;
+    timing.onArrival("video", nowUs, START_US + index * FRAME_US);
+    timing.update(nowUs);
+  }
+  return nowUs;
+}
+
+describe("LiveTiming", () => {
+  it("presents at the wished latency from capture when it knows the edge's clock", () => {
+    const timing = new LiveTiming({ latencyUs: 150_000, isSync: false });
+    const nowUs = join(timing, 7_000_000, 40_000, true);
+    expect(timing.isAbsolute).toBe(true);
+    expect(Math.abs(timing.latencyUs(nowUs) - 150_000)).toBeLessThan(13_000);
+    const mediaUs = timing.clock.mediaUs(nowUs);
+    expect(Math.abs(nowUs - 7_000_000 - mediaUs - 150_000)).toBeLessThan(13_000);
+  });
+
+  it("measures from the fastest frame without one", () => {
+    const timing = new LiveTiming({ latencyUs: 150_000, isSync: false });
+    const nowUs = join(timing, -3_000_000, 40_000, false);
+    expect(timing.isAbsolute).toBe(false);
+    expect(Math.abs(timing.latencyUs(nowUs) - 150_000)).toBeLessThan(60_000);
+  });
+
+  it("does not take the age of the first burst for jitter", () => {
+    const timing = new LiveTiming({ latencyUs: 150_000, isSync: false });
+    join(timing, 0, 40_000, true);
+    expect(timing.targetUs).toBe(150_000);
+  });
+
+  it("treats times that are no wall-clock times as a clock of their own", () => {
+    const timing = new LiveTiming({ latencyUs: 150_000, isSync: false });
+    timing.setServerOffset(0);
+    let nowUs = START_US;
+    for (let index = 0; index < 100; index += 1) {
+      nowUs = START_US + index * FRAME_US;
+      timing.onArrival("video", nowUs, index * FRAME_US);
+      timing.update(nowUs);
+    }
+    expect(timing.isAbsolute).toBe(false);
+    expect(timing.clock.mediaUs(nowUs)).toBeCloseTo(99 * FRAME_US - 150_000, -4);
+  });
+
+  it("brings two viewers with different clocks and paths together in sync mode", () => {
+    const near = new LiveTiming({ latencyUs: 300_000, isSync: true });
+    const far = new LiveTiming({ latencyUs: 300_000, isSync: true });
+    const nearNowUs = join(near, 2_000_000, 10_000, true);
+    const farNowUs = join(far, -900_000, 160_000, true);
+    const atUs = START_US + 5_000_000;
+    const nearMediaUs = near.clock.mediaUs(nearNowUs) + (atUs + 2_000_000 - nearNowUs);
+    const farMediaUs = far.clock.mediaUs(farNowUs) + (atUs - 900_000 - farNowUs);
+    expect(Math.abs(nearMediaUs - farMediaUs)).toBeLessThan(10_000);
+  });
+});

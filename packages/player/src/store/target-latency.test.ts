@@ -1,0 +1,55 @@
+import { describe, expect, it } from "vitest";
+import { TargetLatency } from "./target-latency.ts";
+
+const SECOND_US = 1_000_000;
+
+/** Frames at 30 fps for `seconds`, with the transit that `transitUs` gives; returns the time after. */
+function run(
+  target: TargetLatency,
+  fromUs: number,
+  seconds: number,
+  transitUs: (index: number) => number,
+): number {
+  let nowUs = fromUs;
+  for (let index = 0; index < seconds * 30; index += 1) {
+    nowUs += SECOND_US / 30;
+    target.onArrival(transitUs(index), nowUs);
+    if (index % 3 === 0) target.update(nowUs);
+  }
+  return nowUs;
+}
+
+describe("TargetLatency", () => {
+  it("keeps the wish on a good network", () => {
+    const target = new TargetLatency({ wishUs: 150_000, isSync: false });
+    run(target, 0, 10, (index) => 20_000 + (index % 5) * 4_000);
+    expect(target.targetUs).toBe(150_000);
+    expect(target.jitterUs).toBeGreaterThan(0);
+  });
+
+  it("rises to what nearly all frames need and falls back slowly", () => {
+    const target = new TargetLatency({ wishUs: 150_000, isSync: false });
+    let nowUs = run(target, 0, 10, (index) => (index % 10 === 0 ? 300_000 : 40_000));
+    expect(target.targetUs).toBeGreaterThan(300_000);
+    expect(target.targetUs).toBeLessThan(350_000);
+    nowUs = run(target, nowUs, 2, () => 40_000);
+    expect(target.targetUs).toBeGreaterThan(250_000);
+    run(target, nowUs, 40, () => 40_000);
+    expect(target.targetUs).toBe(150_000);
+  });
+
+  it("does not take one outage for jitter, but a path that stays longer", () => {
+    const target = new TargetLatency({ wishUs: 150_000, isSync: false });
+    let nowUs = run(target, 0, 5, () => 30_000);
+    nowUs = run(target, nowUs, 1, (index) => 1_500_000 - index * 33_000);
+    expect(target.targetUs).toBeLessThan(700_000);
+    nowUs = run(target, nowUs, 20, () => 900_000);
+    expect(target.targetUs).toBeGreaterThan(900_000);
+  });
+
+  it("moves in steps of the wish in sync mode, so that viewers agree", () => {
+    const target = new TargetLatency({ wishUs: 150_000, isSync: true });
+    run(target, 0, 10, (index) => (index % 10 === 0 ? 260_000 : 40_000));
+    expect(target.targetUs).toBe(300_000);
+  });
+});

@@ -1,0 +1,30 @@
+import { describe, expect, it } from "vitest";
+import { TransitHistogram } from "./transit-histogram.ts";
+
+describe("TransitHistogram", () => {
+  it("gives quantiles to its bucket width", () => {
+    const histogram = new TransitHistogram();
+    for (let index = 0; index < 100; index += 1) histogram.add(index * 1_000);
+    expect(histogram.quantileUs(0.5)).toBeGreaterThanOrEqual(50_000);
+    expect(histogram.quantileUs(0.5)).toBeLessThanOrEqual(60_000);
+    expect(histogram.quantileUs(1)).toBe(100_000);
+  });
+
+  it("forgets, and stays exact over a day of frames", () => {
+    const histogram = new TransitHistogram();
+    for (let index = 0; index < 200_000; index += 1) histogram.add(500_000);
+    for (let index = 0; index < 4_000; index += 1) histogram.add(10_000);
+    expect(histogram.quantileUs(0.99)).toBe(15_000);
+  });
+
+  it("counts what is out of range at its ends", () => {
+    const histogram = new TransitHistogram();
+    histogram.add(-50_000);
+    expect(histogram.quantileUs(1)).toBe(5_000);
+    histogram.add(60_000_000);
+    expect(histogram.quantileUs(1)).toBe(10_000_000);
+    histogram.clear();
+    expect(histogram.isEmpty).toBe(true);
+    expect(histogram.quantileUs(0.5)).toBe(0);
+  });
+});
