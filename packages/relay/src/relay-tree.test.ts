@@ -146,6 +146,20 @@ describe("a tree of RelayNodes", () => {
     expect(origin.downstreamCounters.subscriptions).toBeGreaterThan(0);
   });
 
+  it("does not take an orderly stop of its parent for the end of the broadcasts", async () => {
+    const { relay, edge, encoder } = await threeTiers();
+    const watching = tree.addViewer("edge").watch("live/demo");
+    await tree.advance(50);
+    await encoder.run(1_000);
+    for (const { pair, from } of tree.connections) if (from === "edge") pair.server.close(0, "server stops");
+    await encoder.run(1_000);
+    await tree.advance(100);
+    expect(edge.upstreamCounters.parentSwitches.closed).toBe(1);
+    expect(relay.downstreamCounters.subscriptions).toBe(1);
+    expect(watching.closed).toBeUndefined();
+    expect(watching.timestamps).toEqual(encoder.timestamps);
+  });
+
   it("waits for a parent that is started again, without an end for the viewers", async () => {
     const { edge, encoder } = await threeTiers();
     const viewer = tree.addViewer("edge");

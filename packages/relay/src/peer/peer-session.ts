@@ -47,6 +47,7 @@ export class PeerSession implements SessionHandler, MoqSessionHandler {
   readonly moq: MoqConnection;
   upstream: UpstreamSession | undefined;
   private readonly events: PeerSessionEvents;
+  private readonly role: "client" | "server";
   private served: DownstreamSession | undefined;
   private early: ((downstream: DownstreamSession) => void)[] | undefined;
   private closed = false;
@@ -60,6 +61,7 @@ export class PeerSession implements SessionHandler, MoqSessionHandler {
   ) {
     this.session = session;
     this.events = events;
+    this.role = options.role;
     this.early = options.serves ? [] : undefined;
     const { role, originId, path, clock } = options;
     this.moq = createMoq({ wire: session, role, originId, path, nowUs: () => clock.nowUs() }, this);
@@ -97,7 +99,9 @@ export class PeerSession implements SessionHandler, MoqSessionHandler {
   }
 
   onClose(close: SessionClose): void {
-    this.finish({ linger: !(close.remote && close.code === ERROR_CODES.cancel) }, close);
+    // A publisher that says good-bye is done; a parent that does so is being stopped, and others have its broadcasts.
+    const orderly = close.remote && close.code === ERROR_CODES.cancel && this.role === "server";
+    this.finish({ linger: !orderly }, close);
   }
 
   // ------------------------------------------------------------ protocol events
