@@ -26,6 +26,8 @@ export interface Publisher {
 export interface BroadcastIngestDeps {
   readonly broadcast: Broadcast;
   readonly clock: Clock;
+  /** Takes the broadcast's way to this publisher out of the store. */
+  withdraw(): void;
   createId(nowMs: number): string;
   countTimed(kind: TimedKind): void;
 }
@@ -347,7 +349,7 @@ export class BroadcastIngest {
   /** Ends the broadcast in the store. Idempotent. */
   end(): void {
     this.#finishGroups();
-    this.broadcast.end();
+    this.#deps.withdraw();
   }
 
   // ------------------------------------------------------------------ inside

@@ -137,7 +137,17 @@ export class BroadcastRegistry implements Disposable {
     const { store, clock, createId, countTimed } = this.#deps;
     try {
       const broadcast = store.publish(path, source === undefined ? {} : { source });
-      return new BroadcastIngest(this.#options, publisher, { broadcast, clock, createId, countTimed });
+      const route = broadcast.routes.find((candidate) => candidate.source === source);
+      const withdraw = (): void => {
+        if (route !== undefined) store.removeRoute(route, { linger: false });
+      };
+      return new BroadcastIngest(this.#options, publisher, {
+        broadcast,
+        clock,
+        withdraw,
+        createId,
+        countTimed,
+      });
     } catch (cause) {
       if (!(cause instanceof RelayError)) throw cause;
       switch (cause.code) {
