@@ -26,9 +26,6 @@ export class OutgoingFetch implements WireReceiveHandler, SessionMember {
       (stream, dialect) => {
         const codec = dialect.fetch;
         if (codec === undefined) {
-          stream.reset(ERROR_CODES.unsupported);
-          stream.stop(ERROR_CODES.unsupported);
-          core.defer(() => this.#end(ERROR_CODES.unsupported));
           return;
         }
         this.#stream = stream;
@@ -60,7 +57,8 @@ export class OutgoingFetch implements WireReceiveHandler, SessionMember {
           this.#end(ERROR_CODES.timeout);
         });
       },
-      () => this.#end(core.closed ? SESSION_CLOSED_CODE : ERROR_CODES.boundsExceeded),
+      () => this.#end(this.#refusalCode()),
+      (dialect) => dialect.fetch !== undefined,
     );
   }
 
@@ -103,6 +101,15 @@ export class OutgoingFetch implements WireReceiveHandler, SessionMember {
 
   onSessionClosed(): void {
     this.#end(SESSION_CLOSED_CODE);
+  }
+
+  #refusalCode(): ErrorCode {
+    const { dialect, closed } = this.#core;
+    if (closed) {
+      return SESSION_CLOSED_CODE;
+    }
+    const isUnsupported = dialect !== undefined && dialect.fetch === undefined;
+    return isUnsupported ? ERROR_CODES.unsupported : ERROR_CODES.boundsExceeded;
   }
 
   #end(code: ErrorCode): void {

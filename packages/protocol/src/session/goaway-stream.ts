@@ -1,6 +1,5 @@
 import type { MessageReader } from "../codec/message-reader.ts";
 import type { MessageCodec } from "../dialect.ts";
-import { ERROR_CODES } from "../error-codes.ts";
 import { BIDI_TYPES } from "../stream-types.ts";
 import { type ControlMachine, ControlStream } from "./control-stream.ts";
 import type { SessionCore } from "./session-core.ts";
@@ -10,11 +9,10 @@ export function sendGoaway(core: SessionCore, uri: string): void {
   core.openBidi(
     (stream, dialect) => {
       const codec = dialect.goaway;
-      const control = new ControlStream(core, stream, () => NO_REPLY);
       if (codec === undefined) {
-        control.refuse(ERROR_CODES.unsupported);
         return;
       }
+      const control = new ControlStream(core, stream, () => NO_REPLY);
       control.write(
         core.encode((writer) => {
           writer.varint(BIDI_TYPES.goaway);
@@ -24,6 +22,7 @@ export function sendGoaway(core: SessionCore, uri: string): void {
       control.finish();
     },
     () => {},
+    (dialect) => dialect.goaway !== undefined,
   );
 }
 

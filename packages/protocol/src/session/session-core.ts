@@ -79,9 +79,13 @@ export class SessionCore {
 
   /**
    * Opens a bidirectional stream as soon as the version and the peer's limit allow.
-   * `onRefused` comes deferred if that can never be. Returns a function that gives up waiting.
+   * `onRefused` comes deferred if that can never be, also because the version lacks the feature. Returns a function that gives up waiting.
    */
-  openBidi(onOpen: (stream: WireBidiStream, dialect: Dialect) => void, onRefused: () => void): () => void {
+  openBidi(
+    onOpen: (stream: WireBidiStream, dialect: Dialect) => void,
+    onRefused: () => void,
+    isSupported: (dialect: Dialect) => boolean = () => true,
+  ): () => void {
     let wanted = true;
     this.openings.add({
       tryOpen: () => {
@@ -89,6 +93,11 @@ export class SessionCore {
           return true;
         }
         const dialect = this.#dialect;
+        if (dialect !== undefined && !isSupported(dialect)) {
+          wanted = false;
+          this.defer(onRefused);
+          return true;
+        }
         const stream = dialect === undefined ? undefined : this.wire.openBidi(CONTROL_PRIORITY);
         if (dialect === undefined || stream === undefined) {
           return false;

@@ -104,9 +104,6 @@ class TrackInfoRequest implements ControlMachine {
       (stream, dialect) => {
         const codec = dialect.track;
         if (codec === undefined) {
-          stream.reset(ERROR_CODES.unsupported);
-          stream.stop(ERROR_CODES.unsupported);
-          core.defer(() => this.#fail(ERROR_CODES.unsupported));
           return;
         }
         this.#control = new ControlStream(core, stream, () => this);
@@ -123,6 +120,7 @@ class TrackInfoRequest implements ControlMachine {
         });
       },
       () => this.#fail(core.closed ? SESSION_CLOSED_CODE : ERROR_CODES.boundsExceeded),
+      (dialect) => dialect.track !== undefined,
     );
   }
 
