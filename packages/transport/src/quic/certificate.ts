@@ -80,9 +80,10 @@ function extensions(hosts: readonly string[]): Buffer {
     isIP(host) === 0 ? der(DNS_NAME_TAG, Buffer.from(host)) : der(IP_ADDRESS_TAG, ipBytes(host)),
   );
   return derSequence(
-    derSequence(derOid(BASIC_CONSTRAINTS), derTrue(), derOctets(derSequence())),
-    // digitalSignature is bit 0, the other seven bits of its byte are unused.
-    derSequence(derOid(KEY_USAGE), derTrue(), derOctets(derBits(Buffer.from([0x80]), 7))),
+    // It is its own authority, so that it also serves as a `ca` file.
+    derSequence(derOid(BASIC_CONSTRAINTS), derTrue(), derOctets(derSequence(derTrue()))),
+    // digitalSignature is bit 0, keyCertSign bit 5; the last two bits of the byte are unused.
+    derSequence(derOid(KEY_USAGE), derTrue(), derOctets(derBits(Buffer.from([0x84]), 2))),
     derSequence(derOid(EXTENDED_KEY_USAGE), derOctets(derSequence(derOid(SERVER_AUTH)))),
     derSequence(derOid(SUBJECT_ALTERNATIVE_NAME), derOctets(derSequence(...names))),
   );

@@ -80,6 +80,8 @@ export async function connectQuic(options: ConnectQuicOptions, deps: QuicDeps): 
     resetTokens: new ResetTokens(randomBytes(32)),
     // Packets that were under way while the peer restarts are refused as well; the engine cannot know.
     onSocketError: (error) => connection?.abandon(`socket: ${error.message}`),
+    // There is one connection, and a stateless reset looks like a packet for somebody else.
+    onUnknownPacket: (packet, from) => connection?.receive(packet, from.address, from.port),
     onConnectionRemoved: () => setImmediate(() => endpoint.close()),
   });
   endpoint.markConnected();

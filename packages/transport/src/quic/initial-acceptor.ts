@@ -1,6 +1,7 @@
 import type { RemoteInfo } from "node:dgram";
 import { AddressLimiter } from "./address-limiter.ts";
 import { createConnectionId, encodeStatelessReset, isLongHeader, type ResetTokens } from "./connection-id.ts";
+import { encodeInitialRefusal } from "./initial-refusal.ts";
 import type { NativeConfig, NativeConnection, Quiche } from "./native.ts";
 import { QuicConnection } from "./quic-connection.ts";
 import type { DropReason, QuicCounters } from "./quic-counters.ts";
@@ -15,7 +16,7 @@ const MIN_INITIAL_BYTES = 1_200;
 const TYPE_INITIAL = 0;
 /** RFC 9000 §20.1 CONNECTION_REFUSED. */
 const CONNECTION_REFUSED = 2;
-/** Refusals cost a TLS key derivation, resets an HMAC: both are rationed, the rest is dropped. */
+/** Refusals and resets cost a few hashes each: they are rationed, the rest is dropped. */
 const ANSWERS_PER_SECOND = 200;
 const OUT_BYTES = 1_500;
 
@@ -128,7 +129,7 @@ export class InitialAcceptor {
       return;
     }
     if (this.#deps.endpoint.connections.size >= this.#limits.maxSessions) {
-      this.#refuse(packet, remote);
+      this.#refuse(header, remote);
       return;
     }
     this.#accept(packet, header.dcid, originalId, remote);
@@ -166,29 +167,19 @@ export class InitialAcceptor {
   }
 
   /** Tells the client at once that there is no room, instead of letting it time out. */
-  #refuse(packet: Buffer, remote: RemoteInfo): void {
+  #refuse(header: { dcid: Uint8Array; scid: Uint8Array; version: number }, remote: RemoteInfo): void {
     this.#drop("session-limit");
     if (!this.#takeAnswer()) return;
-    try {
-      const native = this.#nativeAccept(createConnectionId(), undefined, remote);
-      native.recv(packet, {
-        from: { host: remote.address, port: remote.port },
-        to: this.#deps.endpoint.local,
-      });
-      native.close(false, CONNECTION_REFUSED, Buffer.from("no room for another session"));
-      const out = Buffer.alloc(OUT_BYTES);
-      const sent = native.send(out);
-      if (sent !== null)
-        this.#deps.endpoint.sendDetached(out.subarray(0, sent[0]), remote.address, remote.port);
-    } catch {
-      // A packet that cannot even be opened gets no answer.
-    }
+    const { version, dcid, scid } = header;
+    const refusal = { version, dcid, scid, code: CONNECTION_REFUSED, reason: "no room for another session" };
+    this.#deps.endpoint.sendDetached(encodeInitialRefusal(refusal), remote.address, remote.port);
   }
 
   #nativeAccept(id: Uint8Array, originalId: Uint8Array | undefined, remote: RemoteInfo): NativeConnection {
     const { quiche, endpoint, resetTokens } = this.#deps;
     const config = this.#deps.config();
-    config.setStatelessResetToken(resetTokens.numberOf(id));
+    // The engine has 128 bytes for its transport parameters: after a Retry the token no longer fits.
+    config.setStatelessResetToken(originalId === undefined ? resetTokens.numberOf(id) : null);
     const from = { host: remote.address, port: remote.port };
     return quiche.Connection.accept(id, originalId ?? null, endpoint.local, from, config);
   }

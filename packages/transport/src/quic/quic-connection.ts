@@ -333,7 +333,8 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
 
   addBuffered(delta: number): void {
     this.bufferedBytes += delta;
-    if (this.bufferedBytes > this.#transport.maxSessionBufferBytes && !this.closed) {
+    if (this.bufferedBytes > this.#transport.maxSessionBufferBytes && !this.closed && !this.#windingDown) {
+      this.#windingDown = true;
       this.#counters.overflowCloses += 1;
       this.overflow(this.#transport.overflowCloseCode, "send buffer overflow");
     }

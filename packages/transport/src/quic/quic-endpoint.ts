@@ -17,8 +17,8 @@ export interface QuicEndpointDeps {
   readonly loop: QuicLoop;
   readonly counters: QuicCounters;
   readonly resetTokens: ResetTokens;
-  /** A packet that belongs to no connection; absent on clients, where it is dropped. */
-  readonly onUnknownPacket?: (packet: Buffer, remote: RemoteInfo) => void;
+  /** A packet whose connection ID is not known. */
+  readonly onUnknownPacket: (packet: Buffer, remote: RemoteInfo) => void;
   readonly onConnectionRemoved?: (connection: QuicConnection) => void;
   /** The socket failed, for instance because a connected peer's port is closed. */
   readonly onSocketError: (error: Error) => void;
@@ -145,13 +145,8 @@ export class QuicEndpoint implements PacketSender {
       return;
     }
     const connection = this.#routes.get(key);
-    if (connection !== undefined) {
-      connection.receive(packet, remote.address, remote.port);
-    } else if (this.#deps.onUnknownPacket !== undefined) {
-      this.#deps.onUnknownPacket(packet, remote);
-    } else {
-      counters.packetsDropped["unknown-connection"] += 1;
-    }
+    if (connection === undefined) this.#deps.onUnknownPacket(packet, remote);
+    else connection.receive(packet, remote.address, remote.port);
   }
 
   #route(connection: QuicConnection, id: Uint8Array): void {

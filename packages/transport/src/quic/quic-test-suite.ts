@@ -1,3 +1,4 @@
+import { createSocket } from "node:dgram";
 import type { Session, SessionServerHandler } from "../session.ts";
 import { createDevelopmentCertificate, type DevelopmentCertificate } from "./certificate.ts";
 import { type ConnectQuicOptions, connectQuic, type QuicClientSession } from "./connect-quic.ts";
@@ -88,4 +89,39 @@ export async function openTestPair(
   const server = endpoint.sessions[0];
   if (server === undefined) throw new Error("no session");
   return { client, server, endpoint, close: endpoint.close };
+}
+
+export interface UdpRelay {
+  /** What the client connects to. */
+  readonly port: number;
+  /** From now on every packet is lost, as if one end had been killed. */
+  cut(): void;
+  /** Sends the client's packets to another server. */
+  retarget(port: number): void;
+  close(): void;
+}
+
+/** Passes the packets of one client on to a server on loopback. */
+export async function openUdpRelay(serverPort: number): Promise<UdpRelay> {
+  const socket = createSocket("udp4");
+  await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
+  let target = serverPort;
+  let clientPort = 0;
+  let cut = false;
+  socket.on("message", (packet, remote) => {
+    if (cut) return;
+    const fromServer = remote.port === target;
+    if (!fromServer) clientPort = remote.port;
+    socket.send(packet, fromServer ? clientPort : target, "127.0.0.1");
+  });
+  return {
+    port: socket.address().port,
+    cut: () => {
+      cut = true;
+    },
+    retarget: (port) => {
+      target = port;
+    },
+    close: () => socket.close(),
+  };
 }

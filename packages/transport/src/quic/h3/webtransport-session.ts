@@ -127,10 +127,9 @@ export class WebTransportSession implements Session {
   close(code: number, reason: string): void {
     if (this.closed) return;
     const bytes = encodeReason(reason);
-    this.#connectStream.setPriority(255);
+    this.#connection.releaseStreams(this.#connectStream);
     this.#connectStream.write(encodeCloseSession(code, bytes));
     this.#connectStream.finish();
-    this.#connection.releaseStreams(this.#connectStream);
     const close: SessionClose = { code, reason: new TextDecoder().decode(bytes), remote: false };
     this.#end();
     setImmediate(() => this.#tell(close));
