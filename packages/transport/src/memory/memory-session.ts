@@ -1,6 +1,5 @@
 import type {
   BidiStream,
-  ReceiveStreamHandler,
   SendStream,
   Session,
   SessionClose,
@@ -9,28 +8,12 @@ import type {
 } from "../session.ts";
 import type { MemoryClock } from "./memory-clock.ts";
 import type { MemoryLink, MemoryPacket } from "./memory-link.ts";
+import type { MemorySessionOptions } from "./memory-session-options.ts";
 import { MemoryStream, type MemoryStreamDeps } from "./memory-stream.ts";
 import { ReceiveHalf } from "./receive-half.ts";
+import { poison, ScratchDelivery } from "./scratch-delivery.ts";
 import { SendHalf } from "./send-half.ts";
 import { truncateUtf8 } from "./truncate-utf8.ts";
-
-export interface MemorySessionOptions {
-  readonly id: number;
-  readonly side: "client" | "server";
-  readonly protocol: string;
-  readonly path: string;
-  readonly remoteAddress: string;
-  readonly maxDatagramBytes: number;
-  /** Concurrent streams that the peer allows this side to open. */
-  readonly maxUniStreams: number;
-  readonly maxBidiStreams: number;
-  readonly streamWindowBytes: number;
-  readonly sessionWindowBytes: number;
-  readonly highWaterBytes: number;
-  readonly lowWaterBytes: number;
-  readonly maxSessionBufferBytes: number;
-  readonly maxChunkBytes: number;
-}
 
 export interface MemorySessionDeps {
   readonly clock: MemoryClock;
@@ -44,9 +27,6 @@ const MAX_CLOSE_REASON_BYTES = 1024;
 /** Datagrams wait at most this long for the link's rate; real stacks drop them, too. */
 const MAX_DATAGRAM_WAIT_MS = 50;
 
-/** Written over delivered bytes after the call, so that a receiver that keeps the view is found out. */
-const POISON = 0xdb;
-
 export class MemorySession implements Session {
   readonly kind = "memory";
   readonly #options: MemorySessionOptions;
@@ -59,7 +39,7 @@ export class MemorySession implements Session {
   readonly #nextIds: { uni: number; bidi: number };
   readonly #free: { uni: number; bidi: number };
   #handler: SessionHandler | undefined;
-  #scratch = new Uint8Array(0);
+  readonly #delivery = new ScratchDelivery();
   #wantsStreams = false;
   #flushScheduled = false;
   #closed = false;
@@ -205,7 +185,7 @@ export class MemorySession implements Session {
     const sendOptions = { windowBytes: streamWindowBytes, highWaterBytes, lowWaterBytes };
     const receiving = has.receives
       ? new ReceiveHalf({
-          deliver: (receiver, bytes, fin) => this.#deliver(receiver, bytes, fin),
+          deliver: (receiver, bytes, fin) => this.#delivery.deliver(receiver, bytes, fin),
           onConsumed: (bytes) => {
             if (bytes > 0) {
               this.#send({ kind: "credit", streamId: id, bytes });
@@ -351,7 +331,7 @@ export class MemorySession implements Session {
       case "datagram":
         this.#receivedBytes += packet.bytes.length;
         this.#handler?.onDatagram(packet.bytes);
-        packet.bytes.fill(POISON);
+        poison(packet.bytes);
         return;
       case "ping":
         this.#send({ kind: "pong" });
@@ -397,16 +377,6 @@ export class MemorySession implements Session {
     this.#send({ kind: "reset", streamId: stream.id, code });
     half.handler?.onStop(code);
     this.#retireIfOver(stream);
-  }
-
-  #deliver(receiver: ReceiveStreamHandler, bytes: Uint8Array, fin: boolean): void {
-    if (this.#scratch.length < bytes.length) {
-      this.#scratch = new Uint8Array(bytes.length);
-    }
-    const view = this.#scratch.subarray(0, bytes.length);
-    view.set(bytes);
-    receiver.onData(view, fin);
-    view.fill(POISON);
   }
 
   #deliverClose(close: SessionClose): void {
