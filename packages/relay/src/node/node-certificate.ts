@@ -25,6 +25,8 @@ export interface NodeCertificateDeps {
   readonly logger: Logger;
   /** Makes a certificate of at most 14 days when no files are given. */
   readonly createDevelopmentCertificate: () => Promise<TlsCertificate>;
+  /** Wall time in milliseconds. */
+  readonly nowMs?: () => number;
 }
 
 /** The node's certificate: read from files and read again when they change, or made here and renewed in time. */
@@ -44,7 +46,7 @@ export class NodeCertificate {
     this.#current = current;
     this.#deps = deps;
     this.#timer = setInterval(() => {
-      this.#check().catch((error: unknown) => {
+      this.check().catch((error: unknown) => {
         deps.logger.error({ err: error }, "the certificate could not be renewed");
       });
     }, CHECK_INTERVAL_MS);
@@ -79,13 +81,14 @@ export class NodeCertificate {
     this.#listeners.clear();
   }
 
-  async #check(): Promise<void> {
+  /** Called once a minute: takes over a certificate that is new, makes one when the present one is about to end. */
+  async check(): Promise<void> {
     let next: TlsCertificate;
     if (this.#files !== undefined) {
       next = await readCertificate(this.#files);
       if (next.sha256Hex === this.#current.sha256Hex) return;
     } else {
-      if (this.#current.notAfter.getTime() - Date.now() > RENEW_BEFORE_MS) return;
+      if (this.#current.notAfter.getTime() - (this.#deps.nowMs ?? Date.now)() > RENEW_BEFORE_MS) return;
       next = await this.#deps.createDevelopmentCertificate();
     }
     this.#current = next;

@@ -189,7 +189,10 @@ export class Track {
       this.demand = merged;
       this.feed?.update(merged);
     }
-    this.ensureFeed();
+    const { startGroup } = observer.demand;
+    // The question for the info came first and asked for the newest group; nothing has come of it yet.
+    if (startGroup !== undefined && this.observers.length === 1 && this.latest === undefined) this.dropFeed();
+    this.ensureFeed(startGroup);
     // A track that closed in the same turn still tells this observer, in its last flush.
     if (this.closed) this.markDirty();
   }
@@ -267,9 +270,10 @@ export class Track {
 
   // ------------------------------------------------------------ source
 
-  private ensureFeed(): void {
+  /** `startGroup`: where the one who causes this wants to begin; a child that changed its parent wants no gap. */
+  private ensureFeed(startGroup?: number): void {
     if (this.feed !== undefined || this.closed || this.openFeed === undefined) return;
-    this.feed = this.openFeed(this, { ...this.demand, startGroup: this.cache.nextNeeded() });
+    this.feed = this.openFeed(this, { ...this.demand, startGroup: this.cache.nextNeeded() ?? startGroup });
   }
 
   /** The source's session is gone or another route is better: go on from the next group needed. */
