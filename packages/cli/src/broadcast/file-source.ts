@@ -34,6 +34,8 @@ export interface FileSourceDeps {
 interface OpenTrack<Format> {
   readonly track: FileTrack;
   readonly format: Format;
+  /** Pictures are shown up to this much later than they are decoded (B-frames), µs. */
+  readonly reorderUs: number;
 }
 
 /** Plays a file in real time, over and over. H.264 and AAC are passed on untouched, anything else transcoded. */
@@ -66,7 +68,8 @@ export async function runFileSource(options: FileSourceOptions, deps: FileSource
     );
     const sink = deps.openSink({ video: video?.format, audio: audio?.format });
     try {
-      await play(file, tracks, (packet) => sink.write(packet), options, deps, ffmpeg);
+      const playback = { options, deps, ffmpeg, reorderUs: video?.reorderUs ?? 0 };
+      await play(file, tracks, (packet) => sink.write(packet), playback);
     } finally {
       await sink.close();
     }
@@ -76,18 +79,25 @@ export async function runFileSource(options: FileSourceOptions, deps: FileSource
   }
 }
 
+interface Playback {
+  readonly options: FileSourceOptions;
+  readonly deps: FileSourceDeps;
+  readonly ffmpeg: Ffmpeg;
+  readonly reorderUs: number;
+}
+
 async function play(
   file: FormatContext,
   tracks: ReadonlyMap<number, FileTrack>,
   emit: (packet: EncodedPacket) => void,
-  options: FileSourceOptions,
-  deps: FileSourceDeps,
-  ffmpeg: Ffmpeg,
+  playback: Playback,
 ): Promise<void> {
+  const { options, deps, ffmpeg } = playback;
   const packet = new ffmpeg.Packet();
   packet.alloc();
   const startMs = performance.now();
-  const startUnixUs = Math.round(deps.nowMs() * 1000);
+  // A picture is captured before it is sent: with B-frames the first one to be sent is shown some frames later.
+  const startUnixUs = Math.round(deps.nowMs() * 1000 - playback.reorderUs);
   let loopStartUs = 0;
   let firstUs: number | undefined;
   let endUs = 0;
@@ -113,7 +123,8 @@ async function play(
         if (options.durationMs !== undefined && sinceStartUs / 1000 >= options.durationMs) return;
         const waitMs = startMs + sinceStartUs / 1000 - performance.now();
         if (waitMs > READ_AHEAD_MS) await sleep(waitMs, deps.signal);
-        if (!deps.signal.aborted) await track.take(packet, startUnixUs + loopStartUs - firstUs, emit);
+        if (!deps.signal.aborted)
+          await track.take(packet, Math.round(startUnixUs + loopStartUs - firstUs), emit);
       }
       packet.unref();
     }
@@ -151,7 +162,8 @@ function openVideo(stream: Stream, options: FileSourceOptions, ffmpeg: Ffmpeg): 
       bitrateBps: Number(codecpar.bitRate),
       parameterSets: track.configuration,
     };
-    return { track, format };
+    const reorderUs = (codecpar.videoDelay * 1e6) / framerate;
+    return { track, format, reorderUs };
   }
   const encoder = new H264Encoder(
     {
@@ -163,7 +175,7 @@ function openVideo(stream: Stream, options: FileSourceOptions, ffmpeg: Ffmpeg): 
     },
     ffmpeg,
   );
-  return { track: new VideoTranscodeTrack(stream, encoder, ffmpeg), format: encoder.format };
+  return { track: new VideoTranscodeTrack(stream, encoder, ffmpeg), format: encoder.format, reorderUs: 0 };
 }
 
 function openAudio(stream: Stream, ffmpeg: Ffmpeg): OpenTrack<AudioFormat> {
@@ -176,12 +188,12 @@ function openAudio(stream: Stream, ffmpeg: Ffmpeg): OpenTrack<AudioFormat> {
       bitrateBps: Number(codecpar.bitRate),
       audioSpecificConfig: track.configuration,
     };
-    return { track, format };
+    return { track, format, reorderUs: 0 };
   }
   // Also AAC from a transport stream: its configuration is in each frame, and may change between them.
   const encoder = new AacEncoder(
     { sampleRate: TRANSCODED_SAMPLE_RATE, channels: 2, bitrateBps: TRANSCODED_AUDIO_BPS },
     ffmpeg,
   );
-  return { track: new AudioTranscodeTrack(stream, encoder, ffmpeg), format: encoder.format };
+  return { track: new AudioTranscodeTrack(stream, encoder, ffmpeg), format: encoder.format, reorderUs: 0 };
 }

@@ -1,0 +1,120 @@
+import { createSilentLogger } from "@canopy/runtime";
+import { describe, expect, it } from "vitest";
+import { type BroadcastOptions, runBroadcast } from "../../packages/cli/src/broadcast/index.ts";
+import { makeClip } from "../harness/ffmpeg.ts";
+import { type RecordedFrame, RtmpOrigin } from "../harness/rtmp-origin.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+const SMALL = { width: 640, height: 360, fps: 30, gopSeconds: 1 };
+
+function broadcast(options: BroadcastOptions): { readonly ended: Promise<void>; stop(): Promise<void> } {
+  const abort = new AbortController();
+  const ended = runBroadcast(options, { logger: createSilentLogger(), signal: abort.signal });
+  // A failure shows when the test awaits it.
+  ended.catch(() => {});
+  return {
+    ended,
+    stop: async () => {
+      abort.abort();
+      await ended;
+    },
+  };
+}
+
+async function waitForFrames(origin: RtmpOrigin, path: string, count: number): Promise<RecordedFrame[]> {
+  await waitFor(
+    `${path} to be published`,
+    () => origin.store.get(path)?.track("video") !== undefined,
+    20_000,
+  );
+  const frames = origin.record(path, "video");
+  await waitFor(`${count} frames`, () => frames.length >= count, 20_000);
+  return frames;
+}
+
+describe("runBroadcast", () => {
+  it("publishes picture and tone over RTMP, with a keyframe every second", async () => {
+    await using origin = await RtmpOrigin.start();
+    const running = broadcast({ ...SMALL, source: "test", to: `${origin.url}/live/demo` });
+    const frames = await waitForFrames(origin, "live/demo", 70);
+    expect(origin.catalog("live/demo")).toMatchObject({
+      video: { renditions: { video: { codedWidth: 640, codedHeight: 360 } } },
+      audio: { renditions: { audio: { sampleRate: 48_000, numberOfChannels: 2 } } },
+    });
+    const groups = new Map<number, number>();
+    for (const { group } of frames) groups.set(group, (groups.get(group) ?? 0) + 1);
+    // The first and the last group may be incomplete.
+    expect([...groups.values()].slice(1, -1)).toEqual([...groups.values()].slice(1, -1).map(() => 30));
+    await running.stop();
+    await waitFor("the publisher to be gone", () => origin.server.connections === 0);
+  });
+
+  it("shows a token and puts the broadcast option in the place of the path", async () => {
+    await using origin = await RtmpOrigin.start({ tokens: ["secret"] });
+    const running = broadcast({
+      ...SMALL,
+      source: "test",
+      to: origin.url,
+      broadcast: "live/x",
+      token: "secret",
+    });
+    await waitForFrames(origin, "live/x", 5);
+    await running.stop();
+  });
+
+  it("comes back by itself when the origin restarts", async () => {
+    const first = await RtmpOrigin.start();
+    const { port } = first.server.address;
+    const running = broadcast({ ...SMALL, source: "test", to: `rtmp://127.0.0.1:${port}/live/demo` });
+    await waitForFrames(first, "live/demo", 5);
+    await first[Symbol.asyncDispose]();
+    await using second = await RtmpOrigin.start({ server: { port } });
+    await waitForFrames(second, "live/demo", 5);
+    await running.stop();
+  });
+
+  it("waits for an origin that is not there yet", async () => {
+    const gone = await RtmpOrigin.start();
+    const { port } = gone.server.address;
+    await gone[Symbol.asyncDispose]();
+    const running = broadcast({ ...SMALL, source: "test", to: `rtmp://127.0.0.1:${port}/live/demo` });
+    await using origin = await RtmpOrigin.start({ server: { port } });
+    await waitForFrames(origin, "live/demo", 5);
+    await running.stop();
+  });
+
+  it("repeats a file with B-frames untouched", async () => {
+    await using origin = await RtmpOrigin.start();
+    const source = makeClip({ seconds: 2, bFrames: 2 });
+    const running = broadcast({ source, to: `${origin.url}/live/file` });
+    const frames = await waitForFrames(origin, "live/file", 90);
+    expect(origin.catalog("live/file")?.canopy?.bFrames).toBe(true);
+    // Three seconds of a file of two: it was started over.
+    const times = frames.map((frame) => frame.timestampUs).sort((a, b) => a - b);
+    // The last pictures may still wait for those before them.
+    const gaps = times.slice(1, -4).map((time, index) => time - (times[index] ?? 0));
+    expect(Math.max(...gaps)).toBeLessThan(80_000);
+    await running.stop();
+  });
+
+  it("ends by itself after its duration", async () => {
+    await using origin = await RtmpOrigin.start();
+    const running = broadcast({
+      ...SMALL,
+      source: "test",
+      to: `${origin.url}/live/demo`,
+      durationSeconds: 1,
+    });
+    await running.ended;
+  });
+
+  it.each([
+    [{ source: "test", to: "ftp://127.0.0.1/x" }, "bad_target"],
+    [{ source: "test", to: "rtmp://127.0.0.1/live" }, "bad_target"],
+    [{ source: "test", to: "https://127.0.0.1:1" }, "bad_target"],
+    [{ source: "test", to: "rtmp://127.0.0.1/live/x", width: 641 }, "bad_option"],
+    [{ source: "/nonexistent.mp4", to: "rtmp://127.0.0.1:1/live/x" }, "source_unreadable"],
+  ])("refuses %o with %s", async (options, code) => {
+    await expect(broadcast(options).ended).rejects.toMatchObject({ name: "BroadcastError", code });
+  });
+});
