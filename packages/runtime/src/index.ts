@@ -9,6 +9,7 @@ export * from "./http/basic-routes.ts";
 export * from "./http/create-http-server.ts";
 export * from "./http/problem.ts";
 export * from "./log/drop-log.ts";
+export * from "./log/log-destination.ts";
 export * from "./log/logger.ts";
 export * from "./metrics/fixed-histogram.ts";
 export * from "./metrics/metric-catalog.ts";

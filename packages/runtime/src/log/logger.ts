@@ -1,4 +1,5 @@
 import { pino } from "pino";
+import type { LogDestination } from "./log-destination.ts";
 import { createPrettyDestination } from "./pretty-destination.ts";
 
 export type LogLevel = "silent" | "error" | "warn" | "info" | "debug";
@@ -23,10 +24,6 @@ export interface LoggerOptions {
   /** Readable lines instead of JSON. */
   readonly pretty: boolean;
   readonly component?: string;
-}
-
-export interface LogDestination {
-  write(line: string): void;
 }
 
 /** Lines go to stderr: stdout belongs to what a command prints for its user. */

@@ -1,4 +1,4 @@
-import type { LogDestination } from "./logger.ts";
+import type { LogDestination } from "./log-destination.ts";
 
 /** Turns pino's JSON lines into `12:00:00.123 info component message key=value`. */
 export function createPrettyDestination(target: LogDestination): LogDestination {

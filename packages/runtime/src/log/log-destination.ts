@@ -1,0 +1,4 @@
+/** Where finished log lines go. */
+export interface LogDestination {
+  write(line: string): void;
+}
