@@ -100,17 +100,16 @@ async function play(
   const startUnixUs = Math.round(deps.nowMs() * 1000 - playback.reorderUs);
   let loopStartUs = 0;
   let firstUs: number | undefined;
-  let endUs = 0;
+  const spans = new LoopSpans();
   try {
     while (!deps.signal.aborted) {
       if ((await file.readFrame(packet)) < 0) {
-        if (endUs <= 0) throw new BroadcastError("source_unreadable", "the file holds no packets");
+        if (spans.longestUs <= 0) throw new BroadcastError("source_unreadable", "the file holds no packets");
         if ((await file.seekFrame(-1, 0n, ffmpeg.AVSEEK_FLAG_BACKWARD)) < 0) {
           throw new BroadcastError("source_unreadable", "the file cannot be played from its start again");
         }
         for (const track of tracks.values()) track.rewind();
-        loopStartUs += endUs;
-        endUs = 0;
+        loopStartUs += spans.longestUs;
         continue;
       }
       const track = tracks.get(packet.streamIndex);
@@ -119,7 +118,7 @@ async function play(
         const decodeUs = packetTimeUs(packet, stream, ffmpeg);
         firstUs ??= decodeUs;
         const sinceStartUs = loopStartUs + decodeUs - firstUs;
-        endUs = Math.max(endUs, decodeUs - firstUs + packetDurationUs(packet, stream));
+        spans.add(packet.streamIndex, decodeUs, packetDurationUs(packet, stream));
         if (options.durationMs !== undefined && sinceStartUs / 1000 >= options.durationMs) return;
         const waitMs = startMs + sinceStartUs / 1000 - performance.now();
         if (waitMs > READ_AHEAD_MS) await sleep(waitMs, deps.signal);
@@ -130,6 +129,21 @@ async function play(
     }
   } finally {
     packet.free();
+  }
+}
+
+/**
+ * How long a file lasts: its longest stream from that stream's own first packet. The difference between the starts
+ * of two streams is part of neither, so each goes on without a gap when the file starts over.
+ */
+class LoopSpans {
+  readonly #firstUs = new Map<number, number>();
+  longestUs = 0;
+
+  add(stream: number, startUs: number, durationUs: number): void {
+    const firstUs = this.#firstUs.get(stream);
+    if (firstUs === undefined) this.#firstUs.set(stream, startUs);
+    this.longestUs = Math.max(this.longestUs, startUs + durationUs - (firstUs ?? startUs));
   }
 }
 
