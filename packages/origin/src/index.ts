@@ -5,12 +5,7 @@ export {
   type WebhookEventType,
   type WebhookOptions,
 } from "./api/webhook-sender.ts";
-export type {
-  BroadcastDescription,
-  Publisher,
-  PublisherProtocol,
-  TrackDescription,
-} from "./ingest/broadcast-ingest.ts";
+
 export { BroadcastIngest } from "./ingest/broadcast-ingest.ts";
 export {
   type BroadcastEvents,
@@ -18,12 +13,14 @@ export {
   type BroadcastRegistryDeps,
 } from "./ingest/broadcast-registry.ts";
 export type { BroadcastWarning } from "./ingest/broadcast-warnings.ts";
+export type { BroadcastDescription, TrackDescription } from "./ingest/describe-broadcast.ts";
 export {
   DEFAULT_INGEST_OPTIONS,
   type IngestOptions,
   type PublisherConflict,
 } from "./ingest/ingest-options.ts";
 export { DEFAULT_MEDIA_CLOCK_OPTIONS, MediaClock, type MediaClockOptions } from "./ingest/media-clock.ts";
+export type { Publisher, PublisherProtocol } from "./ingest/publisher.ts";
 export { OriginError, type OriginErrorCode } from "./origin-error.ts";
 export { OriginNode, type OriginNodeDeps, type OriginNodeOptions } from "./origin-node.ts";
 export { DEFAULT_TIMED_LIMITS, type TimedLimits } from "./timed/timed-limits.ts";

@@ -1,27 +1,19 @@
 import type { AudioRendition, Catalog, VideoRendition } from "@canopy/media/catalog";
 import type { TimedMessage } from "@canopy/media/timed";
-import type { Broadcast, Track } from "@canopy/relay";
+import type { Broadcast } from "@canopy/relay";
 import type { Clock } from "@canopy/runtime";
-import type { OriginError } from "../origin-error.ts";
 import { type TimedKind, TimedLane } from "../timed/timed-lane.ts";
 import type { TimedRequest } from "../timed/timed-scheduler.ts";
-import { AudioLane } from "./audio-lane.ts";
+import type { AudioLane } from "./audio-lane.ts";
 import { type BroadcastWarning, broadcastWarnings } from "./broadcast-warnings.ts";
 import { CatalogWriter } from "./catalog-writer.ts";
+import { type BroadcastDescription, describeTracks, observeTracks } from "./describe-broadcast.ts";
 import type { IngestOptions } from "./ingest-options.ts";
 import { MediaClock } from "./media-clock.ts";
-import { TrackMeter } from "./track-meter.ts";
-import { VideoLane } from "./video-lane.ts";
-
-export type PublisherProtocol = "rtmp" | "moq" | "whip";
-
-/** Whoever feeds a broadcast. */
-export interface Publisher {
-  readonly protocol: PublisherProtocol;
-  readonly remoteAddress: string;
-  /** Ends the publisher's connection and tells it why. */
-  kick(error: OriginError): void;
-}
+import type { Publisher } from "./publisher.ts";
+import { createTrack, TrackLanes } from "./track-lanes.ts";
+import type { TrackMeter } from "./track-meter.ts";
+import type { VideoLane } from "./video-lane.ts";
 
 export interface BroadcastIngestDeps {
   readonly broadcast: Broadcast;
@@ -32,64 +24,13 @@ export interface BroadcastIngestDeps {
   countTimed(kind: TimedKind): void;
 }
 
-export interface TrackDescription {
-  readonly name: string;
-  readonly kind: "video" | "audio" | "data";
-  readonly codec?: string;
-  readonly width?: number;
-  readonly height?: number;
-  readonly sampleRate?: number;
-  readonly channels?: number;
-  /** Measured. */
-  readonly framerate?: number;
-  /** Measured, bits per second. */
-  readonly bitrate?: number;
-  readonly keyframeIntervalMs?: number;
-}
-
-export interface BroadcastDescription {
-  readonly broadcast: string;
-  readonly publisher: {
-    readonly protocol: PublisherProtocol;
-    readonly connected: boolean;
-    /** ISO 8601. */
-    readonly since: string;
-  };
-  /** Since when the broadcast is on, over reconnections, ISO 8601. */
-  readonly startedAt: string;
-  readonly tracks: readonly TrackDescription[];
-  /** Measured over all tracks, bits per second. */
-  readonly bitrate: number;
-  readonly bFrames: boolean;
-  /** Newest media time, µs since the Unix epoch. */
-  readonly mediaTimeUs?: number;
-  readonly pendingTimedMessages: number;
-  readonly warnings: readonly BroadcastWarning[];
-}
-
-// Priorities of tracks: what is small and urgent first.
+// What is small and urgent is sent first.
 const CATALOG_PRIORITY = 100;
 const TIMED_PRIORITY = 90;
-const AUDIO_PRIORITY = 80;
-const VIDEO_PRIORITY = 60;
-const TIMESCALE = 1_000_000;
-/** How long groups stay for viewers that come late or are slow. */
-const CACHE_MS = 10_000;
 /** A reconnected publisher has this long to describe its tracks again before those of the last one are dropped. */
 const REDESCRIBE_MS = 2_000;
-/** Measured rates replace the announced ones when they differ by more, and at most this often. */
-const RATE_TOLERANCE = 0.3;
+/** Measured rates get into the catalog at most this often. */
 const RATE_UPDATE_MS = 10_000;
-const MIN_MEASURED_SECONDS = 3;
-
-interface Lane<L, R> {
-  readonly track: Track;
-  readonly lane: L;
-  readonly meter: TrackMeter;
-  rendition: R | undefined;
-  /** The rendition is the last publisher's, the current one has not described it. */
-  stale: boolean;
-}
 
 /**
  * One broadcast from its publisher's side: media clock, lanes into the store, catalog, timed messages, health.
@@ -98,12 +39,10 @@ interface Lane<L, R> {
 export class BroadcastIngest {
   readonly broadcast: Broadcast;
   readonly clock: MediaClock;
-  readonly timed: TimedLane;
-  readonly #options: IngestOptions;
   readonly #deps: BroadcastIngestDeps;
+  readonly #timed: TimedLane;
   readonly #catalog: CatalogWriter;
-  readonly #videos = new Map<string, Lane<VideoLane, VideoRendition>>();
-  readonly #audios = new Map<string, Lane<AudioLane, AudioRendition>>();
+  readonly #lanes: TrackLanes;
   readonly #startedMs: number;
   #publisher: Publisher;
   #connected = true;
@@ -113,27 +52,30 @@ export class BroadcastIngest {
   #bFrames = false;
   #held = false;
   #jumpsBefore = 0;
-  #ratesUpdatedMs = 0;
-  /** Root fields of a MoQ publisher's own catalog that are not ours. */
+  #ratesUpdatedMs: number;
+  /** Root fields of a publisher's own catalog. */
   #extraCatalog: Catalog = {};
 
   constructor(options: IngestOptions, publisher: Publisher, deps: BroadcastIngestDeps) {
-    this.#options = options;
+    const { broadcast, clock } = deps;
     this.#deps = deps;
-    this.broadcast = deps.broadcast;
+    this.broadcast = broadcast;
     this.clock = new MediaClock(options.clock);
     this.#publisher = publisher;
-    this.#startedMs = deps.clock.nowMs();
+    this.#startedMs = clock.nowMs();
     this.#publisherSinceMs = this.#startedMs;
+    // The first measurement is told as soon as there is one.
+    this.#ratesUpdatedMs = this.#startedMs - RATE_UPDATE_MS;
     this.#catalog = new CatalogWriter({
-      track: this.#createTrack("catalog.json", CATALOG_PRIORITY),
-      nowUs: () => deps.clock.nowUs(),
+      track: createTrack(broadcast, "catalog.json", CATALOG_PRIORITY),
+      nowUs: () => clock.nowUs(),
     });
-    this.timed = new TimedLane(options.timed, {
-      track: this.#createTrack("timed", TIMED_PRIORITY),
+    this.#timed = new TimedLane(options.timed, {
+      track: createTrack(broadcast, "timed", TIMED_PRIORITY),
       createId: (nowMs) => deps.createId(nowMs),
       count: (kind) => deps.countTimed(kind),
     });
+    this.#lanes = new TrackLanes(options, { broadcast, timed: this.#timed, nowMs: () => clock.nowMs() });
   }
 
   get path(): string {
@@ -154,78 +96,60 @@ export class BroadcastIngest {
     return this.#detachedMs;
   }
 
-  /** Newest presentation time that was written, µs. */
-  get newestUs(): number | undefined {
-    let newest: number | undefined;
-    for (const { meter } of this.#lanes()) {
-      if (meter.newestUs !== undefined && (newest === undefined || meter.newestUs > newest))
-        newest = meter.newestUs;
-    }
-    return newest;
-  }
-
   // ------------------------------------------------------------------ the publisher
 
   /** A publisher takes the broadcast over, or comes back. */
   attach(publisher: Publisher): void {
-    this.#finishGroups();
+    this.#lanes.finishGroups();
+    this.#lanes.restart();
     this.#publisher = publisher;
     this.#connected = true;
     this.#publisherSinceMs = this.#deps.clock.nowMs();
     this.#jumpsBefore = this.clock.jumps;
     this.#held = false;
     this.clock.restart();
-    for (const lane of this.#lanes()) {
-      lane.stale = true;
-      lane.meter.restart();
-    }
   }
 
   /** The publisher is gone; what it began is complete. */
   detach(): void {
     this.#connected = false;
     this.#detachedMs = this.#deps.clock.nowMs();
-    this.#finishGroups();
+    this.#lanes.finishGroups();
   }
 
   // ------------------------------------------------------------------ what upstreams write
 
   /** The lane of a video track, made when it is first asked for. Throws RelayError at the store's limits. */
   video(name: string): VideoLane {
-    return this.#video(name).lane;
+    return this.#lanes.video(name).lane;
   }
 
   videoMeter(name: string): TrackMeter {
-    return this.#video(name).meter;
+    return this.#lanes.video(name).meter;
   }
 
   audio(name: string): AudioLane {
-    return this.#audio(name).lane;
+    return this.#lanes.audio(name).lane;
   }
 
-  /** How a track is to be decoded; undefined takes it out of the catalog. Sent with the next `announce`. */
-  describeVideo(name: string, rendition: VideoRendition | undefined): void {
-    const lane = this.#video(name);
-    lane.rendition = rendition;
-    lane.stale = false;
+  /** How a track is to be decoded. Sent with the next `announce`. */
+  describeVideo(name: string, rendition: VideoRendition): void {
+    const track = this.#lanes.video(name);
+    track.rendition = rendition;
+    track.stale = false;
     this.#catalogDirty = true;
   }
 
-  describeAudio(name: string, rendition: AudioRendition | undefined): void {
-    const lane = this.#audio(name);
-    lane.rendition = rendition;
-    lane.stale = false;
+  describeAudio(name: string, rendition: AudioRendition): void {
+    const track = this.#lanes.audio(name);
+    track.rendition = rendition;
+    track.stale = false;
     this.#catalogDirty = true;
   }
 
-  /** Takes a track out of the catalog; the track itself stays for a publisher that brings it back. */
+  /** Takes a track out of the catalog. */
   withdraw(name: string): void {
-    const lane = this.#videos.get(name) ?? this.#audios.get(name);
-    if (lane === undefined) return;
-    lane.lane.finishGroup();
-    lane.rendition = undefined;
-    lane.stale = false;
-    this.#catalogDirty = true;
+    if (this.#lanes.withdraw(name)) this.#catalogDirty = true;
   }
 
   /** Other root fields of a publisher's own catalog. */
@@ -256,40 +180,16 @@ export class BroadcastIngest {
 
   /** @throws OriginError as `TimedScheduler.accept` */
   post(request: TimedRequest): TimedMessage {
-    return this.timed.post(request, {
+    return this.#timed.post(request, {
       nowUs: this.#deps.clock.nowUs(),
-      newestUs: this.newestUs,
-      hasVideo: this.#carriesSei(),
+      newestUs: this.#lanes.newestUs,
+      hasVideo: this.#lanes.carrySei,
     });
   }
 
   describe(): BroadcastDescription {
-    const tracks: TrackDescription[] = [];
-    let bitrate = 0;
-    for (const [name, { rendition, meter }] of this.#videos) {
-      if (rendition === undefined) continue;
-      bitrate += meter.bitrateBps;
-      tracks.push({ name, kind: "video", ...describeVideoTrack(rendition, meter) });
-    }
-    for (const [name, { rendition, meter }] of this.#audios) {
-      if (rendition === undefined) continue;
-      bitrate += meter.bitrateBps;
-      tracks.push({
-        name,
-        kind: "audio",
-        codec: rendition.codec,
-        sampleRate: rendition.sampleRate,
-        channels: rendition.numberOfChannels,
-        bitrate: Math.round(meter.bitrateBps),
-      });
-    }
-    const known = new Set(tracks.map((track) => track.name));
-    for (const [name, track] of this.broadcast.tracks) {
-      if (!known.has(name) && !track.closed && !this.#videos.has(name) && !this.#audios.has(name)) {
-        tracks.push({ name, kind: "data" });
-      }
-    }
-    const newestUs = this.newestUs;
+    const { newestUs } = this.#lanes;
+    const tracks = describeTracks(this.#lanes, this.broadcast);
     return {
       broadcast: this.path,
       publisher: {
@@ -299,148 +199,49 @@ export class BroadcastIngest {
       },
       startedAt: new Date(this.#startedMs).toISOString(),
       tracks,
-      bitrate: Math.round(bitrate),
+      bitrate: tracks.reduce((sum, track) => sum + (track.bitrate ?? 0), 0),
       bFrames: this.#bFrames,
       ...(newestUs === undefined ? {} : { mediaTimeUs: newestUs }),
-      pendingTimedMessages: this.timed.pending,
+      pendingTimedMessages: this.#timed.pending,
       warnings: this.warnings(),
     };
   }
 
   warnings(): BroadcastWarning[] {
-    let keyframeIntervalMs: number | undefined;
-    let droppedFrames = 0;
-    let awaitsKeyframe = false;
-    let hasVideo = false;
-    for (const { meter, lane } of this.#videos.values()) {
-      hasVideo ||= meter.measuredSeconds > 0 ? meter.framerate > 0 : meter.frames > 0;
-      hasVideo ||= lane.awaitsKeyframe && meter.droppedFrames > 0;
-      awaitsKeyframe ||= lane.awaitsKeyframe;
-      droppedFrames += meter.droppedFrames;
-      const current = this.#connected ? meter.sinceKeyframeMs(meter.newestUs ?? 0) : 0;
-      const interval = Math.max(meter.keyframeIntervalMs ?? 0, current);
-      if (interval > 0) keyframeIntervalMs = Math.max(keyframeIntervalMs ?? 0, interval);
-    }
-    let hasAudio = false;
-    for (const { meter } of this.#audios.values()) hasAudio ||= meter.frames > 0;
     return broadcastWarnings({
+      ...observeTracks(this.#lanes, this.#connected),
       ageMs: this.#deps.clock.nowMs() - this.#publisherSinceMs,
       connected: this.#connected,
-      hasVideo,
-      hasAudio,
       bFrames: this.#bFrames,
-      keyframeIntervalMs,
-      awaitsKeyframe,
       timestampJumps: this.clock.jumps - this.#jumpsBefore,
       held: this.#held,
-      droppedFrames,
     });
   }
 
   /** Once a second: measures rates, and forgets tracks that a reconnected publisher does not have any more. */
   tick(nowMs: number): void {
-    for (const { meter } of this.#lanes()) meter.sample(nowMs);
+    this.#lanes.sample(nowMs);
     if (!this.#connected) return;
-    if (nowMs - this.#publisherSinceMs > REDESCRIBE_MS) this.#dropStale();
-    if (nowMs - this.#ratesUpdatedMs >= RATE_UPDATE_MS) this.#updateRates(nowMs);
+    if (nowMs - this.#publisherSinceMs > REDESCRIBE_MS && this.#lanes.dropStale()) this.#catalogDirty = true;
+    if (nowMs - this.#ratesUpdatedMs >= RATE_UPDATE_MS && this.#lanes.updateRates()) {
+      this.#ratesUpdatedMs = nowMs;
+      this.#catalogDirty = true;
+    }
     this.announce();
   }
 
   /** Ends the broadcast in the store. Idempotent. */
   end(): void {
-    this.#finishGroups();
+    this.#lanes.finishGroups();
     this.#deps.withdraw();
   }
 
-  // ------------------------------------------------------------------ inside
-
-  *#lanes(): Generator<Lane<VideoLane | AudioLane, VideoRendition | AudioRendition>> {
-    yield* this.#videos.values();
-    yield* this.#audios.values();
-  }
-
-  #finishGroups(): void {
-    for (const { lane } of this.#lanes()) lane.finishGroup();
-  }
-
-  #createTrack(name: string, priority: number): Track {
-    return this.broadcast.createTrack(name, {
-      priority,
-      ordered: false,
-      maxLatencyMs: CACHE_MS,
-      timescale: TIMESCALE,
-    });
-  }
-
-  #video(name: string): Lane<VideoLane, VideoRendition> {
-    let entry = this.#videos.get(name);
-    if (entry === undefined) {
-      const track = this.#createTrack(name, VIDEO_PRIORITY);
-      const meter = new TrackMeter();
-      const lane = new VideoLane({ track, meter, timed: this.timed, nowMs: () => this.#deps.clock.nowMs() });
-      entry = { track, lane, meter, rendition: undefined, stale: false };
-      this.#videos.set(name, entry);
-    }
-    return entry;
-  }
-
-  #audio(name: string): Lane<AudioLane, AudioRendition> {
-    let entry = this.#audios.get(name);
-    if (entry === undefined) {
-      const track = this.#createTrack(name, AUDIO_PRIORITY);
-      const meter = new TrackMeter();
-      const lane = new AudioLane({ groupUs: this.#options.audioGroupMs * 1_000 }, { track, meter });
-      entry = { track, lane, meter, rendition: undefined, stale: false };
-      this.#audios.set(name, entry);
-    }
-    return entry;
-  }
-
-  #carriesSei(): boolean {
-    for (const { rendition } of this.#videos.values()) if (rendition?.codec.startsWith("avc")) return true;
-    return false;
-  }
-
-  #dropStale(): void {
-    for (const lane of this.#lanes()) {
-      if (!lane.stale) continue;
-      lane.stale = false;
-      lane.rendition = undefined;
-      this.#catalogDirty = true;
-    }
-  }
-
-  #updateRates(nowMs: number): void {
-    for (const lane of this.#lanes()) {
-      const { meter, rendition } = lane;
-      if (rendition === undefined || meter.measuredSeconds < MIN_MEASURED_SECONDS || meter.bitrateBps <= 0)
-        continue;
-      this.#ratesUpdatedMs = nowMs;
-      const measured = Number(meter.bitrateBps.toPrecision(2));
-      if (!differs(rendition.bitrate, measured)) continue;
-      lane.rendition = { ...rendition, bitrate: measured };
-      this.#catalogDirty = true;
-    }
-    for (const lane of this.#videos.values()) {
-      const { meter, rendition } = lane;
-      if (rendition === undefined || rendition.framerate !== undefined) continue;
-      if (meter.measuredSeconds < MIN_MEASURED_SECONDS || meter.framerate < 0.5) continue;
-      lane.rendition = { ...rendition, framerate: Math.round(meter.framerate) };
-      this.#catalogDirty = true;
-    }
-  }
-
   #buildCatalog(): Catalog {
-    const videos = [...this.#videos].flatMap(([name, { rendition }]) =>
-      rendition === undefined ? [] : [[name, rendition] as const],
-    );
-    const audios = [...this.#audios].flatMap(([name, { rendition }]) =>
-      rendition === undefined ? [] : [[name, rendition] as const],
-    );
     const { video, audio, canopy, ...extras } = this.#extraCatalog;
+    const sections = this.#lanes.sections();
     return {
-      ...(videos.length === 0 ? {} : { video: { ...video, renditions: Object.fromEntries(videos) } }),
-      ...(audios.length === 0 ? {} : { audio: { ...audio, renditions: Object.fromEntries(audios) } }),
+      ...(sections.video === undefined ? {} : { video: { ...video, ...sections.video } }),
+      ...(sections.audio === undefined ? {} : { audio: { ...audio, ...sections.audio } }),
       canopy: {
         ...canopy,
         timed: { track: "timed" },
@@ -450,22 +251,4 @@ export class BroadcastIngest {
       ...extras,
     };
   }
-}
-
-function describeVideoTrack(rendition: VideoRendition, meter: TrackMeter): Partial<TrackDescription> {
-  return {
-    codec: rendition.codec,
-    ...(rendition.codedWidth === undefined ? {} : { width: rendition.codedWidth }),
-    ...(rendition.codedHeight === undefined ? {} : { height: rendition.codedHeight }),
-    framerate: Math.round(meter.framerate * 10) / 10,
-    bitrate: Math.round(meter.bitrateBps),
-    ...(meter.keyframeIntervalMs === undefined
-      ? {}
-      : { keyframeIntervalMs: Math.round(meter.keyframeIntervalMs) }),
-  };
-}
-
-function differs(announced: number | undefined, measured: number): boolean {
-  if (announced === undefined || announced <= 0) return true;
-  return Math.abs(measured - announced) / announced > RATE_TOLERANCE;
 }

@@ -2,8 +2,9 @@ import { RelayError, type RouteSource, type Store } from "@canopy/relay";
 import type { Clock, Logger } from "@canopy/runtime";
 import { OriginError } from "../origin-error.ts";
 import type { TimedKind } from "../timed/timed-lane.ts";
-import { BroadcastIngest, type Publisher } from "./broadcast-ingest.ts";
+import { BroadcastIngest } from "./broadcast-ingest.ts";
 import type { IngestOptions } from "./ingest-options.ts";
+import type { Publisher } from "./publisher.ts";
 
 /** Told of broadcasts that begin and end here; a reconnection within the linger time is neither. */
 export interface BroadcastEvents {

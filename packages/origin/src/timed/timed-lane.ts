@@ -79,11 +79,6 @@ export class TimedLane {
     this.#write(onOurClock ? message.at : frameTimestampUs, bytes.slice());
   }
 
-  /** No more access units will come for now. */
-  clearPending(): void {
-    this.#scheduler.clear();
-  }
-
   /** One group per message; its MoQ timestamp is the message's media time. */
   #write(timestampUs: number, bytes: Uint8Array): void {
     const { track } = this.#deps;

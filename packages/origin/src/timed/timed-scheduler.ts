@@ -42,6 +42,9 @@ interface Pending {
   left: number;
 }
 
+/** A message that found no picture for this long after its time is not sent any more. */
+const FORGET_US = 60_000_000;
+
 /** Shared by all access units without a message. */
 const NOTHING: readonly Uint8Array[] = Object.freeze([]);
 
@@ -81,6 +84,7 @@ export class TimedScheduler {
       data: request.data,
     };
     const bytes = encode(message);
+    if (this.#pending.length >= this.#limits.maxPending) this.#forgetOld(position.nowUs);
     if (position.hasVideo && this.#pending.length >= this.#limits.maxPending) {
       throw new OriginError(
         "timed-rate",
@@ -120,9 +124,11 @@ export class TimedScheduler {
     return units;
   }
 
-  /** No access units will come: nothing is kept for them. */
-  clear(): void {
-    this.#pending.length = 0;
+  /** Video that stopped long ago will not carry them. */
+  #forgetOld(nowUs: number): void {
+    let kept = 0;
+    for (const entry of this.#pending) if (nowUs - entry.at < FORGET_US) this.#pending[kept++] = entry;
+    this.#pending.length = kept;
   }
 
   #removeFinished(): void {

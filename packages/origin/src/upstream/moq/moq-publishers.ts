@@ -1,8 +1,9 @@
 import { ERROR_CODES } from "@canopy/protocol";
 import { type Broadcast, type PublisherSession, Store } from "@canopy/relay";
 import type { Clock, Logger } from "@canopy/runtime";
-import type { BroadcastIngest, Publisher } from "../../ingest/broadcast-ingest.ts";
+import type { BroadcastIngest } from "../../ingest/broadcast-ingest.ts";
 import type { BroadcastRegistry } from "../../ingest/broadcast-registry.ts";
+import type { Publisher } from "../../ingest/publisher.ts";
 import { OriginError } from "../../origin-error.ts";
 import { MoqIngest } from "./moq-ingest.ts";
 import { PassThroughSource } from "./pass-through.ts";

@@ -1,6 +1,6 @@
 import type { Clock, Logger } from "@canopy/runtime";
-import type { Publisher } from "../../ingest/broadcast-ingest.ts";
 import type { BroadcastRegistry } from "../../ingest/broadcast-registry.ts";
+import type { Publisher } from "../../ingest/publisher.ts";
 import type { OriginError } from "../../origin-error.ts";
 import { FlvIngest } from "./flv-ingest.ts";
 import type { PublishTarget } from "./publish-target.ts";
