@@ -189,7 +189,10 @@ report("relay-hops", rows, { videoFps: VIDEO_FPS, frameBytes: FRAME_BYTES, onePr
 
 // The relay is stopped: its sessions close, and the edge has to find the other one.
 const edgeViewers = tiers[2]?.viewers ?? [];
-for (const viewer of edgeViewers) viewer.longestGapMs = 0;
+for (const viewer of edgeViewers) {
+  viewer.longestGapMs = 0;
+  viewer.aborted = 0;
+}
 const framesAtDeath = frames;
 await relay.server.close();
 await delay(4_000);
@@ -203,6 +206,8 @@ report(
       "groups twice": edgeViewers.reduce((sum, viewer) => sum + viewer.groups - viewer.sequences.size, 0),
       "groups cut": edgeViewers.reduce((sum, viewer) => sum + viewer.aborted, 0),
       "frames since": frames - framesAtDeath,
+      resumed: edge.node.upstreamCounters.groupsResumed,
+      conflicting: edge.node.upstreamCounters.groupsConflicting,
       switches: JSON.stringify(edge.node.upstreamCounters.parentSwitches),
     },
   ],

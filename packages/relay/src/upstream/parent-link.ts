@@ -188,7 +188,8 @@ export class ParentLink {
 
   private countSwitch(reason: ParentSwitchReason, url: string): void {
     this.deps.counters.parentSwitches[reason] += 1;
-    this.deps.logger.warn({ reason, parent: url }, "leaving parent");
+    // Attempts may fail many times a minute in an outage; the loss itself is told once.
+    if (reason !== "refused") this.deps.logger.warn({ reason, parent: url }, "leaving parent");
   }
 
   /** Idempotent. */
