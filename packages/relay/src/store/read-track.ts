@@ -102,11 +102,14 @@ class TrackCursor implements TrackObserver, TrackReading {
 
   private chooseGroup(): Group | undefined {
     const { groups } = this.track;
-    for (let index = 0; index < groups.length; index += 1) {
+    // From the newest backwards: the wanted one is nearly always the last.
+    let wanted: Group | undefined;
+    for (let index = groups.length - 1; index >= 0; index -= 1) {
       const group = groups[index];
-      if (group !== undefined && group.sequence >= this.nextSequence) return group;
+      if (group === undefined || group.sequence < this.nextSequence) break;
+      wanted = group;
     }
-    return undefined;
+    return wanted;
   }
 
   onTrackClosed(code: ErrorCode | undefined): void {
