@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { annexBUnits } from "./annexb-units.ts";
 import type { EncodedPacket, VideoFormat } from "./encoded-packet.ts";
 import { audioSequenceHeader, audioTagBody, videoSequenceHeader, videoTagBody } from "./flv-tag.ts";
 
@@ -8,28 +7,21 @@ const FORMAT: VideoFormat = {
   height: 720,
   framerate: 30,
   bitrateBps: 1_500_000,
-  parameterSets: Uint8Array.of(0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1f, 9, 0, 0, 1, 0x68, 0xce),
+  // What libx264 makes for 1280 x 720, constrained baseline, level 3.1.
+  parameterSets: Buffer.from(
+    "000000016742c01fda014016e9a808080a000003000200000300791e3065400000000168ce3c80",
+    "hex",
+  ),
 };
 
 function packet(data: Uint8Array, kind: "video" | "audio" = "video"): EncodedPacket {
   return { kind, data, timestampUs: 0, decodeTimestampUs: 0, keyframe: true };
 }
 
-describe("annexBUnits", () => {
-  it("splits at start codes of 3 and 4 bytes and drops trailing zeros", () => {
-    const units = annexBUnits(Uint8Array.of(0, 0, 0, 1, 0x65, 1, 0, 0, 1, 0x41, 2, 0, 0, 0, 1, 0x06));
-    expect(units.map((unit) => [...unit])).toEqual([[0x65, 1], [0x41, 2], [0x06]]);
-  });
-
-  it("finds nothing in bytes without a start code", () => {
-    expect(annexBUnits(Uint8Array.of(1, 2, 3, 0, 1))).toEqual([]);
-  });
-});
-
 describe("videoSequenceHeader", () => {
   it("carries the parameter sets as AVCDecoderConfigurationRecord", () => {
     expect(videoSequenceHeader(FORMAT).toString("hex")).toBe(
-      "17000000000142c01fffe100056742c01f0901000268ce",
+      "17000000000142c01fffe1001b6742c01fda014016e9a808080a000003000200000300791e30654001000468ce3c80",
     );
   });
 

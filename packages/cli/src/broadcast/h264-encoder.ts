@@ -1,5 +1,4 @@
 import type { CodecContext, Frame, Packet } from "node-av/lib";
-import { annexBUnits } from "./annexb-units.ts";
 import { BroadcastError } from "./broadcast-error.ts";
 import type { EncodedPacket, VideoFormat } from "./encoded-packet.ts";
 import type { Ffmpeg } from "./load-ffmpeg.ts";
@@ -109,9 +108,4 @@ export class H264Encoder {
 function setOption(context: CodecContext, name: string, value: string): void {
   const result = context.setOption(name, value);
   if (result < 0) throw new BroadcastError("encoder_failed", `libx264 refuses ${name}=${value} (${result})`);
-}
-
-/** True if the access unit carries its own parameter sets. */
-export function hasParameterSets(annexB: Uint8Array): boolean {
-  return annexBUnits(annexB).some((unit) => ((unit[0] ?? 0) & 0x1f) === 7);
 }

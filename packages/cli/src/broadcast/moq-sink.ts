@@ -15,10 +15,8 @@ import {
 } from "@canopy/protocol";
 import { backoffMs, type Logger } from "@canopy/runtime";
 import type { Session } from "@canopy/transport";
-import { parameterSets } from "./annexb-units.ts";
-import { BroadcastError } from "./broadcast-error.ts";
 import type { AudioFormat, EncodedPacket, PacketSink, StreamFormats, VideoFormat } from "./encoded-packet.ts";
-import { hasParameterSets } from "./h264-encoder.ts";
+import { hasParameterSets, readParameterSets } from "./parameter-sets.ts";
 
 /** Half a second of sound per group, as everywhere in Canopy. */
 const AUDIO_GROUP_US = 500_000;
@@ -177,10 +175,9 @@ function encodeFormats(formats: StreamFormats): Uint8Array {
 }
 
 function videoRendition(format: VideoFormat): VideoRendition {
-  const sets = parameterSets(format.parameterSets);
-  if (!sets) throw new BroadcastError("source_unsupported", "the video has no SPS and PPS");
+  const [sps] = readParameterSets(format.parameterSets).sps;
   return {
-    codec: h264CodecString(parseSps(sets.sps)),
+    codec: h264CodecString(parseSps(sps)),
     codedWidth: format.width,
     codedHeight: format.height,
     framerate: format.framerate,
