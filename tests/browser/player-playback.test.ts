@@ -11,6 +11,8 @@ import type { PageLog } from "./player/player-page.ts";
 import { RelayEdge } from "./player/relay-edge.ts";
 
 const CLIP = { seconds: 8, fps: 25, size: "640x360", keyframeInterval: 25 };
+/** Time between two frames of the clip, µs. */
+const FRAME_US = 40_000;
 
 let chromium: TestChromium;
 let script: string;
@@ -27,84 +29,311 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await chromium.close();
+  await chromium?.close();
 });
 
-async function openPlayerPage(clip: ClipFrames): Promise<{ page: Page; errors: string[] }> {
+interface PlayerTab extends AsyncDisposable {
+  readonly page: Page;
+  readonly errors: string[];
+}
+
+async function openPlayerPage(clip: ClipFrames): Promise<PlayerTab> {
   const { page, errors } = await chromium.openPage();
   await page.addScriptTag({ content: script, type: "module" });
   await page.waitForFunction(() => window.PlayerPage !== undefined);
   await page.evaluate((frames) => {
     window.page = new window.PlayerPage(frames);
   }, clip);
-  return { page, errors };
-}
-
-function presentedCount(page: Page): Promise<number> {
-  return page.evaluate(() => window.page.log.presented.length);
-}
-
-async function waitForFrames(page: Page, count: number): Promise<void> {
-  try {
-    await waitFor(`${count} presented frames`, async () => (await presentedCount(page)) >= count, 15_000);
-  } catch (error) {
-    const { states, errors } = await readLog(page);
-    throw new Error(`${String(error)}; states ${states.join(", ")}; errors ${errors.join(", ")}`, {
-      cause: error,
-    });
-  }
+  return { page, errors, [Symbol.asyncDispose]: () => page.context().close() };
 }
 
 function readLog(page: Page): Promise<PageLog> {
   return page.evaluate(() => window.page.log);
 }
 
-describe("Player", () => {
-  it.each([
-    { name: "without B-frames", clip: () => plain },
-    { name: "with B-frames", clip: () => reordered },
-  ])("paints every picture at its time, in order, $name", async ({ clip }) => {
-    const { page, errors } = await openPlayerPage(clip());
+function stats(page: Page) {
+  return page.evaluate(() => {
+    const { player } = window.page;
+    if (player === undefined) throw new Error("the page has no player");
+    return player.stats();
+  });
+}
+
+async function waitForFrames(page: Page, count: number): Promise<void> {
+  const presented = () => page.evaluate(() => window.page.log.presented.length);
+  try {
+    await waitFor(`${count} presented frames`, async () => (await presented()) >= count);
+  } catch (error) {
+    const { states, errors } = await readLog(page);
+    throw new Error(`${String(error)}; states ${states.join()}; errors ${errors.join()}`, { cause: error });
+  }
+}
+
+async function waitForState(page: Page, state: string): Promise<void> {
+  await waitFor(`the state ${state}`, async () => (await readLog(page)).states.at(-1) === state);
+}
+
+/** Waits until `count` more frames than now have been presented. */
+async function waitForMoreFrames(page: Page, count: number): Promise<void> {
+  await waitForFrames(page, (await readLog(page)).presented.length + count);
+}
+
+const clips = [
+  { name: "without B-frames", clip: () => plain },
+  { name: "with B-frames", clip: () => reordered },
+];
+
+describe("Playback", () => {
+  it.each(clips)("paints every picture at its time, in order, $name", async ({ clip }) => {
+    await using tab = await openPlayerPage(clip());
+    const { page } = tab;
     await page.evaluate(() => window.page.start());
-    await waitForFrames(page, 75);
+    await waitForFrames(page, 100);
     const log = await readLog(page);
-    console.log(await page.evaluate(() => JSON.stringify(window.page.player?.stats())));
-    console.log(JSON.stringify(log).slice(0, 1500));
     expect(log.errors).toEqual([]);
-    expect(errors).toEqual([]);
+    expect(tab.errors).toEqual([]);
     expect(log.states).toEqual(["connecting", "playing"]);
     expect(log.presented.filter(({ expected, painted }) => expected !== painted)).toEqual([]);
     const times = log.presented.map(({ timestampUs }) => timestampUs);
     expect(times).toEqual([...times].sort((a, b) => a - b));
-    await page.context().close();
+    // After the start every picture is shown, about 150 ms after its capture.
+    const settled = log.presented.slice(40);
+    const steps = settled.slice(1).map(({ timestampUs }, index) => timestampUs - (times[40 + index] ?? 0));
+    expect(steps.filter((step) => Math.abs(step - FRAME_US) < 5_000).length).toBeGreaterThan(
+      steps.length * 0.9,
+    );
+    const latencies = settled.map(({ latencyUs }) => latencyUs).sort((a, b) => a - b);
+    expect(latencies[Math.floor(latencies.length / 2)]).toBeLessThan(220_000);
+  });
+
+  it.each(clips)("fires timed messages exactly on their frames, once, $name", async ({ clip }) => {
+    await using tab = await openPlayerPage(clip());
+    const { page } = tab;
+    await page.evaluate(() => window.page.start());
+    await waitForFrames(page, 40);
+    await page.evaluate(() => {
+      const { edge } = window.page;
+      const base = window.page.nowUs() + 300_000;
+      const ways = ["sei", "track", "both"] as const;
+      for (let index = 0; index < 30; index += 1) {
+        const at = Math.round(base + index * 37_000);
+        const way = ways[index % 3] ?? "both";
+        edge.sendTimed({ v: 1, id: `m${index}`, type: "cue", at, data: index }, way);
+      }
+    });
+    await waitFor("all messages", async () => (await readLog(page)).timed.length >= 30);
+    await waitForMoreFrames(page, 10);
+    const { timed, presented } = await readLog(page);
+    expect(timed.map(({ id }) => id)).toEqual(Array.from({ length: 30 }, (_, index) => `m${index}`));
+    for (const { at, mediaTimeUs } of timed) {
+      const first = presented.find(({ timestampUs }) => timestampUs >= at);
+      expect(mediaTimeUs).toBe(first?.timestampUs);
+      expect(mediaTimeUs - at).toBeLessThan(3 * FRAME_US);
+    }
+    expect(new Set(timed.map(({ source }) => source))).toEqual(new Set(["sei", "track"]));
+  });
+
+  it("plays the sound of the picture", async () => {
+    await using tab = await openPlayerPage(plain);
+    const { page } = tab;
+    await page.evaluate(() => window.page.start());
+    await waitForFrames(page, 100);
+    const { audioPeak, audioUnderruns, avSkewMs, audioCodec } = await stats(page);
+    expect(audioCodec).toBe("mp4a.40.2");
+    expect(audioPeak).toBeGreaterThan(0.05);
+    expect(audioUnderruns).toBeLessThanOrEqual(1);
+    expect(Math.abs(avSkewMs)).toBeLessThan(20);
+  });
+
+  it("goes on at the next keyframe when a group is lost", async () => {
+    await using tab = await openPlayerPage(plain);
+    const { page } = tab;
+    await page.evaluate(() => {
+      window.page.edge.isLost = (kind, sequence) => kind === "video" && sequence % 3 === 0;
+      window.page.start();
+    });
+    await waitForFrames(page, 120);
+    const log = await readLog(page);
+    expect(log.presented.filter(({ expected, painted }) => expected !== painted)).toEqual([]);
+    expect((await stats(page)).gaps).toBeGreaterThan(0);
+    expect(log.errors).toEqual([]);
+  });
+
+  it("raises its latency on a jittery path, and shows nearly every picture in the end", async () => {
+    await using tab = await openPlayerPage(plain);
+    const { page } = tab;
+    await page.evaluate(() => {
+      let count = 0;
+      let heldUntilMs = 0;
+      // Streams keep their order: what follows a held frame waits as well.
+      window.page.edge.delayMs = ({ kind }) => {
+        if (kind === "audio") return 0;
+        count += 1;
+        const nowMs = performance.now();
+        if (count % 25 === 0) heldUntilMs = nowMs + 350;
+        return Math.max(20, heldUntilMs - nowMs);
+      };
+      window.page.start();
+    });
+    await waitForFrames(page, 200);
+    const { targetLatencyMs, jitterMs } = await stats(page);
+    expect(targetLatencyMs).toBeGreaterThan(300);
+    expect(jitterMs).toBeGreaterThan(200);
+    const settled = (await readLog(page)).presented.slice(-50);
+    const first = settled[0]?.timestampUs ?? 0;
+    const last = settled.at(-1)?.timestampUs ?? 0;
+    expect((last - first) / FRAME_US).toBeLessThan(55);
+  });
+
+  it("decodes no picture while hidden, keeps the sound, and returns at once", async () => {
+    await using tab = await openPlayerPage(plain);
+    const { page } = tab;
+    await page.evaluate(() => window.page.start());
+    await waitForFrames(page, 50);
+    await page.evaluate(() => window.page.player?.setHidden(true));
+    const before = await stats(page);
+    await page.waitForTimeout(2_500);
+    const hidden = await stats(page);
+    expect(hidden.decodedFrames - before.decodedFrames).toBeLessThan(12);
+    expect(hidden.audioPeak).toBeGreaterThan(0.05);
+    expect(hidden.state).toBe("playing");
+    await page.evaluate(() => window.page.player?.setHidden(false));
+    const shown = (await readLog(page)).presented.length;
+    const startMs = performance.now();
+    await waitForFrames(page, shown + 3);
+    expect(performance.now() - startMs).toBeLessThan(1_500);
+    const log = await readLog(page);
+    expect(log.presented.filter(({ expected, painted }) => expected !== painted)).toEqual([]);
+    expect(log.presented.at(-1)?.latencyUs).toBeLessThan(300_000);
+  });
+
+  it("shows two viewers the same picture at the same time in sync mode", async () => {
+    await using tab = await openPlayerPage(plain);
+    await using other = await openPlayerPage(plain);
+    for (const { page } of [tab, other])
+      await page.evaluate(() => window.page.start({ sync: true, latencyMs: 300 }));
+    for (const { page } of [tab, other]) await waitForFrames(page, 100);
+    const latencies = await Promise.all(
+      [tab, other].map(async ({ page }) => {
+        const sorted = (await readLog(page)).presented.slice(-40).map(({ latencyUs }) => latencyUs);
+        return sorted.sort((a, b) => a - b)[20] ?? 0;
+      }),
+    );
+    expect(Math.abs((latencies[0] ?? 0) - (latencies[1] ?? 0))).toBeLessThan(40_000);
   });
 });
 
 describe("MoqUpstream", () => {
-  it("plays what comes over MoQ", async () => {
-    const { page, errors } = await openPlayerPage(plain);
+  it("plays what comes over MoQ, with messages from the track", async () => {
+    await using tab = await openPlayerPage(plain);
+    const { page } = tab;
     await page.evaluate(() => window.page.start({}, "moq"));
-    await waitForFrames(page, 50);
+    await waitForFrames(page, 40);
+    await page.evaluate(() => {
+      const at = Math.round(window.page.nowUs() + 200_000);
+      window.page.moq.sendTimed({ v: 1, id: "one", type: "cue", at, data: null });
+    });
+    await waitFor("the message", async () => (await readLog(page)).timed.length === 1);
     const log = await readLog(page);
-    console.log(await page.evaluate(() => JSON.stringify(window.page.player?.stats())));
-    expect(errors).toEqual([]);
+    expect(log.timed[0]).toMatchObject({ id: "one", source: "track" });
     expect(log.errors).toEqual([]);
-    expect(log.states).toEqual(["connecting", "playing"]);
-    await page.context().close();
+    expect(tab.errors).toEqual([]);
+  });
+
+  it("waits at the end of the broadcast and goes on when the publisher is back", async () => {
+    await using tab = await openPlayerPage(plain);
+    const { page } = tab;
+    await page.evaluate(() => window.page.start({}, "moq"));
+    await waitForFrames(page, 25);
+    await page.evaluate(() => window.page.moq.endBroadcast());
+    await waitForState(page, "ended");
+    await page.evaluate(() => window.page.moq.startAgain());
+    await waitForState(page, "playing");
+    await waitForMoreFrames(page, 30);
+    expect((await readLog(page)).states).toEqual(["connecting", "playing", "ended", "connecting", "playing"]);
+  });
+
+  it("waits for a broadcast that has not begun", async () => {
+    await using tab = await openPlayerPage(plain);
+    const { page } = tab;
+    await page.evaluate(() => {
+      window.page.moq.endBroadcast();
+      window.page.start({}, "moq");
+    });
+    await waitForState(page, "ended");
+    await page.evaluate(() => window.page.moq.startAgain());
+    await waitForFrames(page, 30);
+    expect((await readLog(page)).states.at(-1)).toBe("playing");
+  });
+
+  it("comes back after a lost session, from the next edge of the list, and keeps the picture", async () => {
+    await using tab = await openPlayerPage(plain);
+    const { page } = tab;
+    await page.evaluate(() => window.page.start({ src: "https://one.test, https://two.test" }, "moq"));
+    await waitForFrames(page, 25);
+    await page.evaluate(() => {
+      window.page.moq.unreachable.add("https://one.test");
+      window.page.moq.dropSessions();
+    });
+    await waitForMoreFrames(page, 50);
+    const { src, reconnects, width } = await stats(page);
+    expect(src).toBe("https://two.test");
+    expect(reconnects).toBe(1);
+    expect(width).toBe(640);
+    expect((await readLog(page)).states.at(-1)).toBe("playing");
+  });
+
+  it("moves to the edge that a GOAWAY names without a gap", async () => {
+    await using tab = await openPlayerPage(plain);
+    const { page } = tab;
+    await page.evaluate(() => window.page.start({ src: "https://one.test" }, "moq"));
+    await waitForFrames(page, 50);
+    await page.evaluate(() => window.page.moq.drain("https://two.test/"));
+    await waitFor("the other edge", async () => (await stats(page)).src === "https://two.test/");
+    await waitForMoreFrames(page, 50);
+    const { presented, states } = await readLog(page);
+    expect(states).toEqual(["connecting", "playing"]);
+    const times = presented.slice(25).map(({ timestampUs }) => timestampUs);
+    const steps = times.slice(1).map((time, index) => time - (times[index] ?? 0));
+    expect(Math.max(...steps)).toBeLessThan(4 * FRAME_US);
+    expect(Math.min(...steps)).toBeGreaterThan(0);
+  });
+
+  it("says failed when no edge ever answers", async () => {
+    await using tab = await openPlayerPage(plain);
+    const { page } = tab;
+    await page.evaluate(() => {
+      window.page.moq.isUnreachable = true;
+      window.page.start({}, "moq");
+    });
+    await waitForState(page, "failed");
+    const log = await readLog(page);
+    expect(log.errors.at(-1)).toMatch(/^unreachable/);
+    await page.evaluate(() => {
+      window.page.moq.isUnreachable = false;
+      window.page.player?.play();
+    });
+    await waitForFrames(page, 10);
   });
 });
 
 describe("webTransportUpstream", () => {
-  it("plays from a relay over the network", async () => {
+  it("plays from a relay over the network, and again after the publisher's restart", async () => {
     await using edge = await RelayEdge.start(plain);
-    const { page, errors } = await openPlayerPage(plain);
+    await using tab = await openPlayerPage(plain);
+    const { page } = tab;
     await page.evaluate((src) => window.page.start({ src }, "network"), edge.url);
     await waitForFrames(page, 75);
-    const log = await readLog(page);
-    console.log(await page.evaluate(() => JSON.stringify(window.page.player?.stats())));
-    expect(errors).toEqual([]);
-    expect(log.errors).toEqual([]);
-    expect(log.states).toEqual(["connecting", "playing"]);
-    await page.context().close();
+    const { transport, joinMs, isLatencyAbsolute } = await stats(page);
+    expect(transport).toBe("webtransport");
+    expect(isLatencyAbsolute).toBe(true);
+    expect(joinMs).toBeLessThan(2_000);
+    edge.unpublish();
+    await waitForState(page, "ended");
+    edge.publish();
+    await waitForState(page, "playing");
+    await waitForMoreFrames(page, 30);
+    expect((await readLog(page)).errors).toEqual([]);
+    expect(tab.errors).toEqual([]);
   });
 });

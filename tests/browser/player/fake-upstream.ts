@@ -82,8 +82,9 @@ export class FakeEdge {
   #pump(): void {
     for (const frame of this.live.take(nowUs())) {
       const { kind } = frame;
+      const delayMs = this.delayMs(frame);
       if (frame.isKey && (kind === "video" || this.#cached.audio.length >= 24)) {
-        for (const sink of this.#sinks) sink.onGroupEnd(kind, kind, this.#sequence[kind], false);
+        this.#endGroup(kind, this.#sequence[kind], delayMs);
         this.#sequence[kind] += 1;
         this.#cached[kind] = [];
       }
@@ -92,13 +93,21 @@ export class FakeEdge {
       this.#cached[kind].push(marked);
       if (this.isDown) continue;
       const sequence = this.#sequence[kind];
-      const delayMs = this.delayMs(frame);
       const send = (): void => {
         for (const sink of this.#sinks) this.#deliver(sink, marked, sequence);
       };
       if (delayMs > 0) setTimeout(send, delayMs);
       else send();
     }
+  }
+
+  /** The end of a group comes after its frames, however late they are. */
+  #endGroup(kind: "video" | "audio", sequence: number, delayMs: number): void {
+    const end = (): void => {
+      for (const sink of this.#sinks) sink.onGroupEnd(kind, kind, sequence, false);
+    };
+    if (delayMs > 0) setTimeout(end, delayMs);
+    else end();
   }
 
   #deliver(sink: UpstreamSink, frame: LiveFrame, sequence: number): void {

@@ -82,9 +82,13 @@ export class MoqEdge {
   readonly viewers = new Set<ViewerSession>();
   readonly pairs: MemoryPair[] = [];
   isLive = true;
+  /** Edges that do not answer. */
+  readonly unreachable = new Set<string>();
   /** Dialing fails. */
   isUnreachable = false;
   dials = 0;
+  /** Edges that were dialed, in order. */
+  readonly dialed: string[] = [];
   #groups: Record<"video" | "audio", OpenGroup> = {
     video: { sequence: 1000, frames: [] },
     audio: { sequence: 1000, frames: [] },
@@ -109,7 +113,9 @@ export class MoqEdge {
             transport: "webtransport",
             dial: () => {
               this.dials += 1;
-              if (this.isUnreachable) return Promise.reject(new Error("unreachable"));
+              this.dialed.push(request.src);
+              if (this.isUnreachable || this.unreachable.has(request.src))
+                return Promise.reject(new Error("unreachable"));
               const pair = createMemoryPair({ delayMs: 3 });
               this.pairs.push(pair);
               this.viewers.add(new ViewerSession(pair.server, this));
@@ -181,6 +187,11 @@ export class MoqEdge {
     for (const viewer of this.viewers) {
       for (const request of viewer.announcements) request.active(this.path, []);
     }
+  }
+
+  /** Asks all viewers to go to `uri`. */
+  drain(uri: string): void {
+    for (const viewer of this.viewers) viewer.moq.goaway(uri);
   }
 
   /** Closes all sessions, as a dying edge does. */

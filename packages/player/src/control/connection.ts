@@ -3,6 +3,7 @@ import { PlayerError } from "../player-error.ts";
 import { betterOffset, type ClockOffset } from "../sync/clock-offset.ts";
 import { probeTime } from "../sync/probe-time.ts";
 import type {
+  TrackSelection,
   TransportName,
   Upstream,
   UpstreamFactory,
@@ -57,12 +58,21 @@ export class Connection {
   #watchdog: ReturnType<typeof setTimeout> | undefined;
   #reconnects = 0;
   #hasMedia = false;
+  #selection: TrackSelection | undefined;
+  /** A session to another edge that takes over as soon as it brings media. */
+  #successor: Upstream | undefined;
 
   constructor(options: ConnectionOptions, deps: ConnectionDeps) {
     this.#options = options;
     this.#deps = deps;
     this.#retries = new RetrySchedule({ sources: options.sources.length }, { random: deps.random });
     this.#open();
+  }
+
+  /** Tracks to receive, from the session in use and those that follow it. */
+  select(selection: TrackSelection): void {
+    this.#selection = selection;
+    this.#upstream?.select(selection);
   }
 
   get upstream(): Upstream | undefined {
@@ -122,27 +132,31 @@ export class Connection {
     if (factory === undefined) return;
     this.#attempt += 1;
     const attempt = this.#attempt;
-    const isCurrent = (): boolean => this.#attempt === attempt;
-    const { sink } = this.#deps;
     this.#hasMedia = false;
     this.#watch();
     this.#upstream = factory.open(
       { ...this.#options.request, src: this.src },
-      {
-        onCatalog: (catalog) => isCurrent() && sink.onCatalog(catalog),
-        onGroupOpen: (...args) => isCurrent() && sink.onGroupOpen(...args),
-        onFrame: (...args) => isCurrent() && sink.onFrame(...args),
-        onGroupEnd: (...args) => isCurrent() && sink.onGroupEnd(...args),
-        onElementFrame: (frame) => isCurrent() && sink.onElementFrame(frame),
-        onTimed: (...args) => isCurrent() && sink.onTimed(...args),
-        onAnnounced: () => isCurrent() && this.#onAnnounced(),
-        onEnded: () => isCurrent() && this.#onEnded(),
-        onConnected: (timeBaseUrl) => isCurrent() && this.#onConnected(factory.transport, timeBaseUrl),
-        onMove: (src) => isCurrent() && this.#onMove(src),
-        onClosed: (error) => isCurrent() && this.#onClosed(error),
-      },
+      this.#sinkOf(factory, () => this.#attempt === attempt),
       { clock: this.#deps.clock, fetch: this.#deps.fetch },
     );
+  }
+
+  /** Passes on what an upstream tells for as long as it is the one in use. */
+  #sinkOf(factory: UpstreamFactory, isCurrent: () => boolean): UpstreamSink {
+    const { sink } = this.#deps;
+    return {
+      onCatalog: (catalog) => isCurrent() && sink.onCatalog(catalog),
+      onGroupOpen: (...args) => isCurrent() && sink.onGroupOpen(...args),
+      onFrame: (...args) => isCurrent() && sink.onFrame(...args),
+      onGroupEnd: (...args) => isCurrent() && sink.onGroupEnd(...args),
+      onElementFrame: (frame) => isCurrent() && sink.onElementFrame(frame),
+      onTimed: (...args) => isCurrent() && sink.onTimed(...args),
+      onAnnounced: () => isCurrent() && this.#onAnnounced(),
+      onEnded: () => isCurrent() && this.#onEnded(),
+      onConnected: (timeBaseUrl) => isCurrent() && this.#onConnected(factory.transport, timeBaseUrl),
+      onMove: (src) => isCurrent() && this.#onMove(src),
+      onClosed: (error) => isCurrent() && this.#onClosed(error),
+    };
   }
 
   #onConnected(transport: TransportName, timeBaseUrl: string): void {
@@ -164,13 +178,56 @@ export class Connection {
     this.#deps.sink.onEnded();
   }
 
-  #onMove(src: string): void {
-    if (URL.canParse(src, this.src)) {
-      const url = new URL(src, this.src);
-      if (/^https?:$/.test(url.protocol)) this.#movedTo = url.href;
-    }
+  /** The edge is leaving: its successor is opened first, and takes over with its first frame. */
+  #onMove(to: string): void {
+    const factory = this.#options.factories[this.#factory];
+    const url = URL.canParse(to, this.src) ? new URL(to, this.src) : undefined;
+    if (factory === undefined || url === undefined || !/^https?:$/.test(url.protocol)) return;
+    this.#successor?.close();
+    const attempt = this.#attempt;
+    const src = url.href;
+    let successor: Upstream | undefined;
+    let timeBaseUrl: string | undefined;
+    const isWaiting = (): boolean => this.#successor === successor && this.#attempt === attempt;
+    const { sink } = this.#deps;
+    const inUse = this.#sinkOf(factory, () => this.#upstream === successor);
+    successor = factory.open(
+      { ...this.#options.request, src },
+      {
+        ...inUse,
+        onConnected: (baseUrl) => {
+          timeBaseUrl = baseUrl;
+        },
+        onCatalog: (catalog) => {
+          if (!isWaiting()) inUse.onCatalog(catalog);
+          else if (this.#selection !== undefined) successor?.select(this.#selection);
+        },
+        onFrame: (kind, track, sequence, frame) => {
+          if (isWaiting() && successor !== undefined) {
+            this.#promote(successor, src, timeBaseUrl);
+            sink.onGroupOpen(kind, track, sequence);
+          }
+          inUse.onFrame(kind, track, sequence, frame);
+        },
+        onClosed: (error) => {
+          if (isWaiting()) this.#successor = undefined;
+          else inUse.onClosed(error);
+        },
+      },
+      { clock: this.#deps.clock, fetch: this.#deps.fetch },
+    );
+    this.#successor = successor;
+  }
+
+  #promote(successor: Upstream, src: string, timeBaseUrl: string | undefined): void {
+    this.#upstream?.close();
+    this.#upstream = successor;
+    this.#successor = undefined;
+    this.#movedTo = src;
     this.#reconnects += 1;
-    this.reconnect();
+    this.#attempt += 1;
+    clearTimeout(this.#probeTimer);
+    if (timeBaseUrl !== undefined) void this.#probe(timeBaseUrl);
   }
 
   #onClosed(error: PlayerError): void {
@@ -204,6 +261,8 @@ export class Connection {
 
   #drop(): void {
     this.#attempt += 1;
+    this.#successor?.close();
+    this.#successor = undefined;
     this.#isUp = false;
     clearTimeout(this.#probeTimer);
     clearTimeout(this.#watchdog);

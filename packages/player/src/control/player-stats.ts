@@ -37,6 +37,8 @@ export interface PlayerStats {
   /** Times that the picture stood still for over 0.6 s. */
   readonly stalls: number;
   readonly audioUnderruns: number;
+  /** How far the sound is behind the picture, ms; 0 while there is no sound. */
+  readonly avSkewMs: number;
   /** Loudest sample of the last tenth of a second, 0 to 1, before volume and mute. */
   readonly audioPeak: number;
   readonly fps: number;

@@ -222,7 +222,7 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
       clockUncertaintyMs: (offset?.uncertaintyUs ?? 0) / 1000,
       bufferMs: Number.isFinite(bufferedUs) ? Math.max(0, bufferedUs / 1000) : 0,
       playbackRate: playback?.timing.clock.rate ?? 0,
-      bitrateBps: this.#bitrate.update(nowUs, receivedBytes),
+      bitrateBps: this.#measureBitrate(),
       receivedBytes,
       decodedFrames: playback?.video?.decodedFrames ?? 0,
       presentedFrames: playback?.presented.count ?? 0,
@@ -231,6 +231,7 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
       lostGroups: upstream?.lostGroups ?? 0,
       stalls: playback?.stalls ?? 0,
       audioUnderruns: sound?.underruns ?? 0,
+      avSkewMs: (sound?.behindS ?? 0) * 1000,
       audioPeak: sound?.peak ?? 0,
       fps: playback?.presented.fps(nowUs) ?? 0,
       width: playback?.size.width ?? 0,
@@ -309,12 +310,13 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
       this.#audioKey = audioKey;
       this.#playback.setAudio(audio?.name, audio && audioDecoderConfig(audio.rendition));
     }
-    this.#connection?.upstream?.select({ video: video?.name, audio: audio?.name });
+    this.#connection?.select({ video: video?.name, audio: audio?.name });
     this.emit("tracks", { rendition: video?.name, renditions: this.#renditions() });
   }
 
   #onPresenting(): void {
     this.#connection?.onMedia();
+    this.#measureBitrate();
     // What is left of an ended broadcast is still shown, but does not bring it back.
     if (!this.#hasEnded) this.#signal("presenting");
   }
@@ -392,6 +394,11 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
       isMuted: this.#isMuted,
       volume: this.#volume,
     });
+  }
+
+  #measureBitrate(): number {
+    const receivedBytes = this.#connection?.upstream?.stats().receivedBytes ?? 0;
+    return this.#bitrate.update(this.#deps.clock.nowUs(), receivedBytes);
   }
 
   #renditions(): string[] {

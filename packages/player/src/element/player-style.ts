@@ -121,7 +121,7 @@ select option { color: #111; }
 
 @container (max-width: 460px) {
   #volume { display: none; }
-  #stats { inset: 8px 8px auto 8px; max-width: none; font-size: 11px; padding: 8px 12px; gap: 1px 10px; }
+  #stats { inset: 8px 8px auto 8px; max-width: none; max-height: calc(100% - 60px); overflow: hidden; font-size: 10.5px; line-height: 1.3; padding: 6px 10px; gap: 0 10px; }
   #controls { padding: 32px 6px 6px; gap: 2px; }
   #unmute { top: 10px; left: 10px; }
 }

@@ -41,7 +41,7 @@ function failureText(error: PlayerError | undefined): { readonly title: string; 
     case "unsupported":
       return {
         title: "This browser cannot play it",
-        detail: `${capitalize(error.message)}. A current version of Chrome, Edge or Firefox can.`,
+        detail: "A current version of Chrome, Edge or Firefox can.",
       };
     case "unauthorized":
       return { title: "No access", detail: "This link does not allow the broadcast, or has expired." };

@@ -18,6 +18,8 @@ export interface AudioRingReport {
   readonly jumps: number;
   /** Largest sample since the last report. */
   readonly peak: number;
+  /** How far the sound is behind its line, s; 0 while silent. */
+  readonly behindS: number;
 }
 
 export interface AudioRing {
@@ -71,6 +73,7 @@ export function createAudioRing(options: {
   let underruns = 0;
   let jumps = 0;
   let peak = 0;
+  let behindS = 0;
 
   const clear = (): void => {
     written = 0;
@@ -164,6 +167,7 @@ export function createAudioRing(options: {
       } else if (Math.abs(awayS) < settledS) {
         isCorrecting = false;
       }
+      behindS = (wanted - read) / sampleRate;
       let step = line.rate;
       if (isCorrecting)
         step *= 1 + Math.max(-maxCorrection, Math.min(maxCorrection, (wanted - read) / sampleRate));
@@ -212,6 +216,7 @@ export function createAudioRing(options: {
         underruns,
         jumps,
         peak,
+        behindS: isPlaying ? behindS : 0,
       };
       peak = 0;
       return result;

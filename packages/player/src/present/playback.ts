@@ -15,6 +15,9 @@ import { VideoTrack } from "./video-track.ts";
 /** Nothing to present for this long is a stall that the viewer notices. */
 const STALL_US = 600_000;
 
+/** Times that differ by more belong to another run of the publisher's clock; no group is this long. */
+const NEW_TIMELINE_US = 30_000_000;
+
 /** Audio is told about the clock at least this often, to follow the drift of its device. */
 const AUDIO_LINE_US = 250_000;
 
@@ -159,6 +162,7 @@ export class Playback {
     const buffer = this.#buffer(kind, track);
     if (buffer === undefined) return;
     const nowUs = this.#deps.clock.nowUs();
+    this.#watchTimeline(frame.timestampUs);
     this.timing.onArrival(kind, nowUs, frame.timestampUs);
     if (kind === "video") {
       for (const { message } of readTimedMessages(frame.payload)) this.timed.add(message, "sei");
@@ -223,6 +227,19 @@ export class Playback {
     this.#video?.feed(mediaUs);
     const moved = this.#presentVideo(mediaUs, nowUs) || this.#presentWithoutPicture(mediaUs);
     this.#watchProgress(moved, nowUs);
+  }
+
+  /** A publisher that counts from elsewhere after a restart: everything starts anew at its times. */
+  #watchTimeline(timestampUs: number): void {
+    const last = this.presented.last;
+    if (last === undefined || Math.abs(timestampUs - last.timestampUs) < NEW_TIMELINE_US) return;
+    if (this.timing.isAbsolute && timestampUs > last.timestampUs) return;
+    this.presented.forgetLast();
+    this.timing.stop();
+    this.timed.rejoin();
+    this.#video?.reset();
+    this.#nextVideo?.reset();
+    this.#audio?.reset();
   }
 
   #presentVideo(mediaUs: number, nowUs: number): boolean {

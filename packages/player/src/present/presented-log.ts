@@ -33,6 +33,11 @@ export class PresentedLog {
     if (this.#frames.length > KEPT_FRAMES) this.#frames.shift();
   }
 
+  /** Another timeline begins; the count goes on. */
+  forgetLast(): void {
+    this.#frames.length = 0;
+  }
+
   fps(nowUs: number): number {
     let recent = 0;
     for (let index = this.#frames.length - 1; index >= 0; index -= 1) {

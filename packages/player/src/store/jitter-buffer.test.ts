@@ -105,6 +105,15 @@ describe("JitterBuffer", () => {
     expect(flooded.peek(1e6)).toMatchObject({ timestampUs: 1e6, isKey: true });
   });
 
+  it("passes over what it has of a group that comes again over another session", () => {
+    const buffer = new JitterBuffer();
+    pushGroup(buffer, 1, 0, 4);
+    buffer.take();
+    pushGroup(buffer, 1, 0, 6);
+    buffer.endGroup(1);
+    expect(takeAll(buffer, NEVER)).toEqual([40_000, 80_000, 120_000, 160_000, 200_000]);
+  });
+
   it("is empty after clear and takes any sequence", () => {
     const buffer = new JitterBuffer();
     pushGroup(buffer, 100, 0, 3);

@@ -18,6 +18,8 @@ interface BufferedGroup {
   readonly frames: EncodedFrame[];
   next: number;
   ended: boolean;
+  /** How much of the group has come again, after it was opened a second time; undefined = it comes once. */
+  repeated: number | undefined;
 }
 
 export interface JitterBufferStats {
@@ -62,8 +64,15 @@ export class JitterBuffer {
     return this.#newestUs;
   }
 
+  /** A group begins; or, over another session, begins again: what is known of it is then passed over. */
   openGroup(sequence: number): void {
-    this.#group(sequence);
+    const known = this.#find(sequence);
+    if (known === undefined) {
+      this.#group(sequence);
+      return;
+    }
+    known.repeated = 0;
+    known.ended = false;
   }
 
   push(sequence: number, frame: EncodedFrame): void {
@@ -72,6 +81,7 @@ export class JitterBuffer {
       this.#droppedFrames += 1;
       return;
     }
+    if (this.#isRepeated(group, frame)) return;
     group.frames.push(frame);
     this.#frames += 1;
     this.#bytes += frame.payload.byteLength;
@@ -152,11 +162,6 @@ export class JitterBuffer {
     return false;
   }
 
-  /** Takes the current group from its first frame again if it is whole; otherwise false. */
-  get atGroupStart(): boolean {
-    return (this.#groups[0]?.next ?? 0) === 0;
-  }
-
   clear(): void {
     while (this.#groups.length > 0) this.#drop(0);
     this.#current = undefined;
@@ -168,6 +173,17 @@ export class JitterBuffer {
     for (let index = 0; index < target; index += 1) skipped = this.#drop(0) || skipped;
     this.#current = this.#groups[0]?.sequence;
     return skipped;
+  }
+
+  #isRepeated(group: BufferedGroup, frame: EncodedFrame): boolean {
+    if (group.repeated === undefined) return false;
+    const known = group.frames[group.repeated];
+    if (known?.timestampUs === frame.timestampUs) {
+      group.repeated += 1;
+      return true;
+    }
+    group.repeated = undefined;
+    return false;
   }
 
   #nextIsDue(mediaUs: number, index: number): boolean {
@@ -183,7 +199,7 @@ export class JitterBuffer {
     if (this.#current !== undefined && sequence < this.#current) return undefined;
     const found = this.#find(sequence);
     if (found !== undefined) return found;
-    const group: BufferedGroup = { sequence, frames: [], next: 0, ended: false };
+    const group: BufferedGroup = { sequence, frames: [], next: 0, ended: false, repeated: undefined };
     let index = this.#groups.length;
     while (index > 0 && (this.#groups[index - 1]?.sequence ?? 0) > sequence) index -= 1;
     this.#groups.splice(index, 0, group);
