@@ -1,0 +1,166 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type BrowserViewer, openViewer } from "../harness/browser-viewer.ts";
+import { type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
+import { launchChromium, type TestChromium } from "../harness/chromium.ts";
+import { type ClipOptions, makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+/** What broadcasters push: `ffmpeg -re -i file -c copy -f flv rtmp://…`. */
+const STREAMS: readonly (readonly [string, ClipOptions])[] = [
+  ["30 fps without B-frames", { fps: 30 }],
+  ["30 fps with B-frames", { fps: 30, bFrames: 2 }],
+  ["24 fps with B-frames", { fps: 24, bFrames: 3 }],
+  ["25 fps, baseline profile", { fps: 25, profile: "baseline" }],
+  ["50 fps", { fps: 50 }],
+  ["60 fps with B-frames", { fps: 60, bFrames: 2 }],
+  ["video alone", { audio: false }],
+];
+
+let dev: CanopyDev;
+let chromium: TestChromium;
+
+beforeAll(async () => {
+  dev = await startCanopyDev({ edges: 2 });
+  chromium = await launchChromium();
+});
+
+afterAll(async () => {
+  await chromium?.close();
+  await dev?.stop();
+});
+
+function viewAtBothEdges(broadcast: string): Promise<BrowserViewer[]> {
+  return Promise.all(
+    dev.edges.map((edge) => openViewer(chromium, { console: dev.console, src: [edge], broadcast })),
+  );
+}
+
+/** Pixels of a coarse grid over the player's canvas. */
+function readPicture(viewer: BrowserViewer): Promise<number[]> {
+  return viewer.page.evaluate(() => {
+    const canvas = document.querySelector("canopy-player")?.shadowRoot?.querySelector("canvas");
+    if (!canvas || canvas.width < 16) return [];
+    const scratch = new OffscreenCanvas(32, 18);
+    const context = scratch.getContext("2d");
+    context?.drawImage(canvas, 0, 0, 32, 18);
+    return Array.from(context?.getImageData(0, 0, 32, 18).data ?? []);
+  });
+}
+
+/** The canvas holds a picture with light and dark in it, and it moves. */
+async function expectMovingPicture(viewer: BrowserViewer): Promise<void> {
+  const first = await readPicture(viewer);
+  expect(Math.max(...first.filter((_, index) => index % 4 === 1)), "brightest green value").toBeGreaterThan(
+    100,
+  );
+  expect(Math.min(...first.filter((_, index) => index % 4 === 1)), "darkest green value").toBeLessThan(100);
+  await waitFor("the picture to change", async () => {
+    const later = await readPicture(viewer);
+    return later.some((value, index) => Math.abs(value - (first[index] ?? 0)) > 30);
+  });
+}
+
+describe("playback of RTMP broadcasts in Chromium", () => {
+  it.each(STREAMS)("paints %s at both edges", async (name, clip) => {
+    const broadcast = `live/${name.replaceAll(/[^a-z0-9]+/gi, "-")}`;
+    const publisher = publishWithFfmpeg(makeClip(clip), `${dev.rtmp}/${broadcast}`);
+    const viewers = await viewAtBothEdges(broadcast);
+    try {
+      for (const viewer of viewers) {
+        await viewer.presents(2 * (clip.fps ?? 30));
+        await expectMovingPicture(viewer);
+        const stats = await viewer.stats();
+        expect(stats.state).toBe("playing");
+        expect(stats.transport).toBe("webtransport");
+        expect(stats.videoCodec).toMatch(/^avc1\./);
+        // Presentation order, B-frames or not.
+        const times = stats.presentedTimestampsUs;
+        expect(times.every((time, index) => index === 0 || time > (times[index - 1] ?? 0))).toBe(true);
+        if (clip.audio !== false) expect(stats.audioCodec).toBe("mp4a.40.2");
+        expect(viewer.errors).toEqual([]);
+      }
+    } finally {
+      await Promise.all(viewers.map((viewer) => viewer.close()));
+      await publisher.stop();
+    }
+  });
+
+  it("plays sound alone at both edges", async () => {
+    const publisher = publishWithFfmpeg(makeClip({ video: false }), `${dev.rtmp}/live/sound-alone`);
+    const viewers = await viewAtBothEdges("live/sound-alone");
+    try {
+      for (const viewer of viewers) {
+        await waitFor("audible samples", async () => {
+          const stats = await viewer.stats();
+          return stats.state === "playing" && stats.audioPeak > 0.01;
+        });
+        expect((await viewer.stats()).videoCodec).toBeUndefined();
+        expect(viewer.errors).toEqual([]);
+      }
+    } finally {
+      await Promise.all(viewers.map((viewer) => viewer.close()));
+      await publisher.stop();
+    }
+  });
+
+  it("lets the sound of a picture be heard", async () => {
+    const publisher = publishWithFfmpeg(makeClip({}), `${dev.rtmp}/live/with-sound`);
+    const [viewer] = await viewAtBothEdges("live/with-sound");
+    try {
+      if (viewer === undefined) throw new Error("no viewer");
+      await viewer.presents(30);
+      await waitFor("audible samples", async () => (await viewer.stats()).audioPeak > 0.01);
+    } finally {
+      await viewer?.close();
+      await publisher.stop();
+    }
+  });
+
+  it("resumes both players without a reload when the publisher stops and starts again", async () => {
+    const clip = makeClip({});
+    let publisher = publishWithFfmpeg(clip, `${dev.rtmp}/live/restart`);
+    const viewers = await viewAtBothEdges("live/restart");
+    try {
+      for (const viewer of viewers) await viewer.presents(30);
+      for (const pauseMs of [0, 3_000]) {
+        await publisher.stop();
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+        publisher = publishWithFfmpeg(clip, `${dev.rtmp}/live/restart`);
+        for (const viewer of viewers) {
+          await viewer.presents(60);
+          expect((await viewer.stats()).reconnects, "sessions opened again").toBe(0);
+        }
+      }
+      for (const viewer of viewers) {
+        expect(await viewer.page.evaluate(() => performance.getEntriesByType("navigation").length)).toBe(1);
+        expect(viewer.errors).toEqual([]);
+      }
+    } finally {
+      await Promise.all(viewers.map((viewer) => viewer.close()));
+      await publisher.stop();
+    }
+  });
+
+  it("resumes when the publisher comes back after the broadcast had ended", async () => {
+    const clip = makeClip({});
+    let publisher = publishWithFfmpeg(clip, `${dev.rtmp}/live/comes-back`);
+    const [viewer, other] = await viewAtBothEdges("live/comes-back");
+    try {
+      if (viewer === undefined || other === undefined) throw new Error("no viewer");
+      await viewer.presents(30);
+      await publisher.stop();
+      await waitFor(
+        "the player to see the end",
+        async () => (await viewer.stats()).state === "ended",
+        60_000,
+      );
+      publisher = publishWithFfmpeg(clip, `${dev.rtmp}/live/comes-back`);
+      await viewer.presents(30);
+      await other.presents(30);
+    } finally {
+      await viewer?.close();
+      await other?.close();
+      await publisher.stop();
+    }
+  });
+});
