@@ -24,3 +24,8 @@ export function importsOf(source: string): string[] {
     /(?:^|\n)\s*(?:import|export)\b[^;'"]*?from\s*["']([^"']+)["']|import\(\s*["']([^"']+)["']\s*\)|(?:^|\n)\s*import\s*["']([^"']+)["']/g;
   return [...source.matchAll(pattern)].map((match) => match[1] ?? match[2] ?? match[3] ?? "");
 }
+
+/** The same without what the compiler erases (`import type`, `export type`): what is loaded when the module runs. */
+export function loadedBy(source: string): string[] {
+  return importsOf(source.replace(/(^|\n)\s*(?:import|export)\s+type\b[^;]*;/g, "$1"));
+}
