@@ -20,7 +20,9 @@ export async function waitFor<T>(
       lastError = error;
     }
     if (Date.now() > deadline)
-      throw new Error(`waited ${timeoutMs} ms in vain for ${what}`, { cause: lastError });
+      throw new Error(`waited ${timeoutMs} ms in vain for ${typeof what === "function" ? what() : what}`, {
+        cause: lastError,
+      });
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
