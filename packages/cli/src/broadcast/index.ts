@@ -68,6 +68,8 @@ function chooseSink(options: BroadcastOptions, deps: BroadcastDeps, nowMs: () =>
       splitRtmpUrl(url.href);
       return (formats) => new RtmpSink({ url: url.href, formats }, deps);
     case "https:": {
+      if (url.pathname.startsWith("/whip/"))
+        throw new BroadcastError("bad_target", "cannot publish to WHIP: use rtmp:// or https:// (MoQ)");
       const { broadcast } = options;
       if (broadcast === undefined)
         throw new BroadcastError("bad_target", "a MoQ target needs a broadcast path");

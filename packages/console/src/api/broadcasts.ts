@@ -54,7 +54,7 @@ export function parseBroadcast(value: unknown): BroadcastSummary | undefined {
     connected: publisher?.connected !== false,
     publisher: asText(record.publisher) ?? asText(publisher?.protocol) ?? asText(record.protocol),
     startedMs: parseTimeMs(record.startedAt ?? record.since ?? record.started ?? publisher?.startedAt),
-    bitrateBps: asNumber(record.bitrateBps) ?? asNumber(record.bitrate),
+    bitrateBps: (asNumber(record.bitrateBps) ?? asNumber(record.bitrate)) || undefined,
     tracks: parseTracks(record.tracks),
     warnings: asList(record.warnings)
       .map(parseWarning)
@@ -87,7 +87,8 @@ function parseTrack(value: unknown): TrackSummary | undefined {
   if (!record || name === undefined) return undefined;
   const width = asNumber(record.width) ?? asNumber(record.codedWidth);
   const height = asNumber(record.height) ?? asNumber(record.codedHeight);
-  const rate = asNumber(record.framerate) ?? asNumber(record.fps);
+  // Measured figures are 0 until there is something to measure.
+  const rate = (asNumber(record.framerate) ?? asNumber(record.fps)) || undefined;
   const sampleRate = asNumber(record.sampleRate);
   const channels = asNumber(record.channels) ?? asNumber(record.numberOfChannels);
   const parts = [

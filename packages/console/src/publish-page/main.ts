@@ -2,7 +2,7 @@ import "./publish.css";
 import { type Publisher, type PublisherState, type PublisherStats, publish } from "@canopy/player/publish";
 import { loadAddresses, sessionUrl } from "../api/network-addresses.ts";
 import { element, Figures } from "../element.ts";
-import { formatBitrate, formatMilliseconds } from "../shell/format-figures.ts";
+import { formatBitrate } from "../shell/format-figures.ts";
 import { openPage, pageHead, panel } from "../shell/page-shell.ts";
 import { type PublishChoice, PublishForm } from "./publish-form.ts";
 import { createTestPattern, type TestPattern } from "./test-pattern.ts";
@@ -42,7 +42,6 @@ class PublishPage {
     "Sound",
     "Codec",
     "Target",
-    "Round trip",
     "Left out",
     "Clock offset",
   ]);
@@ -69,7 +68,7 @@ class PublishPage {
         { class: "split" },
         element(
           "div",
-          { class: "stack" },
+          { class: "stack publishing" },
           element("div", { class: "preview" }, this.#video, this.#idle, this.#onAir),
           this.#status,
           this.#figures.root,
@@ -121,6 +120,8 @@ class PublishPage {
     const over = state === "stopped" || state === "failed";
     this.#onAir.hidden = !live;
     this.#watch.hidden = !live;
+    // Devices have names only once one of them was allowed.
+    if (live) this.#form.refreshDevices();
     const kind = live ? "good" : state === "failed" ? "bad" : state === "reconnecting" ? "warn" : "";
     const text = error ? `${STATE_TEXT[state]}: ${error.message}` : STATE_TEXT[state];
     this.#status.replaceChildren(element("p", { class: `notice ${kind}` }, text));
@@ -142,7 +143,6 @@ class PublishPage {
     this.#figures.set("Picture", stats.width > 0 ? `${stats.width}×${stats.height}` : "–");
     this.#figures.set("Codec", stats.codec ?? "–");
     this.#figures.set("Target", formatBitrate(stats.targetBitrate));
-    this.#figures.set("Round trip", stats.rttMs > 0 ? formatMilliseconds(stats.rttMs) : "–");
     this.#figures.set("Left out", String(stats.droppedFrames));
     this.#figures.set(
       "Clock offset",

@@ -123,10 +123,11 @@ export class PublishForm {
     this.#controls.disabled = busy;
     this.button.textContent = busy ? "Stop" : "Start publishing";
     this.button.className = busy ? "button danger" : "button primary";
-    if (busy) {
-      void this.#camera.refresh();
-      void this.#microphone.refresh();
-    }
+  }
+
+  refreshDevices(): void {
+    void this.#camera.refresh();
+    void this.#microphone.refresh();
   }
 
   #showDevices(): void {
