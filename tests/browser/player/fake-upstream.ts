@@ -11,6 +11,10 @@ export class FakeEdge {
   #cached: Record<"video" | "audio", LiveFrame[]> = { video: [], audio: [] };
   #sequence: Record<"video" | "audio", number> = { video: 1000, audio: 1000 };
   #messages: TimedMessage[] = [];
+  readonly #line: Record<"video" | "audio", { dueMs: number; action: () => void }[]> = {
+    video: [],
+    audio: [],
+  };
   /** Frames are held back by this much, ms; a function is asked per frame. */
   delayMs: (frame: LiveFrame) => number = () => 0;
   /** True: the group with this sequence never comes. */
@@ -84,7 +88,10 @@ export class FakeEdge {
       const { kind } = frame;
       const delayMs = this.delayMs(frame);
       if (frame.isKey && (kind === "video" || this.#cached.audio.length >= 24)) {
-        this.#endGroup(kind, this.#sequence[kind], delayMs);
+        const ended = this.#sequence[kind];
+        this.#later(kind, delayMs, () => {
+          for (const sink of this.#sinks) sink.onGroupEnd(kind, kind, ended, false);
+        });
         this.#sequence[kind] += 1;
         this.#cached[kind] = [];
       }
@@ -93,21 +100,22 @@ export class FakeEdge {
       this.#cached[kind].push(marked);
       if (this.isDown) continue;
       const sequence = this.#sequence[kind];
-      const send = (): void => {
+      this.#later(kind, delayMs, () => {
         for (const sink of this.#sinks) this.#deliver(sink, marked, sequence);
-      };
-      if (delayMs > 0) setTimeout(send, delayMs);
-      else send();
+      });
     }
+    this.#runLine("video");
+    this.#runLine("audio");
   }
 
-  /** The end of a group comes after its frames, however late they are. */
-  #endGroup(kind: "video" | "audio", sequence: number, delayMs: number): void {
-    const end = (): void => {
-      for (const sink of this.#sinks) sink.onGroupEnd(kind, kind, sequence, false);
-    };
-    if (delayMs > 0) setTimeout(end, delayMs);
-    else end();
+  /** Runs `action` when it is due, but never before what was put in line earlier. */
+  #later(kind: "video" | "audio", delayMs: number, action: () => void): void {
+    this.#line[kind].push({ dueMs: performance.now() + delayMs, action });
+  }
+
+  #runLine(kind: "video" | "audio"): void {
+    const line = this.#line[kind];
+    while ((line[0]?.dueMs ?? Number.POSITIVE_INFINITY) <= performance.now()) line.shift()?.action();
   }
 
   #deliver(sink: UpstreamSink, frame: LiveFrame, sequence: number): void {
