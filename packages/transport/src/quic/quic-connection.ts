@@ -1,14 +1,15 @@
 import type { SessionClose, SessionStats } from "../session.ts";
+import { engineClose } from "./connection-close.ts";
+import { readStats } from "./connection-stats.ts";
 import type { NativeConnection, NativeHostPort, NativePathEvent, NativeRecvInfo } from "./native.ts";
 import type { QuicCounters } from "./quic-counters.ts";
 import type { QuicTransportOptions } from "./quic-limits.ts";
 import type { LoopMember, QuicLoop } from "./quic-loop.ts";
 import { type ErrorCodeMapping, PLAIN_CODES, QuicStream, type StreamOwner } from "./quic-stream.ts";
+import { SendSchedule } from "./send-schedule.ts";
+import { StopSweep } from "./stop-sweep.ts";
 import { TimerEntry } from "./timer-wheel.ts";
 
-/** Streams that one sweep for STOP_SENDING asks; the rest follow with the next packet or after this time. */
-const STOP_SWEEP_STREAMS = 64;
-const STOP_SWEEP_MS = 50;
 /** With few streams the sweep is also made between two packets of one tick, which saves the code of a stop. */
 const EAGER_SWEEP_STREAMS = 16;
 /** Packets of one connection per flush, so that one fat sender does not starve the others. */
@@ -19,7 +20,6 @@ const MAX_PACKETS_PER_FLUSH = 128;
  * stopped streams are read and thrown away instead.
  */
 export const STOP_RESERVE_STREAMS = 3_072;
-const UTF8 = new TextDecoder();
 
 /** The layer on top of a connection: a raw session or HTTP/3. */
 export interface ConnectionHandler {
@@ -91,8 +91,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   readonly #transport: QuicTransportOptions;
   readonly #onHandlerError: (error: unknown) => void;
   readonly #streams = new Map<number, QuicStream>();
-  readonly #pending: QuicStream[] = [];
-  #pendingSorted = true;
+  readonly #schedule = new SendSchedule();
   #notices: QuicStream[] = [];
   #unread: QuicStream[] = [];
   #recvInfo: NativeRecvInfo;
@@ -101,9 +100,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   #wantsUni = false;
   #wantsBidi = false;
   #stopCredits = STOP_RESERVE_STREAMS;
-  /** Where the sweep over all streams goes on; a Map's iterator stays valid while the Map changes. */
-  #sweep: MapIterator<QuicStream> | undefined;
-  #nextSweepMs = Number.POSITIVE_INFINITY;
+  readonly #sweep = new StopSweep(this.#streams);
   #lastPingMs: number;
   readonly #handshakeDeadlineMs: number;
   #engineDeadlineMs = Number.POSITIVE_INFINITY;
@@ -162,7 +159,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   receive(packet: Uint8Array, address: string, port: number): void {
     if (this.#removed) return;
     if (port !== this.remotePort || address !== this.remoteAddress) this.#recvFromElsewhere(address, port);
-    if (this.readQueued && this.#streams.size <= EAGER_SWEEP_STREAMS) this.#sweepStops();
+    if (this.readQueued && this.#streams.size <= EAGER_SWEEP_STREAMS) this.#sweep.run(this.#loop.nowMs);
     try {
       this.native.recv(packet, this.#recvInfo);
     } catch {
@@ -187,7 +184,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   flush(nowMs: number): void {
     if (this.#removed) return;
     this.#counters.flushes += 1;
-    this.#writeStreams();
+    if (!this.#closed) this.#schedule.pump(this.native);
     this.#sendPackets();
     try {
       this.#runNotices();
@@ -213,7 +210,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     } else if (keepAliveMs > 0 && this.#established && nowMs - this.#lastHeardMs() >= keepAliveMs) {
       this.ping();
     }
-    if (nowMs >= this.#nextSweepMs) this.#sweepStops();
+    if (nowMs >= this.#sweep.nextMs) this.#sweep.run(this.#loop.nowMs);
     this.urgent = true;
     this.#loop.scheduleFlush(this);
   }
@@ -259,21 +256,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   }
 
   stats(): SessionStats {
-    const totals = this.native.stats();
-    const path = this.native.pathStats().find((candidate) => candidate.active);
-    const rttMs = path?.rtt ?? 0;
-    const windowRateBps = path === undefined || rttMs === 0 ? 0 : (path.cwnd * 8_000) / rttMs;
-    return {
-      rttMs,
-      sentBytes: totals.sentBytes,
-      receivedBytes: totals.recvBytes,
-      sentPackets: totals.sent,
-      lostPackets: totals.lost,
-      // What was delivered is too low for a sender with little to say, so the congestion window counts as well.
-      sendRateBps: Math.max((path?.deliveryRate ?? 0) * 8, windowRateBps),
-      bufferedBytes: this.bufferedBytes,
-      silentMs: this.silentMs,
-    };
+    return readStats(this.native, this.bufferedBytes, this.silentMs);
   }
 
   ping(): void {
@@ -323,11 +306,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   }
 
   queueWrite(stream: QuicStream): void {
-    this.#pendingSorted = false;
-    if (!stream.queued) {
-      stream.queued = true;
-      this.#pending.push(stream);
-    }
+    this.#schedule.add(stream);
     this.#loop.scheduleFlush(this);
   }
 
@@ -351,8 +330,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     for (const stream of this.#streams.values()) if (stream !== except) stream.release();
     this.#streams.clear();
     this.#streams.set(except.id, except);
-    this.#pending.length = 0;
-    if (except.queued) this.#pending.push(except);
+    this.#schedule.clear(except);
     this.#notices = [];
     this.#unread = [];
     this.bufferedBytes = except.bufferedBytes;
@@ -407,7 +385,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.#checkClosed();
     if (this.#closed || !this.#established) return;
     if (this.#pathsChanged) this.#followPaths();
-    this.#sweepStops();
+    this.#sweep.run(this.#loop.nowMs);
     if (this.#unread.length > 0) this.#deliverUnread();
     if (this.handler?.accepting === true && this.native.isReadable()) {
       this.#readStreams();
@@ -477,51 +455,6 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.handler?.onStreamsAvailable();
   }
 
-  /**
-   * The engine tells of a STOP_SENDING only when the stream is touched, and forgets the code with the
-   * stream, once what was sent is acknowledged and both sides are over. So open streams are touched whenever packets came in, before they are read.
-   */
-  #sweepStops(): void {
-    this.#sweep ??= this.#streams.values();
-    for (let asked = 0; asked < STOP_SWEEP_STREAMS; asked += 1) {
-      const next = this.#sweep.next();
-      if (next.done === true) {
-        this.#sweep = undefined;
-        this.#nextSweepMs = Number.POSITIVE_INFINITY;
-        return;
-      }
-      next.value.checkStopped();
-    }
-    this.#nextSweepMs = this.#loop.nowMs + STOP_SWEEP_MS;
-  }
-
-  #writeStreams(): void {
-    const pending = this.#pending;
-    if (pending.length === 0 || this.#closed) return;
-    if (!this.#pendingSorted && pending.length > 1) pending.sort(bySendOrder);
-    this.#pendingSorted = true;
-    let kept = 0;
-    let blocked = false;
-    for (const stream of pending) {
-      if (!blocked) {
-        if (!stream.sendOpen || stream.pump()) {
-          stream.queued = false;
-          continue;
-        }
-        // Blocked by its own flow control, the next stream may go; by the connection's window, none may.
-        blocked = this.#nothingWritable();
-      }
-      pending[kept] = stream;
-      kept += 1;
-    }
-    pending.length = kept;
-  }
-
-  #nothingWritable(): boolean {
-    for (const _ of this.native.writable()) return false;
-    return true;
-  }
-
   #sendPackets(): void {
     const { packetBuffer } = this.#sender;
     for (let sent = 0; sent < MAX_PACKETS_PER_FLUSH; sent += 1) {
@@ -550,7 +483,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   #setTimer(nowMs: number): void {
     const timeoutMs = this.native.timeout();
     this.#engineDeadlineMs = timeoutMs === null ? Number.POSITIVE_INFINITY : nowMs + timeoutMs + 1;
-    let deadlineMs = Math.min(this.#engineDeadlineMs, this.#nextSweepMs, this.#closeAtMs);
+    let deadlineMs = Math.min(this.#engineDeadlineMs, this.#sweep.nextMs, this.#closeAtMs);
     if (!this.sessionOpen) deadlineMs = Math.min(deadlineMs, this.#handshakeDeadlineMs);
     if (this.#transport.keepAliveMs > 0 && this.#established) {
       deadlineMs = Math.min(deadlineMs, this.#lastHeardMs() + this.#transport.keepAliveMs);
@@ -590,28 +523,10 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   #checkClosed(): void {
     const gone = this.native.isClosed();
     if (!this.#closed && (gone || this.#localClose !== undefined || this.native.isDraining())) {
-      this.#deliverClose(this.#localClose ?? this.#engineClose());
+      if (this.native.isTimedOut()) this.#counters.idleTimeouts += 1;
+      this.#deliverClose(this.#localClose ?? engineClose(this.native));
     }
     if (gone) this.#remove();
-  }
-
-  #engineClose(): SessionClose {
-    const peer = this.native.peerError();
-    if (peer !== null) {
-      const reason = UTF8.decode(peer.reason);
-      if (peer.isApp) return { code: peer.errorCode, reason, remote: true };
-      return { code: undefined, reason: transportReason(peer.errorCode, reason), remote: true };
-    }
-    if (this.native.isTimedOut()) {
-      this.#counters.idleTimeouts += 1;
-      return { code: undefined, reason: "idle timeout", remote: false };
-    }
-    const local = this.native.localError();
-    if (local !== null) {
-      const reason = transportReason(local.errorCode, UTF8.decode(local.reason));
-      return { code: undefined, reason, remote: false };
-    }
-    return { code: undefined, reason: "connection reset", remote: true };
   }
 
   #deliverClose(close: SessionClose): void {
@@ -623,7 +538,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     }
     for (const stream of this.#streams.values()) stream.release();
     this.#streams.clear();
-    this.#pending.length = 0;
+    this.#schedule.clear();
     this.#notices = [];
     this.#unread = [];
     this.bufferedBytes = 0;
@@ -644,15 +559,4 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.#onHandlerError(error);
     this.closeTransport("internal error", 1);
   }
-}
-
-/** Higher priority first; equal ones in order of opening. */
-function bySendOrder(a: QuicStream, b: QuicStream): number {
-  return b.priority - a.priority || a.id - b.id;
-}
-
-/** RFC 9000 §20.1; 0x100 + n is TLS alert n. */
-function transportReason(code: number, reason: string): string {
-  const name = code >= 0x100 && code <= 0x1ff ? `TLS alert ${code - 0x100}` : `transport error ${code}`;
-  return reason === "" ? name : `${name}: ${reason}`;
 }
