@@ -82,7 +82,6 @@ export class RtmpOrigin implements AsyncDisposable {
         },
         counters: {
           sessionOpened: () => {},
-          sessionClosed: () => {},
           sessionRejected: (reason) => this.rejected.set(reason, (this.rejected.get(reason) ?? 0) + 1),
           receivedBytes: () => {},
         },

@@ -106,6 +106,8 @@ describe("the origin's API", () => {
     };
     const large = await problem(await post(url, { type: "quiz", data: "x".repeat(2_000) }));
     expect(large).toEqual([413, expect.stringContaining("1024 bytes")]);
+    const huge = await problem(await post(url, { type: "quiz", data: "x".repeat(300_000) }));
+    expect(huge).toEqual([413, expect.stringContaining("1024 bytes")]);
     expect((await problem(await post(url, { data: 1 })))[0]).toBe(400);
     expect((await problem(await post(url, { type: "a", data: 1, at: 1, delayMs: 1 })))[0]).toBe(400);
     expect(

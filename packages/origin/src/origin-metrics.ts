@@ -17,7 +17,6 @@ export function createOriginCounters(metrics: Metrics): OriginCounters {
   return {
     rtmp: {
       sessionOpened: () => opened(),
-      sessionClosed: () => {},
       sessionRejected: (code) => {
         const reason = rejectReason(code);
         if (reason !== undefined) rejected(reason);

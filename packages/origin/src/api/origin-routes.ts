@@ -1,3 +1,4 @@
+import { MAX_TIMED_MESSAGE_BYTES } from "@canopy/media/timed";
 import { type Admission, authorizeRequest } from "@canopy/relay/node";
 import { type HttpServer, mayGet, mayPut, normalizeScopePath, ProblemError } from "@canopy/runtime";
 import swagger from "@fastify/swagger";
@@ -111,6 +112,11 @@ export async function registerOriginRoutes(app: HttpServer["app"], deps: OriginR
           429: PROBLEM_SCHEMA,
         },
       },
+      errorHandler: (error) => {
+        // Bodies far above the limit are not read at all, and Fastify's own text does not name the limit.
+        if (error.code === "FST_ERR_CTP_BODY_TOO_LARGE") throw tooLarge(error);
+        throw error;
+      },
       // The path is looked at before the body is read.
       onRequest: async (request) => {
         if (!request.params["*"].endsWith(TIMED_SUFFIX)) {
@@ -138,6 +144,11 @@ function find(registry: BroadcastRegistry, path: string): BroadcastIngest {
   const ingest = registry.get(path);
   if (ingest === undefined) throw notFound(path);
   return ingest;
+}
+
+function tooLarge(cause: unknown): ProblemError {
+  const detail = `A timed message is at most ${MAX_TIMED_MESSAGE_BYTES} bytes as JSON.`;
+  return new ProblemError(413, "Content Too Large", detail, { cause });
 }
 
 function notFound(path: string): ProblemError {

@@ -18,8 +18,8 @@ export interface RtmpServerOptions {
 
 /** What the server counts; called at most once per connection event and second. */
 export interface RtmpServerCounters {
+  /** A publisher was let in. */
   sessionOpened(): void;
-  sessionClosed(): void;
   sessionRejected(reason: OriginErrorCode): void;
   receivedBytes(bytes: number): void;
 }
@@ -117,15 +117,17 @@ export class RtmpServer implements AsyncDisposable {
     const connection = new RtmpConnection(this.#options, {
       socket,
       clock: this.#deps.clock,
-      open: (target, opener) =>
-        this.#deps.open(target, {
+      open: async (target, opener) => {
+        const publication = await this.#deps.open(target, {
           remoteAddress: opener.remoteAddress,
           kick: (error) => opener.fail(error),
-        }),
+        });
+        this.#deps.counters.sessionOpened();
+        return publication;
+      },
       onClosed: (closed, error) => this.#onClosed(closed, address, error),
     });
     this.#connections.add(connection);
-    this.#deps.counters.sessionOpened();
   }
 
   #onClosed(connection: RtmpConnection, address: string, error: OriginError | undefined): void {
@@ -134,7 +136,6 @@ export class RtmpServer implements AsyncDisposable {
     const left = (this.#perAddress.get(address) ?? 1) - 1;
     if (left > 0) this.#perAddress.set(address, left);
     else this.#perAddress.delete(address);
-    this.#deps.counters.sessionClosed();
     if (error === undefined) return;
     this.#deps.counters.sessionRejected(error.code);
     this.#deps.logger.debug(
