@@ -1,0 +1,36 @@
+import { describe, expect, test } from "vitest";
+import { AddressLimiter } from "./address-limiter.ts";
+
+const options = { handshakesPerSecond: 2, burst: 3, maxSessions: 2, maxAddresses: 4 };
+
+describe("AddressLimiter", () => {
+  test("admits a burst, then the rate", () => {
+    const limiter = new AddressLimiter(options);
+    const at = (nowMs: number) => limiter.admit("192.0.2.1", nowMs);
+    expect([at(0), at(0), at(0), at(0)]).toEqual(["admitted", "admitted", "admitted", "rate-limited"]);
+    expect(at(500)).toBe("admitted");
+    expect(at(500)).toBe("rate-limited");
+    expect(limiter.admit("192.0.2.2", 500)).toBe("admitted");
+  });
+
+  test("counts the sessions of an address", () => {
+    const limiter = new AddressLimiter(options);
+    limiter.opened("192.0.2.1", 0);
+    limiter.opened("192.0.2.1", 0);
+    expect(limiter.admit("192.0.2.1", 0)).toBe("address-limit");
+    limiter.closed("192.0.2.1");
+    expect(limiter.admit("192.0.2.1", 0)).toBe("admitted");
+    limiter.closed("192.0.2.9");
+  });
+
+  test("remembers no more addresses than it may, and those with sessions longest", () => {
+    const limiter = new AddressLimiter(options);
+    limiter.opened("busy", 0);
+    limiter.opened("busy", 0);
+    for (let index = 0; index < 100; index += 1) limiter.admit(`address ${index}`, index);
+    expect(limiter.size).toBe(4);
+    expect(limiter.admit("busy", 200)).toBe("address-limit");
+    for (let index = 0; index < 100; index += 1) limiter.opened(`open ${index}`, index);
+    expect(limiter.size).toBe(4);
+  });
+});
