@@ -37,13 +37,16 @@ interface StartOptions {
 async function startPublishing(options: StartOptions): Promise<Page> {
   const { page } = await chromium.openPage();
   await page.addScriptTag({ content: script, type: "module" });
-  await page.waitForFunction(() => window.publishPage !== undefined);
-  await page.evaluate((start) => window.publishPage.start(start), options);
+  await page.waitForFunction(() => window.canopyPublisher !== undefined);
+  await page.evaluate((start) => window.canopyPublisher.start(start), options);
   return page;
 }
 
 function states(page: Page): Promise<{ states: string[]; errors: string[] }> {
-  return page.evaluate(() => ({ states: window.publishPage.states, errors: window.publishPage.errors }));
+  return page.evaluate(() => ({
+    states: window.canopyPublisher.states,
+    errors: window.canopyPublisher.errors,
+  }));
 }
 
 async function waitUntilLive(origin: PublishOrigin, path: string, page: Page): Promise<void> {
@@ -109,8 +112,8 @@ describe("publish", () => {
     const perGroup = audio.length / new Set(audio.map((frame) => frame.group)).size;
     expect(perGroup).toBeGreaterThan(10);
 
-    await page.evaluate(() => window.publishPage.publisher?.stop());
-    await waitFor("the broadcast to end", () => origin.node.store.get("live/camera") === undefined);
+    await page.evaluate(() => window.canopyPublisher.publisher?.stop());
+    await waitFor("the broadcast to end", () => origin.node.store.get("live/camera") === undefined, 3_000);
     expect(await states(page)).toEqual({ states: ["connecting", "live", "stopped"], errors: [] });
     await page.context().close();
   });
@@ -136,7 +139,7 @@ describe("publish", () => {
     expect(after[0]?.index).toBe(0);
     expect(after[0]?.group).toBeGreaterThan(before.at(-1)?.group ?? Number.POSITIVE_INFINITY);
     expect(after[0]?.timestampUs).toBeGreaterThan(before.at(-1)?.timestampUs ?? Number.POSITIVE_INFINITY);
-    const stats = await page.evaluate(() => window.publishPage.publisher?.stats());
+    const stats = await page.evaluate(() => window.canopyPublisher.publisher?.stats());
     expect(stats?.reconnects).toBe(1);
     expect((await states(page)).states).toEqual(expect.arrayContaining(["live", "reconnecting"]));
     await page.context().close();

@@ -1,6 +1,8 @@
+import { isKeyframe } from "@canopy/media/h264";
 import { createSilentLogger } from "@canopy/runtime";
 import { describe, expect, it } from "vitest";
 import { type BroadcastOptions, runBroadcast } from "../../packages/cli/src/broadcast/index.ts";
+import { PublishOrigin } from "../browser/publish/publish-origin.ts";
 import { makeClip } from "../harness/ffmpeg.ts";
 import { type RecordedFrame, RtmpOrigin } from "../harness/rtmp-origin.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -117,5 +119,32 @@ describe("runBroadcast", () => {
     [{ source: "/nonexistent.mp4", to: "rtmp://127.0.0.1:1/live/x" }, "source_unreadable"],
   ])("refuses %o with %s", async (options, code) => {
     await expect(broadcast(options).ended).rejects.toMatchObject({ name: "BroadcastError", code });
+  });
+});
+
+describe("runBroadcast to a MoQ target", () => {
+  it("publishes Annex B and AAC in groups, and ends the broadcast when it stops", async () => {
+    await using origin = await PublishOrigin.start();
+    const running = broadcast({
+      ...SMALL,
+      source: "test",
+      to: `https://127.0.0.1:${origin.port}`,
+      broadcast: "live/moq",
+    });
+    await waitFor("live/moq to be live", () => origin.isLive("live/moq"), 20_000);
+    const catalogs = origin.receive("live/moq", "catalog.json");
+    const video = origin.receive("live/moq", "video");
+    const audio = origin.receive("live/moq", "audio");
+    await waitFor("two seconds of video", () => video.length > 60 && audio.length > 60, 20_000);
+    expect(PublishOrigin.catalogOf(catalogs[0])).toMatchObject({
+      video: { renditions: { video: { codedWidth: 640, codedHeight: 360 } } },
+      audio: { renditions: { audio: { codec: "mp4a.40.2", description: expect.stringMatching(/^1190/) } } },
+    });
+    for (const frame of video) {
+      expect(isKeyframe(PublishOrigin.codecBytes(frame))).toBe(frame.index === 0);
+    }
+    await running.stop();
+    // An announced end, not a lost session: the store would keep that for five seconds.
+    await waitFor("the broadcast to end", () => origin.node.store.get("live/moq") === undefined, 3_000);
   });
 });

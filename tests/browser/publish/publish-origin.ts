@@ -43,7 +43,7 @@ export class PublishOrigin implements AsyncDisposable {
 
   static async start(options: PublishOriginOptions = {}): Promise<PublishOrigin> {
     const certificate = options.certificate ?? (await createDevelopmentCertificate(["127.0.0.1"]));
-    const node = new RelayNode({ name: "origin", store: { lingerMs: 500 }, acceptPublishers: true }, {});
+    const node = new RelayNode({ name: "origin", store: { lingerMs: 5_000 }, acceptPublishers: true }, {});
     const server = await listenQuic(
       { host: "127.0.0.1", port: options.port ?? 0, tls: certificate, alpn: ["h3", "moq-lite-05"] },
       {

@@ -1,7 +1,7 @@
 import { type Publisher, type PublisherState, type PublishOptions, publish } from "@canopy/player/publish";
 
 /** Runs in the page of the publish tests. */
-class PublishPage {
+class PublisherPage {
   readonly states: PublisherState[] = [];
   readonly errors: string[] = [];
   publisher: Publisher | undefined;
@@ -39,8 +39,8 @@ function canvasStream(): MediaStream {
 
 declare global {
   interface Window {
-    publishPage: PublishPage;
+    canopyPublisher: PublisherPage;
   }
 }
 
-window.publishPage = new PublishPage();
+window.canopyPublisher = new PublisherPage();

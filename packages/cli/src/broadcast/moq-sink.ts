@@ -44,7 +44,9 @@ export class MoqSink implements PacketSink {
   readonly #video: ServedTrack;
   readonly #audio: ServedTrack;
   readonly #broadcast: ServedBroadcast;
-  readonly #abort = new AbortController();
+  /** While a session is dialed. Afterwards it would end the session before its peer is told that all is over. */
+  #dialing: AbortController | undefined;
+  #closed = false;
   readonly #tick: NodeJS.Timeout;
   #session: Session | undefined;
   #moq: MoqSession | undefined;
@@ -74,8 +76,9 @@ export class MoqSink implements PacketSink {
   }
 
   async close(): Promise<void> {
-    if (this.#abort.signal.aborted) return;
-    this.#abort.abort();
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#dialing?.abort();
     clearInterval(this.#tick);
     clearTimeout(this.#retry);
     this.#broadcast.end();
@@ -108,20 +111,22 @@ export class MoqSink implements PacketSink {
   }
 
   async #connect(): Promise<void> {
-    const { signal } = this.#abort;
+    this.#dialing = new AbortController();
+    const { signal } = this.#dialing;
     try {
       const session = await connectParent(
         this.#options.url,
         { trust: { ca: undefined, sha256: [] }, protocols: MOQ_PROTOCOLS },
         { logger: this.#deps.logger, signal },
       );
-      if (signal.aborted) {
+      this.#dialing = undefined;
+      if (this.#closed) {
         session.close(ERROR_CODES.cancel, "the broadcast is over");
         return;
       }
       this.#serve(session);
     } catch (error) {
-      if (!signal.aborted) this.#reconnect(error instanceof Error ? error.message : String(error));
+      if (!this.#closed) this.#reconnect(error instanceof Error ? error.message : String(error));
     }
   }
 
@@ -154,7 +159,7 @@ export class MoqSink implements PacketSink {
   }
 
   #reconnect(reason: string): void {
-    if (this.#abort.signal.aborted) return;
+    if (this.#closed) return;
     const waitMs = backoffMs(this.#attempt++, Math.random());
     this.#deps.logger.warn({ waitMs, reason }, "no MoQ session");
     this.#retry = setTimeout(() => void this.#connect(), waitMs);
