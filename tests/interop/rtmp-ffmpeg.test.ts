@@ -257,7 +257,7 @@ describe("RTMP publishing with ffmpeg", () => {
     const player = startProcess("ffmpeg", ["-i", `${origin.url}/${PATH}`, "-f", "null", "-"]);
     open.push(player);
     expect(await player.exited).not.toBe(0);
-    expect(origin.rejected.get("play-unsupported")).toBe(1);
+    await waitFor("the count", () => origin.rejected.get("play-unsupported") === 1);
   });
 
   it("holds a recording that is pushed without -re to real time, and says so", async () => {
