@@ -13,6 +13,7 @@ import { BitrateMeter } from "./bitrate-meter.ts";
 import { type ChosenRenditions, chooseRenditions, videoRenditionNames } from "./choose-renditions.ts";
 import { Connection } from "./connection.ts";
 import { decodableCodecs } from "./decoder-support.ts";
+import { decodingKey } from "./decoding-key.ts";
 import { PlayerEventTarget } from "./player-events.ts";
 import { nextState, type PlayerSignal, type PlayerState } from "./player-state.ts";
 import type { PlayerStats } from "./player-stats.ts";
@@ -300,15 +301,17 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
     this.#chosen = chosen;
     const { video, audio } = chosen;
     const bFrames = catalog.canopy?.bFrames === true;
-    const videoKey = JSON.stringify([video, bFrames]);
+    const videoConfig = video && videoDecoderConfig(video.rendition, bFrames);
+    const videoKey = decodingKey(video?.name, videoConfig);
     if (videoKey !== this.#videoKey) {
       this.#videoKey = videoKey;
-      this.#playback.setVideo(video?.name, video && videoDecoderConfig(video.rendition, bFrames));
+      this.#playback.setVideo(video?.name, videoConfig);
     }
-    const audioKey = JSON.stringify(audio);
+    const audioConfig = audio && audioDecoderConfig(audio.rendition);
+    const audioKey = decodingKey(audio?.name, audioConfig);
     if (audioKey !== this.#audioKey) {
       this.#audioKey = audioKey;
-      this.#playback.setAudio(audio?.name, audio && audioDecoderConfig(audio.rendition));
+      this.#playback.setAudio(audio?.name, audioConfig);
     }
     this.#connection?.select({ video: video?.name, audio: audio?.name });
     this.emit("tracks", { rendition: video?.name, renditions: this.#renditions() });
