@@ -1,5 +1,13 @@
+import { defaultUpstreams, type TransportName } from "@canopy/player";
 import { type NetworkAddresses, sessionUrl } from "../api/network-addresses.ts";
 import { element, field } from "../element.ts";
+
+const TRANSPORT_LABELS: Readonly<Record<TransportName, string>> = {
+  webtransport: "WebTransport",
+  websocket: "WebSocket",
+  whep: "WebRTC (WHEP)",
+  hls: "LL-HLS",
+};
 
 /** A form whose fields are the query of this page; sending it opens the page anew with them. */
 export function viewerOptions(query: URLSearchParams, addresses: NetworkAddresses): HTMLFormElement {
@@ -22,14 +30,10 @@ export function viewerOptions(query: URLSearchParams, addresses: NetworkAddresse
     );
   });
   const transports = element("select", { name: "transports" });
-  for (const [value, label] of [
-    ["", "Best available"],
-    ["webtransport", "WebTransport"],
-    ["websocket", "WebSocket"],
-    ["whep", "WebRTC (WHEP)"],
-    ["hls", "LL-HLS"],
-  ] as const) {
-    transports.append(element("option", { value, selected: query.get("transports") === value }, label));
+  transports.append(element("option", { value: "" }, "Best available"));
+  for (const { transport } of defaultUpstreams) {
+    const selected = query.get("transports") === transport;
+    transports.append(element("option", { value: transport, selected }, TRANSPORT_LABELS[transport]));
   }
   const latency = element("input", {
     type: "number",
