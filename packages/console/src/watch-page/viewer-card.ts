@@ -53,7 +53,7 @@ export class ViewerCard {
     const { state = "loading", transport, latencyMs } = this.player;
     this.#figures.set("State", state);
     this.#figures.set("Transport", transport || "–");
-    this.#figures.set("Latency", formatMilliseconds(latencyMs));
+    this.#figures.set("Latency", state === "playing" ? formatMilliseconds(latencyMs) : "–");
     this.#tag.textContent = state;
     this.#tag.className = state === "playing" ? "tag good live" : state === "failed" ? "tag bad" : "tag";
     if (state === "playing") this.#error.hidden = true;
@@ -70,9 +70,10 @@ export class ViewerCard {
   }
 
   #showError(detail: unknown): void {
-    const message =
-      detail instanceof Error ? detail.message : (detail as { message?: unknown } | undefined)?.message;
-    this.#error.textContent = typeof message === "string" ? message : "The player reported an error.";
+    const { error, fatal } = (detail ?? {}) as { readonly error?: unknown; readonly fatal?: boolean };
+    const message = error instanceof Error ? error.message : "the player reported an error";
+    this.#error.textContent = fatal === true ? `Playback ended: ${message}` : `Trying again: ${message}`;
+    this.#error.className = fatal === true ? "notice bad" : "notice warn";
     this.#error.hidden = false;
   }
 
