@@ -25,8 +25,9 @@ afterAll(async () => {
 });
 
 /** A page with one element that plays from the edge in the page. */
-async function openElement(attributes: Record<string, string>): Promise<Page> {
+async function openElement(attributes: Record<string, string>, before = (): void => {}): Promise<Page> {
   const { page } = await chromium.openPage();
+  await page.evaluate(before);
   await page.addScriptTag({ content: script, type: "module" });
   await page.waitForFunction(() => window.PlayerPage !== undefined);
   await page.evaluate(
@@ -162,6 +163,36 @@ describe("CanopyPlayerElement", () => {
     await waitForState(page, "failed");
     expect(await page.getByRole("status").textContent()).toMatch(/cannot play/);
     expect(await page.getByRole("button", { name: "Try again" }).count()).toBe(1);
+    await page.context().close();
+  });
+
+  it("offers sound with a tap where the browser wants one, and shows the picture meanwhile", async () => {
+    const page = await openElement({ ...WHERE, controls: "" }, () => {
+      // As browsers do that want a gesture first: suspended, and `resume` waits for it.
+      // (A script that a test runs counts as a gesture, so that the browser's own rule cannot be tested.)
+      let hasGesture = false;
+      addEventListener("pointerdown", () => {
+        hasGesture = true;
+      });
+      const Original = window.AudioContext;
+      window.AudioContext = class extends Original {
+        constructor(options?: AudioContextOptions) {
+          super(options);
+          void super.suspend();
+        }
+        override resume(): Promise<void> {
+          return hasGesture ? super.resume() : new Promise(() => {});
+        }
+      };
+    });
+    await waitForState(page, "playing");
+    const unmute = page.getByRole("button", { name: "Tap for sound" });
+    await unmute.waitFor({ state: "visible", timeout: 10_000 });
+    await unmute.click();
+    await unmute.waitFor({ state: "hidden", timeout: 10_000 });
+    await waitFor("sound", () =>
+      page.evaluate(() => (document.querySelector("canopy-player")?.stats()?.audioPeak ?? 0) > 0.05),
+    );
     await page.context().close();
   });
 });

@@ -299,6 +299,24 @@ describe("MoqUpstream", () => {
     expect(Math.min(...steps)).toBeGreaterThan(0);
   });
 
+  it("changes to another rendition without a pause", async () => {
+    await using tab = await openPlayerPage(plain);
+    const { page } = tab;
+    await page.evaluate(() => window.page.start({}, "moq"));
+    await waitForFrames(page, 50);
+    expect((await stats(page)).renditions).toEqual(["video", "small"]);
+    await page.evaluate(() => window.page.player?.setRendition("small"));
+    await waitForMoreFrames(page, 50);
+    expect((await stats(page)).rendition).toBe("small");
+    const { presented, states, errors } = await readLog(page);
+    expect(errors).toEqual([]);
+    expect(states).toEqual(["connecting", "playing"]);
+    const times = presented.slice(25).map(({ timestampUs }) => timestampUs);
+    const steps = times.slice(1).map((time, index) => time - (times[index] ?? 0));
+    expect(Math.min(...steps)).toBeGreaterThan(0);
+    expect(Math.max(...steps)).toBeLessThan(8 * FRAME_US);
+  });
+
   it("says failed when no edge ever answers", async () => {
     await using tab = await openPlayerPage(plain);
     const { page } = tab;

@@ -39,6 +39,7 @@ export class LiveClip {
       video: {
         renditions: {
           video: { codec: clip.videoCodec, codedWidth: clip.width, codedHeight: clip.height },
+          small: { codec: clip.videoCodec, codedWidth: clip.width / 2, codedHeight: clip.height / 2 },
         },
       },
       audio: {

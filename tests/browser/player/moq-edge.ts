@@ -143,8 +143,8 @@ export class MoqEdge {
         const { sequence, message } = this.#lastTimed;
         this.#sendDocument(viewer, request, sequence, message.at, encodeTimedMessage(message));
       }
-    } else if (track === "video" || track === "audio") {
-      const { sequence, frames } = this.#groups[track];
+    } else if (track === "video" || track === "small" || track === "audio") {
+      const { sequence, frames } = this.#groups[track === "audio" ? "audio" : "video"];
       const group = request.openGroup(sequence, 60);
       viewer.subscriptions.set(request, group);
       let previous = 0;
@@ -232,7 +232,11 @@ export class MoqEdge {
 
   #forEach(track: string, action: (viewer: ViewerSession, request: SubscribeResponder) => void): void {
     for (const viewer of this.viewers) {
-      for (const request of viewer.subscriptions.keys()) if (request.track === track) action(viewer, request);
+      for (const request of viewer.subscriptions.keys()) {
+        // The second rendition is the first one under another name.
+        const name = request.track === "small" ? "video" : request.track;
+        if (name === track) action(viewer, request);
+      }
     }
   }
 
