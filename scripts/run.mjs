@@ -65,8 +65,9 @@ function build() {
 /** Runs the last program of a command; signals reach it, and its exit code is ours. */
 function hand(program, programArgs) {
   const child = spawn(program, programArgs, { cwd: root, stdio: "inherit" });
-  // The terminal sends Ctrl-C to the whole group; a supervisor sends SIGTERM to us alone.
-  process.on("SIGINT", () => {});
+  // The terminal sends Ctrl-C to the whole group, a supervisor's signal reaches us (or npm, which passes it on) alone.
+  // SIGTERM beside the terminal's SIGINT does no harm; a second SIGINT would mean impatience.
+  process.on("SIGINT", () => child.kill("SIGTERM"));
   process.on("SIGTERM", () => child.kill("SIGTERM"));
   child.on("error", (error) => fail(`cannot run ${program}: ${error.message}`));
   child.on("exit", (code, signal) => process.exit(signal ? 1 : (code ?? 1)));
