@@ -136,8 +136,12 @@ export interface SessionRequest {
 }
 
 export type SessionDecision =
-  | { readonly accept: true; /** Must be one of the offered ones, or "". */ readonly protocol: string }
-  | { readonly accept: false; /** HTTP status for WebTransport. */ readonly status: number; readonly reason: string };
+  | { readonly accept: true /** Must be one of the offered ones, or "". */; readonly protocol: string }
+  | {
+      readonly accept: false /** HTTP status for WebTransport. */;
+      readonly status: number;
+      readonly reason: string;
+    };
 
 /** A listening transport. */
 export interface SessionServer extends AsyncDisposable {
