@@ -45,12 +45,16 @@ export class FrameQueue<Frame extends DecodedFrame> {
     this.#frames.splice(index, 0, frame);
   }
 
-  /** The newest frame that is due at `mediaUs`; the caller closes it. Older ones are closed here. */
-  takeDue(mediaUs: number): Frame | undefined {
+  /**
+   * The newest frame that is due at `mediaUs`; the caller closes it. Older ones are closed here, but not the first
+   * one from `eventUs` on: something happens on that very frame, so it is given before those that follow it.
+   */
+  takeDue(mediaUs: number, eventUs: number): Frame | undefined {
     let due: Frame | undefined;
     for (;;) {
       const first = this.#frames[0];
       if (first === undefined || first.timestamp > mediaUs) break;
+      if (due !== undefined && due.timestamp >= eventUs) break;
       if (due !== undefined) {
         this.#lateFrames += 1;
         due.close();
@@ -62,9 +66,13 @@ export class FrameQueue<Frame extends DecodedFrame> {
     return due;
   }
 
-  /** Closes all due frames but the newest: a burst that is only decoded to catch up needs no room. */
-  keepNewestDue(mediaUs: number): void {
+  /**
+   * Closes all due frames but the newest: a burst that is only decoded to catch up needs no room. The first frame
+   * from `eventUs` on stays, as in `takeDue`.
+   */
+  keepNewestDue(mediaUs: number, eventUs: number): void {
     while ((this.#frames[1]?.timestamp ?? Number.POSITIVE_INFINITY) <= mediaUs) {
+      if ((this.#frames[0]?.timestamp ?? Number.NEGATIVE_INFINITY) >= eventUs) return;
       this.#frames.shift()?.close();
       this.#lateFrames += 1;
     }

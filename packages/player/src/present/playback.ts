@@ -131,6 +131,7 @@ export class Playback {
       {
         // Decoding makes room, and a burst is decoded faster than frames are painted.
         onDecoded: () => track.feed(this.#mediaUs()),
+        eventUs: () => this.timed.nextUs,
         onError: this.#deps.onError,
       },
     );
@@ -244,7 +245,7 @@ export class Playback {
 
   #presentVideo(mediaUs: number, nowUs: number): boolean {
     if (this.#video === undefined) return false;
-    const frame = this.#video.queue.takeDue(mediaUs);
+    const frame = this.#video.queue.takeDue(mediaUs, this.timed.nextUs);
     if (frame === undefined) {
       this.#paintFirst();
       return false;

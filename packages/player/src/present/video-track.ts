@@ -12,12 +12,17 @@ const MAX_DECODING = 4;
 /** A head of the buffer that is later than this is left behind if a newer group is due as well. */
 const SKIP_LATE_US = 250_000;
 
+/** A head of the buffer before a frame on which something happens is left behind only when it is later than this. */
+const SKIP_EVENT_LATE_US = 2_000_000;
+
 /** Failures in a row, without a frame in between, after which the rendition is given up. */
 const MAX_FAILURES = 5;
 
 export interface VideoTrackDeps {
   /** A frame was decoded (it may be due already). */
   readonly onDecoded: () => void;
+  /** Media time of the next event: the first frame that is not before it must be shown. Infinity: there is none. */
+  readonly eventUs: () => number;
   /** "decode": goes on at the next keyframe. "codec": cannot go on. */
   readonly onError: (error: PlayerError) => void;
 }
@@ -84,7 +89,7 @@ export class VideoTrack {
       if (this.queue.length >= MAX_DECODED) return;
       let frame = this.buffer.peek(mediaUs);
       if (frame === undefined) return;
-      if (frame.timestampUs < mediaUs - SKIP_LATE_US && this.buffer.skipTo(mediaUs)) {
+      if (this.#isTooLate(frame.timestampUs, mediaUs) && this.buffer.skipTo(mediaUs)) {
         this.#needsKey = true;
         frame = this.buffer.peek(mediaUs);
         if (frame === undefined) return;
@@ -121,6 +126,13 @@ export class VideoTrack {
     this.reset();
   }
 
+  #isTooLate(timestampUs: number, mediaUs: number): boolean {
+    const lateUs = mediaUs - timestampUs;
+    if (lateUs <= SKIP_LATE_US) return false;
+    // Decoding up to an event takes less time than it was late: the picture is behind for a moment.
+    return lateUs > SKIP_EVENT_LATE_US || this.#deps.eventUs() > mediaUs;
+  }
+
   #openDecoder(): VideoDecoder | undefined {
     if (this.#decoder !== undefined) return this.#decoder;
     const decoder: VideoDecoder = new VideoDecoder({
@@ -132,7 +144,7 @@ export class VideoTrack {
         this.#failures = 0;
         this.#decodedFrames += 1;
         this.queue.push(frame);
-        this.queue.keepNewestDue(this.#mediaUs);
+        this.queue.keepNewestDue(this.#mediaUs, this.#deps.eventUs());
         this.#deps.onDecoded();
       },
       error: (cause) => {

@@ -24,6 +24,16 @@ describe("TimedQueue", () => {
     expect(present(queue, 1_080)).toEqual([]);
   });
 
+  it("fires messages of one time in order of their ids, whatever way they came", () => {
+    const queue = new TimedQueue();
+    present(queue, 1_000);
+    for (const id of ["c", "a", "b"]) queue.add(message(id, 1_500), "track");
+    queue.add(message("z", 1_400), "track");
+    expect(queue.nextUs).toBe(1_400);
+    expect(present(queue, 1_500)).toEqual(["z", "a", "b", "c"]);
+    expect(queue.nextUs).toBe(Number.POSITIVE_INFINITY);
+  });
+
   it("does not fire what was due before this viewer's first frame", () => {
     const queue = new TimedQueue();
     queue.add(message("old", 999), "track");

@@ -20,7 +20,8 @@ interface WaitingMessage {
 
 /**
  * Timed messages that wait for their frame. Each fires once, on the first presented frame whose time is not
- * before `at`. What was due before this viewer's first frame never fires.
+ * before `at`; those of one time in order of their ids, which the origin lets rise. What was due before this
+ * viewer's first frame never fires.
  */
 export class TimedQueue {
   readonly #waiting: WaitingMessage[] = [];
@@ -37,11 +38,20 @@ export class TimedQueue {
     return this.#waiting.length;
   }
 
+  /**
+   * Media time of the next message, µs: the first frame that is not before it must be presented. Infinity if there is
+   * none, and before the first frame, which decides what this viewer gets at all.
+   */
+  get nextUs(): number {
+    const at = this.#joinUs === undefined ? undefined : this.#waiting[0]?.message.at;
+    return at ?? Number.POSITIVE_INFINITY;
+  }
+
   add(message: TimedMessage, source: TimedSource): void {
     if (!this.#deduplicator.isNew(message.id)) return;
     if (this.#joinUs !== undefined && message.at < this.#joinUs) return;
     let index = this.#waiting.length;
-    while (index > 0 && (this.#waiting[index - 1]?.message.at ?? 0) > message.at) index -= 1;
+    while (index > 0 && isBefore(message, this.#waiting[index - 1]?.message)) index -= 1;
     this.#waiting.splice(index, 0, { message, source });
     if (this.#waiting.length > MAX_WAITING) {
       this.#waiting.pop();
@@ -70,4 +80,9 @@ export class TimedQueue {
     this.#joinUs = undefined;
     this.#waiting.length = 0;
   }
+}
+
+function isBefore(message: TimedMessage, other: TimedMessage | undefined): boolean {
+  if (other === undefined) return false;
+  return message.at === other.at ? message.id < other.id : message.at < other.at;
 }

@@ -22,7 +22,9 @@ export const DEFAULT_DOWNSTREAM_OPTIONS: DownstreamOptions = {
   maxSubscriptions: 128,
   maxAnnounceRequests: 32,
   maxOpenRequests: 64,
-  maxOpenGroups: 8,
+  // Of a track with a group per message, a node that could not run for a while sends what has come at once:
+  // eight seconds of timed messages. What a group holds is bounded by time and bytes, not by this.
+  maxOpenGroups: 256,
   graceMs: 500,
   // Half a second of an 8 Mbit/s stream; well above a single keyframe.
   backlogBytes: 512 * 1024,

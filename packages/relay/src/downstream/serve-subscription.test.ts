@@ -167,6 +167,24 @@ describe("ServedSubscription", () => {
     expect(peer.log.slice(-2)).toEqual(["open 4", "finish 4"]);
   });
 
+  it("passes every message of a track with a group per message, however many come between two flushes", () => {
+    const { track, session, store, counters } = createDownstream();
+    const peer = new RecordingResponder({ maxLatencyMs: 10_000 });
+    // The transport takes the bytes but has not sent them yet.
+    peer.highWaterBytes = 1_000_000;
+    session.onSubscribe(peer);
+    for (let sequence = 1; sequence <= 100; sequence += 1) {
+      const group = track.openGroup(sequence);
+      group.append(sequence, new Uint8Array(900));
+      group.finish();
+    }
+    store.flush();
+    const sent = peer.groups.map((group) => group.sequence).sort((a, b) => a - b);
+    expect(sent).toEqual(Array.from({ length: 100 }, (_, index) => index + 1));
+    expect(peer.log.filter((line) => /^(abort|drop)/.test(line))).toEqual([]);
+    expect(counters.groupsDropped.streams + counters.groupsDropped.backlog).toBe(0);
+  });
+
   it("opens older groups below newer ones, or above them for a viewer who wants order", () => {
     const { track, session, store } = createDownstream();
     const newest = new RecordingResponder();
