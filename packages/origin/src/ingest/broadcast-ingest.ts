@@ -47,7 +47,7 @@ export class BroadcastIngest {
   #publisher: Publisher;
   #connected = true;
   #publisherSinceMs: number;
-  #detachedMs = 0;
+  #waitsUntilMs = 0;
   #catalogDirty = false;
   #bFrames = false;
   #held = false;
@@ -91,9 +91,9 @@ export class BroadcastIngest {
     return this.#connected;
   }
 
-  /** When the publisher went away, ms. */
-  get detachedMs(): number {
-    return this.#detachedMs;
+  /** Until when a broadcast without publisher waits for it, ms. */
+  get waitsUntilMs(): number {
+    return this.#waitsUntilMs;
   }
 
   // ------------------------------------------------------------------ the publisher
@@ -111,9 +111,9 @@ export class BroadcastIngest {
   }
 
   /** The publisher is gone; what it began is complete. */
-  detach(): void {
+  detach(waitMs = 0): void {
     this.#connected = false;
-    this.#detachedMs = this.#deps.clock.nowMs();
+    this.#waitsUntilMs = this.#deps.clock.nowMs() + waitMs;
     this.#lanes.finishGroups();
   }
 

@@ -81,6 +81,33 @@ describe("BroadcastRegistry", () => {
     expect(ingest.publisher).toBe(second);
   });
 
+  it("lets the second one take over from one that has fallen silent, so that a killed publisher can come back", () => {
+    const bench = new Bench();
+    let silent = false;
+    const first = { ...createPublisher("moq"), isSilent: () => silent };
+    const ingest = bench.registry.open("live/a", first);
+    expect(() => bench.registry.open("live/a", createPublisher("moq"))).toThrowError(
+      expect.objectContaining({ code: "broadcast-in-use" }),
+    );
+    silent = true;
+    const second = createPublisher("moq");
+    expect(bench.registry.open("live/a", second)).toBe(ingest);
+    expect(first.kicks).toEqual(["taken-over"]);
+    expect(ingest.publisher).toBe(second);
+    expect(bench.events).toEqual(["started live/a"]);
+  });
+
+  it("waits only a moment for a publisher that has ended its broadcast itself", () => {
+    const bench = new Bench();
+    const publisher = createPublisher("moq");
+    const ingest = bench.registry.open("live/a", publisher);
+    bench.registry.release(ingest, publisher, "ended");
+    expect(bench.registry.open("live/a", publisher)).toBe(ingest);
+    bench.registry.release(ingest, publisher, "ended");
+    bench.advance(1_000);
+    expect(bench.events).toEqual(["started live/a", "ended live/a lost"]);
+  });
+
   it("begins a new broadcast when the publisher comes back by another protocol", () => {
     const bench = new Bench();
     const first = createPublisher();

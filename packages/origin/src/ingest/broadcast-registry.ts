@@ -23,6 +23,8 @@ export interface BroadcastRegistryDeps {
 }
 
 const TICK_MS = 1_000;
+/** A publisher that ends its broadcast in order to begin it anew (a changed setting) does so at once. */
+const ENDED_LINGER_MS = 1_000;
 
 /** The broadcasts that are published at this node: who may publish which path, and for how long it waits for him. */
 export class BroadcastRegistry implements Disposable {
@@ -52,8 +54,8 @@ export class BroadcastRegistry implements Disposable {
   }
 
   /**
-   * Opens a path for a publisher: anew, as the continuation of a broadcast that waits for its publisher, or, if so
-   * configured, by taking it over.
+   * Opens a path for a publisher: anew, as the continuation of a broadcast that waits for its publisher, or by taking
+   * it over from one that has fallen silent or, if so configured, from any other.
    * `source` gives tracks that the broadcast does not create itself, on demand; a continued broadcast keeps its own.
    * @throws OriginError `broadcast-in-use`, `too-many-broadcasts`, `bad-path`, `closed`
    */
@@ -62,10 +64,10 @@ export class BroadcastRegistry implements Disposable {
     const existing = this.#ingests.get(path);
     if (existing === undefined) return this.#start(path, publisher, source);
     if (existing.connected) {
-      if (this.#options.publisherConflict === "refuse") {
+      const former = existing.publisher;
+      if (this.#options.publisherConflict === "refuse" && former.isSilent?.() !== true) {
         throw new OriginError("broadcast-in-use", `${path} is being published already.`);
       }
-      const former = existing.publisher;
       existing.detach();
       former.kick(new OriginError("taken-over", `Another publisher has taken over ${path}.`));
     }
@@ -79,12 +81,16 @@ export class BroadcastRegistry implements Disposable {
     return existing;
   }
 
-  /** The publisher is gone. Does nothing if another one has taken over meanwhile. */
-  release(ingest: BroadcastIngest, publisher: Publisher): void {
+  /**
+   * The publisher is gone, or has said itself that the broadcast is over. Does nothing if another one has taken over
+   * meanwhile.
+   */
+  release(ingest: BroadcastIngest, publisher: Publisher, how: "lost" | "ended" = "lost"): void {
     if (ingest.publisher !== publisher || !ingest.connected) return;
-    ingest.detach();
-    this.#deps.logger.info({ broadcast: ingest.path }, "publisher is gone");
-    if (this.#options.lingerMs <= 0) this.#end(ingest, "lost");
+    const { lingerMs } = this.#options;
+    ingest.detach(how === "ended" ? Math.min(ENDED_LINGER_MS, lingerMs) : lingerMs);
+    this.#deps.logger.info({ broadcast: ingest.path, how }, "publisher is gone");
+    if (lingerMs <= 0) this.#end(ingest, "lost");
   }
 
   /** Ends a broadcast and its publisher's connection. Returns false if there is none. */
@@ -102,8 +108,7 @@ export class BroadcastRegistry implements Disposable {
     for (const ingest of [...this.#ingests.values()]) {
       // The store may have ended it, e.g. at its limits.
       if (ingest.broadcast.closed) this.#end(ingest, "closed");
-      else if (!ingest.connected && nowMs - ingest.detachedMs >= this.#options.lingerMs)
-        this.#end(ingest, "lost");
+      else if (!ingest.connected && nowMs >= ingest.waitsUntilMs) this.#end(ingest, "lost");
       else ingest.tick(nowMs);
     }
   }

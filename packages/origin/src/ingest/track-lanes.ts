@@ -2,6 +2,7 @@ import type { AudioRendition, AudioSection, VideoRendition, VideoSection } from 
 import type { Broadcast, Track } from "@canopy/relay";
 import type { TimedLane } from "../timed/timed-lane.ts";
 import { AudioLane } from "./audio-lane.ts";
+import { isWorthTelling } from "./rate-change.ts";
 import { TrackMeter } from "./track-meter.ts";
 import { VideoLane } from "./video-lane.ts";
 
@@ -34,8 +35,6 @@ const VIDEO_PRIORITY = 60;
 const TIMESCALE = 1_000_000;
 /** How long groups stay for viewers that come late or are slow. */
 const CACHE_MS = 10_000;
-/** A measured bitrate replaces the announced one when it differs by more. */
-const RATE_TOLERANCE = 0.3;
 const MIN_MEASURED_SECONDS = 3;
 /** Below this it is a slide show, whose rate says nothing. */
 const MIN_FRAMERATE = 0.5;
@@ -159,7 +158,7 @@ export class TrackLanes {
       if (rendition === undefined || meter.measuredSeconds < MIN_MEASURED_SECONDS || meter.bitrateBps <= 0)
         continue;
       const bitrate = Number(meter.bitrateBps.toPrecision(2));
-      if (!differs(rendition.bitrate, bitrate)) continue;
+      if (!isWorthTelling(rendition.bitrate, bitrate)) continue;
       entry.rendition = { ...rendition, bitrate };
       changed = true;
     }
@@ -185,9 +184,4 @@ function section<R>(
   const entries: [string, R][] = [];
   for (const [name, { rendition }] of tracks) if (rendition !== undefined) entries.push([name, rendition]);
   return entries.length === 0 ? undefined : { renditions: Object.fromEntries(entries) };
-}
-
-function differs(announced: number | undefined, measured: number): boolean {
-  if (announced === undefined || announced <= 0) return true;
-  return Math.abs(measured - announced) / announced > RATE_TOLERANCE;
 }

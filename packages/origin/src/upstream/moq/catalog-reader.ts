@@ -1,8 +1,9 @@
 import { type Catalog, checkCatalog, DEFAULT_CATALOG_LIMITS, parseCatalog } from "@canopy/media/catalog";
+import { withoutNulls } from "./without-nulls.ts";
 
 /**
  * Reads a publisher's catalog track: the first frame of a group is the whole document, later ones in the same group
- * are RFC 7396 merge patches.
+ * are RFC 7396 merge patches. Nulls are left out: players refuse a catalog that has any.
  */
 export class CatalogReader {
   #document: unknown;
@@ -10,14 +11,14 @@ export class CatalogReader {
   /** @throws MediaError */
   read(payload: Uint8Array, isFirstOfGroup: boolean): Catalog {
     if (isFirstOfGroup || this.#document === undefined) {
-      const catalog = parseCatalog(payload);
+      const catalog = withoutNulls(parseCatalog(payload)) as Catalog;
       this.#document = catalog;
       return catalog;
     }
     // A patch has the bounds of a document: the same parser reads it, as an object that may lack anything.
     if (payload.length > DEFAULT_CATALOG_LIMITS.maxBytes) return parseCatalog(payload);
     const patched = mergePatch(this.#document, parseJson(payload), MAX_DEPTH);
-    const catalog = checkCatalog(patched);
+    const catalog = checkCatalog(withoutNulls(patched));
     this.#document = catalog;
     return catalog;
   }

@@ -15,6 +15,10 @@ export interface MoqPublishersDeps {
 }
 
 const TICK_MS = 500;
+/** A publisher that is silent for this long is asked whether it is still there. */
+const ASK_AFTER_SILENCE_MS = 1_000;
+/** A killed browser says nothing, and must be able to publish again in less than 5 s. */
+const LOST_AFTER_SILENCE_MS = 2_500;
 /** A publisher's own frames wait here only until they were copied, so little is kept: 32 MiB at worst per session. */
 const STORE_LIMITS = {
   maxBroadcasts: 16,
@@ -88,6 +92,7 @@ export class MoqPublishers implements Disposable {
     const publisher: Publisher = {
       protocol: "moq",
       remoteAddress: session.publisher.session.remoteAddress,
+      isSilent: () => session.publisher.session.stats().silentMs > LOST_AFTER_SILENCE_MS,
       kick: (error) => session.publisher.close(closeCode(error), error.message),
     };
     try {
@@ -121,14 +126,21 @@ export class MoqPublishers implements Disposable {
     opened.moq.close();
     if (opened.ingest.publisher === opened.publisher)
       this.#passThrough.get(opened.ingest)?.connect(undefined);
-    this.#deps.registry.release(opened.ingest, opened.publisher);
+    // A closed session may be a page that is loaded again; who takes an announcement back means it.
+    const how = session.publisher.session.closed ? "lost" : "ended";
+    this.#deps.registry.release(opened.ingest, opened.publisher, how);
   }
 
   #tick(): void {
     const nowMs = this.#deps.clock.nowMs();
     for (const session of [...this.#sessions]) {
-      if (session.publisher.session.closed) this.#closeSession(session);
-      else session.store.tick(nowMs);
+      const { session: transport } = session.publisher;
+      if (transport.closed) {
+        this.#closeSession(session);
+        continue;
+      }
+      session.store.tick(nowMs);
+      if (session.ingests.size > 0 && transport.stats().silentMs > ASK_AFTER_SILENCE_MS) transport.ping();
     }
   }
 
