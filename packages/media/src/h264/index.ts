@@ -17,6 +17,7 @@ export { isKeyframe, type NormalizeOptions, normalizeAccessUnit, type ParameterS
 export { type AvcDecoderConfig, buildAvcDecoderConfig, parseAvcDecoderConfig } from "./avc-decoder-config.ts";
 export { withLowDelayVui } from "./low-delay-vui.ts";
 export * from "./nal-unit-type.ts";
+export { parameterSetId } from "./parameter-set-id.ts";
 export { encodeSeiMessages, encodeSeiNal, insertSei, readSei } from "./sei.ts";
 export { peekSliceHeader, type SliceHeader, type SliceType, usesBFrames } from "./slice-header.ts";
 export { h264CodecString, parseSps, type Sps } from "./sps.ts";

@@ -78,6 +78,32 @@ describe("H264Shaper", () => {
     expect(shaper.lowDelay).toBe(true);
   });
 
+  it("says so as well where the encoder repeats its SPS in front of every IDR", () => {
+    const shaper = configured(MAIN);
+    const idr = lengthPrefixed(spsWithoutVui(MAIN), PPS, IDR);
+    expect(reorderFrames(shaper.shapeLengthPrefixed(idr)?.annexB)).toBeUndefined();
+    for (let frame = 0; frame < 30; frame++) shaper.shapeLengthPrefixed(lengthPrefixed(P));
+    const key = shaper.shapeLengthPrefixed(idr);
+    expect(reorderFrames(key?.annexB)).toBe(0);
+    expect(splitAnnexB(key?.annexB ?? new Uint8Array())).toHaveLength(3);
+    expect(shaper.codec).toBe("avc1.4d001e");
+  });
+
+  it("follows an SPS that changes in front of an IDR without its PPS", () => {
+    const shaper = configured(BASELINE);
+    const key = shaper.shapeLengthPrefixed(lengthPrefixed(spsWithoutVui(MAIN), IDR));
+    expect(shaper.codec).toBe("avc1.4d001e");
+    expect(reorderFrames(key?.annexB)).toBeUndefined();
+  });
+
+  it("keeps a picture parameter set that is not repeated", () => {
+    const shaper = new H264Shaper();
+    const second = Uint8Array.from([0x68, 0x4e, 0x38, 0x80]);
+    shaper.configure(buildAvcDecoderConfig({ sps: [spsWithoutVui(MAIN)], pps: [PPS, second] }));
+    const key = shaper.shapeLengthPrefixed(lengthPrefixed(spsWithoutVui(MAIN), PPS, IDR));
+    expect(splitAnnexB(key?.annexB ?? new Uint8Array())).toContainEqual(second);
+  });
+
   it("says so at once for Baseline, which has no B-frames", () => {
     const shaper = configured(BASELINE);
     expect(reorderFrames(shaper.shapeLengthPrefixed(lengthPrefixed(IDR))?.annexB)).toBe(0);

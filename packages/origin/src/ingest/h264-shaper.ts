@@ -9,6 +9,7 @@ import {
   type NalLengthSize,
   nalUnitType,
   normalizeAccessUnit,
+  parameterSetId,
   parseAvcDecoderConfig,
   parseSps,
   type Sps,
@@ -83,7 +84,9 @@ export class H264Shaper {
     if (keyframe) this.#learn(unit);
     this.#observe(unit, keyframe);
     try {
-      const annexB = normalizeAccessUnit(unit, { sps: this.#sentSps, pps: this.#pps });
+      const sets = { sps: this.#sentSps, pps: this.#pps };
+      // Encoders that repeat their SPS in front of every IDR would undo the completion; it was learnt from there.
+      const annexB = normalizeAccessUnit(unit, sets, { preferGivenSps: this.#lowDelay });
       return { annexB, keyframe };
     } catch (error) {
       if (error instanceof MediaError && error.code === "missing-slice") return undefined;
@@ -103,21 +106,13 @@ export class H264Shaper {
     return true;
   }
 
-  /** In-band parameter sets count where no configuration gave any. */
+  /** A stream may bring or change its parameter sets in front of an IDR; those of other ids stay in force. */
   #learn(unit: Uint8Array): void {
-    if (this.#sps.length > 0 && this.#pps.length > 0) {
-      this.#learnChange(unit);
-      return;
-    }
     const { sps, pps } = parameterSetsOf(unit);
-    if (sps.length > 0 && pps.length > 0) this.#setParameterSets(sps, pps);
-  }
-
-  /** A stream that carries its parameter sets in front of every IDR may change them there. */
-  #learnChange(unit: Uint8Array): void {
-    const { sps, pps } = parameterSetsOf(unit);
-    if (sps.length === 0 || pps.length === 0) return;
-    this.#setParameterSets(sps, pps);
+    if (sps.length === 0 && pps.length === 0) return;
+    const allSps = withKnown(sps, this.#sps);
+    const allPps = withKnown(pps, this.#pps);
+    if (allSps.length > 0 && allPps.length > 0) this.#setParameterSets(allSps, allPps);
   }
 
   #observe(unit: Uint8Array, keyframe: boolean): void {
@@ -145,6 +140,13 @@ function parameterSetsOf(annexB: Uint8Array): { sps: Uint8Array[]; pps: Uint8Arr
     else if (type === NAL_PPS) pps.push(nal);
   });
   return { sps, pps };
+}
+
+/** The newest first; of those known before, the ones whose id is not among them. */
+function withKnown(newest: readonly Uint8Array[], known: readonly Uint8Array[]): readonly Uint8Array[] {
+  if (newest.length === 0) return known;
+  const ids = new Set(newest.map(parameterSetId));
+  return [...newest, ...known.filter((unit) => !ids.has(parameterSetId(unit)))];
 }
 
 function sameUnits(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean {
