@@ -78,7 +78,7 @@ if (args.length > 0) process.exit(run(process.execPath, [vitest, "run", ...args]
 const newer = newerNode();
 if (newer !== undefined) {
   console.log(`canopy: unit tests on Node.js ${NEWER_NODE}`);
-  const status = run(newer, [vitest, "run", "--project", "unit", "--reporter", "dot"]);
+  const status = run(newer, [vitest, "run", "--project", "unit"]);
   if (status !== 0) process.exit(status);
 }
 console.log(`canopy: all tests on Node.js ${process.versions.node}`);
