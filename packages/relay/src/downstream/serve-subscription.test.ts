@@ -215,6 +215,19 @@ describe("ServedSubscription", () => {
     expect(peer.groups.map((group) => group.sequence)).toEqual([3, 2, 4]);
   });
 
+  it("does not send a group twice that waits for a stream when the bounds change", () => {
+    const { track, session, store } = createDownstream();
+    const peer = new RecordingResponder({ endGroup: 9 });
+    peer.streamLimit = 0;
+    session.onSubscribe(peer);
+    track.openGroup(1).append(1, new Uint8Array(1));
+    store.flush();
+    peer.handler?.onUpdate({ ...peer.options, endGroup: 10 });
+    peer.streamLimit = 9;
+    peer.handler?.onStreamsAvailable();
+    expect(peer.groups.map((group) => group.sequence)).toEqual([1]);
+  });
+
   it("ends the subscription after the last frame when the broadcast ends", () => {
     const { track, session, store, broadcast, counters } = createDownstream();
     const peer = new RecordingResponder();

@@ -72,8 +72,10 @@ export class ServedSubscription implements SubscribeResponderHandler, TrackObser
     if (!this.closed) this.onTrackNews(this.owner.nowMs());
   }
 
+  /** As for streams: who asks for 0 gets the track's own. */
   get priority(): number {
-    return this.demand.priority;
+    const { priority } = this.demand;
+    return priority === 0 ? (this.track.info?.priority ?? 0) : priority;
   }
 
   // ------------------------------------------------------------ the track's side
@@ -142,6 +144,8 @@ export class ServedSubscription implements SubscribeResponderHandler, TrackObser
     const { cursors } = this;
     let place = cursors.length;
     while (place > 0 && (cursors[place - 1]?.group.sequence ?? 0) > group.sequence) place -= 1;
+    // After a change of bounds groups are looked at again that are still on their way.
+    if (cursors[place - 1]?.group === group) return;
     const cursor = new GroupCursor(group, this, nowMs);
     if (place === cursors.length) cursors.push(cursor);
     else cursors.splice(place, 0, cursor);

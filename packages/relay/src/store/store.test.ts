@@ -1,4 +1,4 @@
-import type { TrackInfo } from "@canopy/protocol";
+import type { SubscribeOptions, TrackInfo } from "@canopy/protocol";
 import { describe, expect, it } from "vitest";
 import { RelayError } from "../relay-error.ts";
 import type { Broadcast } from "./broadcast.ts";
@@ -23,9 +23,11 @@ function createStore(options: StoreOptions = {}) {
 
 class RecordingSource implements RouteSource {
   readonly calls: string[] = [];
+  readonly ends: (number | undefined)[] = [];
   tracks: Track[] = [];
 
-  openTrack(path: string, track: Track, demand: { startGroup: number | undefined }) {
+  openTrack(path: string, track: Track, demand: SubscribeOptions) {
+    this.ends.push(demand.endGroup);
     this.calls.push(`open ${path} ${track.name} ${demand.startGroup ?? "newest"}`);
     this.tracks.push(track);
     return {
@@ -161,6 +163,45 @@ describe("Store", () => {
     store.tick(time.ms);
     expect(source.calls.slice(3)).toEqual(["close"]);
     expect(store.get("a")?.tracks.size).toBe(0);
+  });
+
+  it("lets no subscriber's bounds keep groups from the others", () => {
+    const { store } = createStore();
+    const source = new RecordingSource();
+    store.addRoute("a", { hops: [7], source });
+    const track = store.get("a")?.request("video");
+    if (track === undefined) throw new Error("no track");
+    const reader = { onFrame: () => {}, onClosed: () => {} };
+    track.subscribe(reader, { priority: 60, startGroup: 2 ** 52, endGroup: 2 ** 52 });
+    track.subscribe(reader, { priority: 60, startGroup: 7, endGroup: 9 });
+    follow(track);
+    follow(track);
+    expect(source.calls).toEqual([
+      `open a video ${2 ** 52}`,
+      "close",
+      "open a video 7",
+      "close",
+      "open a video newest",
+    ]);
+    expect(source.ends).toEqual([undefined, undefined, undefined]);
+  });
+
+  it("lets go of a feed whose source closes the track while it is opened", () => {
+    const { store } = createStore();
+    let closed = 0;
+    const source: RouteSource = {
+      openTrack: (_path, track) => {
+        track.close(4);
+        return { update: () => {}, close: () => closed++ };
+      },
+    };
+    store.addRoute("a", { hops: [7], source });
+    const track = store.get("a")?.request("video");
+    if (track === undefined) throw new Error("no track");
+    const { events } = follow(track);
+    store.flush();
+    expect(events).toEqual(["closed 4"]);
+    expect(closed).toBe(1);
   });
 
   it("prefers live routes, then short ones, and moves a track's source to the next group needed", () => {

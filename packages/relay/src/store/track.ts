@@ -59,6 +59,8 @@ export class Track {
   private dirty = false;
   private hasNewFrames = false;
   private demandStale = false;
+  /** First group that the feed was asked for; undefined = the newest. */
+  private feedStart: number | undefined;
 
   constructor(
     name: string,
@@ -190,8 +192,7 @@ export class Track {
       this.feed?.update(merged);
     }
     const { startGroup } = observer.demand;
-    // The question for the info came first and asked for the newest group; nothing has come of it yet.
-    if (startGroup !== undefined && this.observers.length === 1 && this.latest === undefined) this.dropFeed();
+    if (this.latest === undefined && this.startsElsewhere(startGroup)) this.dropFeed();
     this.ensureFeed(startGroup);
     // A track that closed in the same turn still tells this observer, in its last flush.
     if (this.closed) this.markDirty();
@@ -270,10 +271,25 @@ export class Track {
 
   // ------------------------------------------------------------ source
 
+  /**
+   * Nothing has come from the feed yet, and this observer needs what it was not asked for. A question for the info
+   * asks for the newest group, a child that changed its parent for an earlier one; whoever asks for groups that are
+   * far ahead must not keep the present ones from others.
+   */
+  private startsElsewhere(startGroup: number | undefined): boolean {
+    if (this.feedStart === undefined) return startGroup !== undefined && this.observers.length === 1;
+    return startGroup === undefined || startGroup < this.feedStart;
+  }
+
   /** `startGroup`: where the one who causes this wants to begin; a child that changed its parent wants no gap. */
   private ensureFeed(startGroup?: number): void {
     if (this.feed !== undefined || this.closed || this.openFeed === undefined) return;
-    this.feed = this.openFeed(this, { ...this.demand, startGroup: this.cache.nextNeeded() ?? startGroup });
+    this.feedStart = this.cache.nextNeeded() ?? startGroup;
+    // Where one observer wants to stop is no matter of the others.
+    const feed = this.openFeed(this, { ...this.demand, startGroup: this.feedStart, endGroup: undefined });
+    // A source can close the track in the same breath.
+    if (this.closed) feed?.close();
+    else this.feed = feed;
   }
 
   /** The source's session is gone or another route is better: go on from the next group needed. */
