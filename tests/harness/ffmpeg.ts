@@ -46,6 +46,15 @@ export function makeClip(options: ClipOptions = {}): string {
   return path;
 }
 
+/** Encodes a raw H.264 stream again with B-frames, so that what is burnt into its pictures stays, and returns its path. */
+export function makeBFrameClip(rawH264: string, path: string): string {
+  const args = ["-y", "-hide_banner", "-loglevel", "error", "-r", "30", "-f", "h264", "-i", rawH264];
+  args.push("-c:v", "libx264", "-preset", "ultrafast", "-profile:v", "high", "-bf", "2", "-b_strategy", "0");
+  args.push("-g", "30", "-pix_fmt", "yuv420p", "-vf", "scale=640:360", "-b:v", "1500k", path);
+  execFileSync("ffmpeg", args, { stdio: "inherit" });
+  return path;
+}
+
 /** Publishes a file in real time, endlessly, exactly as the README's command does. */
 export function publishWithFfmpeg(file: string, url: string): StartedProcess {
   const args = ["-hide_banner", "-loglevel", "warning", "-stream_loop", "-1", "-re", "-i", file];

@@ -1,0 +1,95 @@
+import { seededRandom } from "./seeded-random.ts";
+
+export interface PostedMessage {
+  readonly id: string;
+  readonly type: string;
+  readonly at: number;
+  readonly data: unknown;
+}
+
+export interface TimedRequestBody {
+  readonly type: string;
+  readonly data: unknown;
+  readonly at?: number;
+  readonly delayMs?: number;
+}
+
+/** Below the origin's 30 messages and 8 KiB a second, with room for the way there. */
+const MAX_PER_WINDOW = 27;
+const MAX_BYTES_PER_WINDOW = 7_000;
+const WINDOW_MS = 1_200;
+/** `v`, `id`, `type` and `at` of a message. */
+const ENVELOPE_BYTES = 120;
+
+export async function postTimed(
+  origin: string,
+  broadcast: string,
+  body: TimedRequestBody,
+): Promise<PostedMessage> {
+  const response = await fetch(`${origin}/v1/broadcasts/${broadcast}/timed`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  const answer = (await response.json()) as { id: string; at: number };
+  if (response.status !== 202) throw new Error(`${response.status}: ${JSON.stringify(answer)}`);
+  return { id: answer.id, at: answer.at, type: body.type, data: body.data };
+}
+
+const TYPES = ["quiz", "lyric", "cue", "score", "x", "a-rather-long-name-of-a-type.with/signs"];
+const TEXT = ["a", "Z", " ", '"', "\\", "\u0000", "\u0001", "é", "歌", "🎤", "\n", "\u2028"];
+
+/** Posts `count` messages of random type, size and time; resolves when the origin has taken all. */
+export async function postRandomMessages(
+  options: { readonly seed: number; readonly count: number; readonly meanGapMs: number },
+  target: { readonly origin: string; readonly broadcast: string },
+): Promise<PostedMessage[]> {
+  const random = seededRandom(options.seed);
+  const posted: PostedMessage[] = [];
+  let sent: { ms: number; bytes: number }[] = [];
+  while (posted.length < options.count) {
+    const body = randomBody(random, posted);
+    const bytes = Buffer.byteLength(JSON.stringify(body.data)) + ENVELOPE_BYTES;
+    for (;;) {
+      const nowMs = performance.now();
+      sent = sent.filter(({ ms }) => nowMs - ms < WINDOW_MS);
+      const total = sent.reduce((sum, one) => sum + one.bytes, bytes);
+      if (sent.length < MAX_PER_WINDOW && total <= MAX_BYTES_PER_WINDOW) break;
+      await pause(20);
+    }
+    posted.push(await postTimed(target.origin, target.broadcast, body));
+    sent.push({ ms: performance.now(), bytes });
+    // Now and then several at once.
+    if (random() > 0.15) await pause(random() * 2 * options.meanGapMs);
+  }
+  return posted;
+}
+
+function randomBody(random: () => number, posted: readonly PostedMessage[]): TimedRequestBody {
+  const type = TYPES[Math.floor(random() * TYPES.length)] ?? "cue";
+  const data = randomData(random);
+  const choice = random();
+  const nowUs = Date.now() * 1_000;
+  if (choice < 0.3) return { type, data };
+  if (choice < 0.6) return { type, data, delayMs: Math.round(random() * 2_500) };
+  const last = posted.at(-1);
+  // The same frame as the message before, or any time from a moment ago until soon.
+  if (choice < 0.7 && last !== undefined) return { type, data, at: last.at };
+  return { type, data, at: Math.round(nowUs + (random() * 2_800 - 300) * 1_000) };
+}
+
+function randomData(random: () => number): unknown {
+  const kind = random();
+  if (kind < 0.1) return [null, true, 0, -1.5, ""][Math.floor(random() * 5)];
+  // Few are large: the mean stays far below the limit of bytes per second.
+  const bytes = 8 + Math.floor(random() ** 2 * 780);
+  let text = "";
+  while (Buffer.byteLength(JSON.stringify(text)) < bytes) {
+    text += TEXT[Math.floor(random() * TEXT.length)] ?? "";
+  }
+  return kind < 0.5 ? text : { text, list: [random(), { deep: [[]] }], n: Math.floor(random() * 1e9) };
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

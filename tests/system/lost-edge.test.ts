@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type BrowserViewer, openViewer, type PaintedClock } from "../harness/browser-viewer.ts";
+import { type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
+import { launchChromium, type TestChromium } from "../harness/chromium.ts";
+import { killNode } from "../harness/kill-node.ts";
+import { waitFor } from "../harness/wait-for.ts";
+import { longestStillMs } from "../harness/watch-continuity.ts";
+
+let dev: CanopyDev;
+let chromium: TestChromium;
+
+beforeAll(async () => {
+  dev = await startCanopyDev({ edges: 2, broadcaster: true });
+  chromium = await launchChromium();
+});
+
+beforeEach(async () => {
+  for (const edge of dev.edges) {
+    await waitFor(
+      `${edge} to announce`,
+      async () => (await (await fetch(`${edge}/announced`)).text()) !== "",
+    );
+  }
+});
+
+afterAll(async () => {
+  await chromium?.close();
+  await dev?.stop();
+});
+
+/** Kills the first edge, and waits for a second of pictures that were captured after it was gone. */
+async function playThroughLoss(viewer: BrowserViewer): Promise<void> {
+  await viewer.presents(60);
+  await viewer.takePainted();
+  const killedMs = await killNode(dev, "edge-1");
+  const seen: PaintedClock[] = [];
+  await waitFor(
+    "pictures from after the loss",
+    async () => {
+      seen.push(...(await viewer.takePainted()));
+      return seen.filter(({ captureMs }) => captureMs > killedMs + 500).length >= 25;
+    },
+    45_000,
+  );
+  console.info(`still for ${Math.round(longestStillMs(seen))} ms`);
+}
+
+/** Unreachable edges are what this is about; anything else on the console is an error of ours. */
+function unexpectedErrors(viewer: BrowserViewer): string[] {
+  return viewer.errors.filter((text) => !/net::ERR_|WebTransport|Failed to load resource/.test(text));
+}
+
+describe("an edge that is killed", () => {
+  it("is left for the next one in the player's list", async () => {
+    const viewer = await openViewer(chromium, {
+      console: dev.console,
+      src: dev.edges,
+      broadcast: "live/demo",
+    });
+    try {
+      await viewer.presents(30);
+      expect((await viewer.stats()).src).toBe(dev.edges[0]);
+      await playThroughLoss(viewer);
+      const stats = await viewer.stats();
+      expect(stats.src).toBe(dev.edges[1]);
+      expect(stats.state).toBe("playing");
+      expect(stats.reconnects).toBe(1);
+      expect(unexpectedErrors(viewer)).toEqual([]);
+    } finally {
+      await viewer.close();
+    }
+  });
+
+  it("is found again by a player that knows no other", async () => {
+    const [src = ""] = dev.edges;
+    const viewer = await openViewer(chromium, { console: dev.console, src: [src], broadcast: "live/demo" });
+    try {
+      await playThroughLoss(viewer);
+      const stats = await viewer.stats();
+      expect(stats.src).toBe(src);
+      expect(stats.state).toBe("playing");
+      expect(stats.reconnects).toBe(1);
+      expect(await viewer.page.evaluate(() => performance.getEntriesByType("navigation").length)).toBe(1);
+      expect(unexpectedErrors(viewer)).toEqual([]);
+    } finally {
+      await viewer.close();
+    }
+  });
+});

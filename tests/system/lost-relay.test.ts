@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type BrowserViewer, openViewer } from "../harness/browser-viewer.ts";
+import { type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
+import { launchChromium, type TestChromium } from "../harness/chromium.ts";
+import { devProcess, killNode, waitForRestart } from "../harness/kill-node.ts";
+import { waitFor } from "../harness/wait-for.ts";
+import {
+  countingSessions,
+  longestStillMs,
+  missingFrames,
+  readContinuity,
+} from "../harness/watch-continuity.ts";
+
+const ROUNDS = 3;
+/** The picture must move again by then; a busy machine may take longer for one of the rounds. */
+const WITHIN_MS = 3_000;
+
+let dev: CanopyDev;
+let chromium: TestChromium;
+
+beforeAll(async () => {
+  dev = await startCanopyDev({ edges: 2, broadcaster: true });
+  chromium = await launchChromium();
+});
+
+afterAll(async () => {
+  await chromium?.close();
+  await dev?.stop();
+});
+
+/** Waits for a second of pictures that were captured after `sinceMs`. */
+async function playsOn(viewer: BrowserViewer, sinceMs: number): Promise<number> {
+  const seen: Awaited<ReturnType<BrowserViewer["takePainted"]>>[number][] = [];
+  await waitFor(
+    "pictures from after the loss",
+    async () => {
+      seen.push(...(await viewer.takePainted()));
+      return seen.filter(({ captureMs }) => captureMs > sinceMs).length >= 25;
+    },
+    30_000,
+  );
+  console.info(`still for ${Math.round(longestStillMs(seen))} ms, ${missingFrames(seen)} frames not painted`);
+  return longestStillMs(seen);
+}
+
+describe("a relay that is killed", () => {
+  it("is replaced while both players play on in the session that they have", async () => {
+    const counting = countingSessions(chromium);
+    const viewers = await Promise.all(
+      dev.edges.map((src) =>
+        openViewer(counting, { console: dev.console, src: [src], broadcast: "live/demo" }),
+      ),
+    );
+    try {
+      for (const viewer of viewers) await viewer.presents(60);
+      const before = await Promise.all(viewers.map(readContinuity));
+      expect(before.map(({ openedSessions }) => openedSessions)).toEqual([1, 1]);
+      const stills: number[] = [];
+      for (let round = 1; round <= ROUNDS; round++) {
+        for (const viewer of viewers) await viewer.takePainted();
+        const killedMs = await killNode(dev, "relay");
+        stills.push(...(await Promise.all(viewers.map((viewer) => playsOn(viewer, killedMs + 500)))));
+        await waitForRestart(dev, "relay", round, dev.relay);
+      }
+      expect((await devProcess(dev, "relay")).restarts).toBe(ROUNDS);
+      expect(Math.min(...stills), `still for ${stills.join(", ")} ms`).toBeLessThan(WITHIN_MS);
+      expect(await Promise.all(viewers.map(readContinuity))).toEqual(before);
+      for (const viewer of viewers) {
+        expect((await viewer.stats()).state).toBe("playing");
+        expect(viewer.errors).toEqual([]);
+      }
+    } finally {
+      await Promise.all(viewers.map((viewer) => viewer.close()));
+    }
+  });
+});
