@@ -1,6 +1,7 @@
 import type { SessionClose, SessionStats } from "../session.ts";
 import { engineClose } from "./connection-close.ts";
 import { readStats } from "./connection-stats.ts";
+import { EngineDeadline } from "./engine-deadline.ts";
 import type { NativeConnection, NativeHostPort, NativePathEvent, NativeRecvInfo } from "./native.ts";
 import type { QuicCounters } from "./quic-counters.ts";
 import type { QuicTransportOptions } from "./quic-limits.ts";
@@ -12,6 +13,8 @@ import { TimerEntry } from "./timer-wheel.ts";
 
 /** With few streams the sweep is also made between two packets of one tick, which saves the code of a stop. */
 const EAGER_SWEEP_STREAMS = 16;
+/** Under RFC 9000's default max_ack_delay of 25 ms, which the engine announces. */
+const ACK_DELAY_MS = 20;
 /** Packets of one connection per flush, so that one fat sender does not starve the others. */
 const MAX_PACKETS_PER_FLUSH = 128;
 /**
@@ -103,8 +106,11 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   readonly #sweep = new StopSweep(this.#streams);
   #lastPingMs: number;
   readonly #handshakeDeadlineMs: number;
-  #engineDeadlineMs = Number.POSITIVE_INFINITY;
+  readonly #engineDeadline = new EngineDeadline();
   #pathsChanged = false;
+  /** The congestion window is full: the next acknowledgement makes room. */
+  #blocked = false;
+  #flushedMs = 0;
   #established = false;
   #windingDown = false;
   #closeAtMs = Number.POSITIVE_INFINITY;
@@ -166,7 +172,9 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
       // The engine has already decided: it closes the connection itself where the error is fatal.
       this.#counters.protocolErrors += 1;
     }
-    if (!this.#established) this.urgent = true;
+    this.#engineDeadline.stale = true;
+    // Coalescing must neither leave the window unused that an acknowledgement opens nor hold back a client's own.
+    if (this.#blocked || !this.#established || this.#owesAck()) this.urgent = true;
     this.#loop.scheduleRead(this);
     this.#loop.scheduleFlush(this);
     this.lastReceivedMs = this.#loop.nowMs;
@@ -184,11 +192,12 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   flush(nowMs: number): void {
     if (this.#removed) return;
     this.#counters.flushes += 1;
-    if (!this.#closed) this.#schedule.pump(this.native);
+    this.#flushedMs = nowMs;
+    this.#blocked = !this.#closed && this.#schedule.pump(this.native);
     this.#sendPackets();
     try {
       this.#runNotices();
-      this.#checkClosed();
+      if (this.#engineDeadline.stale) this.#checkClosed();
     } catch (error) {
       this.#handlerFailed(error);
     }
@@ -198,19 +207,30 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
 
   override onTimer(nowMs: number): void {
     if (this.#removed) return;
-    if (nowMs >= this.#engineDeadlineMs) this.native.onTimeout();
+    let due = this.#engineDeadline.run(this.native, nowMs);
     if (nowMs >= this.#closeAtMs) {
       this.#closeAtMs = Number.POSITIVE_INFINITY;
       this.close(this.#closeAtCode, new Uint8Array(0), { code: undefined, reason: "", remote: false });
+      due = true;
     }
     const { keepAliveMs } = this.#transport;
     if (nowMs >= this.#handshakeDeadlineMs && !this.sessionOpen && !this.closed) {
       this.#counters.handshakeTimeouts += 1;
       this.closeTransport("handshake timeout");
+      due = true;
     } else if (keepAliveMs > 0 && this.#established && nowMs - this.#lastHeardMs() >= keepAliveMs) {
       this.ping();
+      due = true;
     }
-    if (nowMs >= this.#sweep.nextMs) this.#sweep.run(this.#loop.nowMs);
+    if (nowMs >= this.#sweep.nextMs) {
+      this.#sweep.run(nowMs);
+      due = true;
+    }
+    if (!due) {
+      this.#setTimer(nowMs);
+      return;
+    }
+    this.#engineDeadline.stale = true;
     this.urgent = true;
     this.#loop.scheduleFlush(this);
   }
@@ -481,14 +501,18 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   }
 
   #setTimer(nowMs: number): void {
-    const timeoutMs = this.native.timeout();
-    this.#engineDeadlineMs = timeoutMs === null ? Number.POSITIVE_INFINITY : nowMs + timeoutMs + 1;
-    let deadlineMs = Math.min(this.#engineDeadlineMs, this.#sweep.nextMs, this.#closeAtMs);
+    this.#engineDeadline.update(this.native, nowMs);
+    let deadlineMs = Math.min(this.#engineDeadline.atMs, this.#sweep.nextMs, this.#closeAtMs);
     if (!this.sessionOpen) deadlineMs = Math.min(deadlineMs, this.#handshakeDeadlineMs);
     if (this.#transport.keepAliveMs > 0 && this.#established) {
       deadlineMs = Math.min(deadlineMs, this.#lastHeardMs() + this.#transport.keepAliveMs);
     }
     this.#loop.wheel.set(this, deadlineMs);
+  }
+
+  /** Acknowledgements that wait longer than the peer expects look to it like a longer way. */
+  #owesAck(): boolean {
+    return !this.server && this.#loop.nowMs - this.#flushedMs >= ACK_DELAY_MS;
   }
 
   #lastHeardMs(): number {
@@ -517,6 +541,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
       // Already closing on the engine's own account.
     }
     this.urgent = true;
+    this.#engineDeadline.stale = true;
     this.#loop.scheduleFlush(this);
   }
 

@@ -5,6 +5,13 @@ import { TimerWheel } from "./timer-wheel.ts";
 /** How often the flush interval is adapted to the load. */
 const UTILIZATION_SAMPLE_MS = 250;
 
+/**
+ * The event loop also counts as busy while other processes have its core. Then fewer packets would help nobody, so
+ * utilization counts only up to this many times the CPU time used: a process that gets less than half a core (by a
+ * quota, for instance) may still coalesce once it uses all of it.
+ */
+const CPU_WEIGHT = 2;
+
 /** A connection as the loop sees it. The flags belong to the loop. */
 export interface LoopMember {
   readQueued: boolean;
@@ -43,6 +50,8 @@ export class QuicLoop {
   readonly #fixedIntervalMs: number;
   #sampler: NodeJS.Timeout | undefined;
   #utilization = performance.eventLoopUtilization();
+  #cpuMs = processCpuMs();
+  #sampledMs = 0;
   #members = 0;
   readonly #run = (): void => this.#tick();
 
@@ -64,6 +73,8 @@ export class QuicLoop {
     this.#members += 1;
     if (this.#sampler !== undefined || this.#controller === undefined) return;
     this.#utilization = performance.eventLoopUtilization();
+    this.#cpuMs = processCpuMs();
+    this.#sampledMs = performance.now();
     this.#sampler = setInterval(() => this.#sample(), UTILIZATION_SAMPLE_MS);
     this.#sampler.unref();
   }
@@ -148,6 +159,17 @@ export class QuicLoop {
     const now = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(now, this.#utilization);
     this.#utilization = now;
-    this.#controller?.update(utilization);
+    const nowMs = performance.now();
+    const cpuMs = processCpuMs();
+    const cpuShare = (cpuMs - this.#cpuMs) / Math.max(1, nowMs - this.#sampledMs);
+    this.#cpuMs = cpuMs;
+    this.#sampledMs = nowMs;
+    this.#controller?.update(Math.min(utilization, cpuShare * CPU_WEIGHT));
   }
+}
+
+/** CPU time of this process so far. */
+function processCpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
 }

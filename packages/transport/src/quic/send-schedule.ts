@@ -20,9 +20,10 @@ export class SendSchedule {
     if (except?.queued === true) this.#streams.push(except);
   }
 
-  /** Hands over as much as congestion and flow control allow. */
-  pump(native: NativeConnection): void {
+  /** Hands over as much as congestion and flow control allow. True if the connection's window held something back. */
+  pump(native: NativeConnection): boolean {
     const streams = this.#streams;
+    if (streams.length === 0) return false;
     if (!this.#sorted && streams.length > 1) streams.sort(bySendOrder);
     this.#sorted = true;
     let kept = 0;
@@ -40,6 +41,7 @@ export class SendSchedule {
       kept += 1;
     }
     streams.length = kept;
+    return blocked;
   }
 }
 
