@@ -284,6 +284,28 @@ describe("a tree of RelayNodes", () => {
     expect(edge.downstreamCounters.sessionsSilent).toBe(1);
   });
 
+  it("does not dial in a loop a parent that loses its children as soon as they are there", async () => {
+    const origin = tree.addNode("origin");
+    let attempts = 0;
+    tree.addNode(
+      "edge",
+      ["origin"],
+      {},
+      {
+        connect: () => {
+          attempts += 1;
+          const pair = createMemoryPair({ clock: tree.clock, delayMs: 2 });
+          origin.acceptSession(pair.server, OPEN_SCOPE);
+          tree.clock.schedule(50, () => pair.server.close(0, "overloaded"));
+          return Promise.resolve(pair.client);
+        },
+      },
+    );
+    await tree.advance(10_000);
+    expect(attempts).toBeGreaterThan(3);
+    expect(attempts).toBeLessThan(15);
+  });
+
   it("becomes ready with its parent and describes its place in the tree", async () => {
     const orphan = tree.addNode("orphan", ["nowhere"]);
     await tree.advance(500);

@@ -45,6 +45,8 @@ export interface ParentLinkDeps {
 
 /** Retries double from 100 ms to 3 s: within the linger time of the routes at first, gentle in a long outage. */
 const BACKOFF = { baseMs: 100, capMs: 3_000 };
+/** A parent that lets children in and loses them sooner counts as one that refuses: it is not dialled in a loop. */
+const SOUND_AFTER_MS = 1_000;
 
 /**
  * Keeps this node connected to one parent. Children and viewers notice nothing of a change: routes linger in the
@@ -58,7 +60,9 @@ export class ParentLink {
   private next: ParentConnection | undefined;
   /** Failed or leaving, with the time until which they are avoided. */
   private readonly avoid = new Map<string, number>();
+  /** Attempts in a row that did not lead to a sound connection. */
   private failures = 0;
+  private connectedAtMs = 0;
   /** Earliest time of the next attempt; undefined = none is due. */
   private retryAtMs: number | undefined;
   /** Where the current parent sends its children. */
@@ -139,7 +143,7 @@ export class ParentLink {
     const { current } = this;
     this.next = undefined;
     this.current = connection;
-    this.failures = 0;
+    this.connectedAtMs = this.deps.clock.nowMs();
     this.avoid.delete(connection.parent.url);
     this.deps.logger.info({ parent: connection.parent.url }, "parent connected");
     current?.leave();
@@ -149,6 +153,7 @@ export class ParentLink {
   private handOver(connection: ParentConnection, uri: string): void {
     if (connection !== this.current || this.closed) return;
     const nowMs = this.deps.clock.nowMs();
+    this.forgetFailures(nowMs);
     this.countSwitch("goaway", connection.parent.url);
     this.avoidFor(connection.parent.url, nowMs);
     this.redirectTo = isParentUrl(uri) ? uri : undefined;
@@ -161,6 +166,7 @@ export class ParentLink {
     const nowMs = this.deps.clock.nowMs();
     if (connection === this.current) {
       this.current = undefined;
+      this.forgetFailures(nowMs);
       // A parent that said good-bye was counted then.
       if (!connection.leaving) this.countSwitch(reason, connection.parent.url);
     } else if (connection === this.next) {
@@ -174,6 +180,10 @@ export class ParentLink {
     // The first attempt after a loss is made at once: every millisecond is one that viewers wait.
     if (first) this.dial(nowMs);
     else this.retryLater(nowMs);
+  }
+
+  private forgetFailures(nowMs: number): void {
+    if (nowMs - this.connectedAtMs >= SOUND_AFTER_MS) this.failures = 0;
   }
 
   /** The one that failed last stands last, so that a chooser without better ones takes the first again. */
