@@ -171,7 +171,10 @@ describe("NodeServer", () => {
     const jwt = await token({ root: "live", get: [""] }, 60);
     expect(await (await fetch(`${url}/announced?jwt=${jwt}`)).text()).toBe("live/a\n");
     const headers = { authorization: `Bearer ${jwt}` };
-    expect((await fetch(`${url}/v1/topology`, { headers })).status).toBe(200);
+    const topology = await fetch(`${url}/v1/topology`, { headers });
+    expect(topology.status).toBe(200);
+    const { broadcasts } = (await topology.json()) as { broadcasts: { path: string }[] };
+    expect(broadcasts.map(({ path }) => path)).toEqual(["live/a"]);
     expect((await fetch(`${url}/readyz`)).status).toBe(200);
   });
 });

@@ -160,8 +160,8 @@ export class OriginNode implements AsyncDisposable {
     return this.relay.announced();
   }
 
-  topology(): unknown {
-    return this.relay.topology();
+  topology(sees: (path: string) => boolean): unknown {
+    return this.relay.topology(sees);
   }
 
   readiness(): Readiness {

@@ -188,7 +188,8 @@ export class RelayNode implements AsyncDisposable {
     return { ready: reasons.length === 0, reasons };
   }
 
-  topology(): Topology {
+  /** `sees`: which broadcasts the one who asks may know of. */
+  topology(sees: (path: string) => boolean = () => true): Topology {
     const { peers, store } = this;
     return {
       originId: this.originId,
@@ -208,15 +209,17 @@ export class RelayNode implements AsyncDisposable {
         downstream: this.downstreamCounters.subscriptions,
       },
       cacheBytes: store.cacheBytes,
-      broadcasts: [...store].map((broadcast) => ({
-        path: broadcast.path,
-        hops: broadcast.hops,
-        lingering: broadcast.lingering,
-        tracks: [...broadcast.tracks.values()].map((track) => ({
-          name: track.name,
-          subscriptions: track.observerCount,
+      broadcasts: [...store]
+        .filter(({ path }) => sees(path))
+        .map((broadcast) => ({
+          path: broadcast.path,
+          hops: broadcast.hops,
+          lingering: broadcast.lingering,
+          tracks: [...broadcast.tracks.values()].map((track) => ({
+            name: track.name,
+            subscriptions: track.observerCount,
+          })),
         })),
-      })),
     };
   }
 

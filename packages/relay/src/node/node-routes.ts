@@ -9,8 +9,8 @@ export interface NodeRoutesDeps {
   readonly certificate: NodeCertificate;
   /** Paths of the broadcasts that are active here. */
   readonly announced: () => Iterable<string>;
-  /** This node's place in the tree and its load, as JSON. */
-  readonly topology: () => unknown;
+  /** This node's place in the tree and its load, as JSON, with the broadcasts that `sees` lets through. */
+  readonly topology: (sees: (path: string) => boolean) => unknown;
 }
 
 /** What every node with sessions answers beside the basic routes, with moq-relay's paths where it has them. */
@@ -23,8 +23,8 @@ export function registerNodeRoutes(app: HttpServer["app"], deps: NodeRoutesDeps)
   });
 
   app.get("/v1/topology", async (request) => {
-    await authorizeRequest(request, deps.admission);
-    return deps.topology();
+    const { scope } = await authorizeRequest(request, deps.admission);
+    return deps.topology((path) => mayGet(scope, path));
   });
 
   const announced = async (

@@ -49,7 +49,8 @@ export interface ServedNode {
   acceptSession(session: Session, authorize: AuthorizeSession): void;
   /** Paths of the active broadcasts. */
   announced(): Iterable<string>;
-  topology(): unknown;
+  /** As far as the one who asks sees broadcasts. */
+  topology(sees: (path: string) => boolean): unknown;
   readiness(): Readiness;
 }
 
@@ -173,7 +174,7 @@ async function openParts(
     admission,
     certificate,
     announced: () => node.announced(),
-    topology: () => node.topology(),
+    topology: (sees) => node.topology(sees),
   });
   await deps.registerRoutes?.(http.app, admission);
   const { port } = await http.start();
