@@ -95,7 +95,8 @@ export class MediaClock {
     const own = this.#anchorOf.get(track);
     if (own?.fits(track, timestampUs, arrivalUs, options.jumpUs)) {
       if (own.leadUs(arrivalUs) <= options.maxLeadUs) return own;
-      this.#anchors = [];
+      // For all tracks at once: each for itself would lose the distance between them.
+      this.restart();
     }
     for (const anchor of this.#anchors) {
       if (anchor !== own && anchor.fits(track, timestampUs, arrivalUs, options.jumpUs)) {
