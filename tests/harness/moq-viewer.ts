@@ -7,7 +7,7 @@ import {
   type WireFrame,
 } from "@canopy/protocol";
 import type { Session, SessionClose } from "@canopy/transport";
-import { connectQuic } from "@canopy/transport/quic";
+import { connectQuic, type QuicLoop } from "@canopy/transport/quic";
 
 const TRACK_PRIORITY: Readonly<Record<string, number>> = {
   "catalog.json": 100,
@@ -42,6 +42,8 @@ export interface MoqViewerOptions {
   /** "quic" dials raw QUIC with ALPN, "webtransport" HTTP/3. */
   readonly transport?: "quic" | "webtransport";
   readonly protocol?: string;
+  /** Shared by all viewers of a process, which else would have a loop, a timer and a flush interval each. */
+  readonly loop?: QuicLoop;
   readonly onFrame?: (track: string, sequence: number, frame: WireFrame) => void;
 }
 
@@ -85,7 +87,7 @@ export class MoqViewer {
         verify: { insecure: true },
         ...(options.transport === "quic" ? {} : { webtransportPath: "/" }),
       },
-      { logger: SILENT },
+      { logger: SILENT, ...(options.loop === undefined ? {} : { loop: options.loop }) },
     );
     const viewer = new MoqViewer(session, options);
     for (const track of options.tracks) viewer.#subscribe(track);
