@@ -71,6 +71,9 @@ export async function createHttpServer(
     // An idle keep-alive connection of a browser must not hold up the end of the process.
     forceCloseConnections: true as const,
     logger: false as const,
+    // A body is taken as it is or refused: a misspelt field that is dropped, or a string for a number, would be a
+    // mistake of the sender that nobody tells him.
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false } } as const,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_024 },
   };
   const { tls } = options;
