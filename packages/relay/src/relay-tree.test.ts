@@ -180,6 +180,21 @@ describe("a tree of RelayNodes", () => {
     expect(watching.sequences.slice(-3)).toEqual(encoder.sent.slice(-3).map((group) => group.sequence));
   });
 
+  it("is back with a parent that was away for seconds as soon as that is there", async () => {
+    const { edge, encoder } = await threeTiers();
+    const viewer = tree.addViewer("edge");
+    const watching = viewer.watch("live/demo");
+    // A parent counts as sound after a second.
+    await encoder.run(1_500);
+    tree.kill("relay");
+    await encoder.run(3_000);
+    const before = watching.timestamps.length;
+    tree.addNode("relay", ["origin"], { originId: 2 });
+    await encoder.run(480);
+    expect(edge.readiness().ready).toBe(true);
+    expect(watching.timestamps.length).toBeGreaterThan(before);
+  });
+
   it("moves to the parent that GOAWAY names before it leaves the old one, without a gap", async () => {
     const { relay, edge, encoder } = await threeTiers();
     tree.addNode("relay2", ["origin"]);

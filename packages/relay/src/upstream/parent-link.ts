@@ -45,6 +45,9 @@ export interface ParentLinkDeps {
 
 /** Retries double from 100 ms to 3 s: within the linger time of the routes at first, gentle in a long outage. */
 const BACKOFF = { baseMs: 100, capMs: 3_000 };
+/** A parent that crashed is back within a few seconds: for that long viewers wait for no more than a short pause. */
+const URGENT_FOR_MS = 5_000;
+const URGENT_CAP_MS = 200;
 /** A parent that lets children in and loses them sooner counts as one that refuses: it is not dialled in a loop. */
 const SOUND_AFTER_MS = 1_000;
 
@@ -63,6 +66,8 @@ export class ParentLink {
   /** Attempts in a row that did not lead to a sound connection. */
   private failures = 0;
   private connectedAtMs = 0;
+  /** Since when there is no parent, after a sound one. */
+  private orphanedAtMs = Number.NEGATIVE_INFINITY;
   /** Earliest time of the next attempt; undefined = none is due. */
   private retryAtMs: number | undefined;
   /** Where the current parent sends its children. */
@@ -183,7 +188,9 @@ export class ParentLink {
   }
 
   private forgetFailures(nowMs: number): void {
-    if (nowMs - this.connectedAtMs >= SOUND_AFTER_MS) this.failures = 0;
+    if (nowMs - this.connectedAtMs < SOUND_AFTER_MS) return;
+    this.failures = 0;
+    this.orphanedAtMs = nowMs;
   }
 
   /** The one that failed last stands last, so that a chooser without better ones takes the first again. */
@@ -193,7 +200,9 @@ export class ParentLink {
   }
 
   private retryLater(nowMs: number): void {
-    this.retryAtMs = nowMs + backoffMs(Math.max(0, this.failures - 1), this.deps.random(), BACKOFF);
+    const isUrgent = nowMs - this.orphanedAtMs < URGENT_FOR_MS;
+    const options = isUrgent ? { ...BACKOFF, capMs: URGENT_CAP_MS } : BACKOFF;
+    this.retryAtMs = nowMs + backoffMs(Math.max(0, this.failures - 1), this.deps.random(), options);
   }
 
   private countSwitch(reason: ParentSwitchReason, url: string): void {
