@@ -71,6 +71,7 @@ function observePlayer(): void {
   const observed: Observed = { painted: [], fired: [] };
   Object.assign(window, { observed });
   const keptPainted = 20_000;
+  let scratch: OffscreenCanvas | undefined;
   const readClock = (player: PlayerElement): { unixMs: number; frame: number } | undefined => {
     const canvas = player.shadowRoot?.querySelector("canvas");
     const read = (
@@ -78,7 +79,10 @@ function observePlayer(): void {
     ).readClockCode;
     if (canvas === null || canvas === undefined || canvas.width < 64 || read === undefined) return undefined;
     // Only the strip on top is copied; the reader is told the height of the whole picture.
-    const scratch = new OffscreenCanvas(canvas.width, Math.ceil(canvas.height / 8));
+    const height = Math.ceil(canvas.height / 8);
+    if (scratch?.width !== canvas.width || scratch.height !== height) {
+      scratch = new OffscreenCanvas(canvas.width, height);
+    }
     const context = scratch.getContext("2d", { willReadFrequently: true });
     if (context === null) return undefined;
     context.drawImage(canvas, 0, 0);
@@ -86,6 +90,7 @@ function observePlayer(): void {
     return read({ data, width: canvas.width, height: canvas.height, bytesPerPixel: 4 });
   };
   let lastFrame = -1;
+  let lastPresented = -1;
   const attached = new WeakSet<Element>();
   const look = (): void => {
     const player = document.querySelector<PlayerElement>("canopy-player");
@@ -98,18 +103,28 @@ function observePlayer(): void {
       });
     }
     if (player !== null && typeof player.stats === "function") {
-      const clock = readClock(player);
+      const stats = player.stats();
+      // Reading pixels costs as much as painting them: only when there is a new picture, or the first one as a still.
+      const isNew = stats?.presentedFrames !== lastPresented || lastFrame < 0;
+      const seenMs = performance.timeOrigin + performance.now();
+      const clock = isNew ? readClock(player) : undefined;
+      lastPresented = stats?.presentedFrames ?? -1;
       if (clock !== undefined && clock.frame !== lastFrame) {
         lastFrame = clock.frame;
-        const mediaTimeUs = player.stats().presentedTimestampsUs.at(-1) ?? 0;
-        const seenMs = performance.timeOrigin + performance.now();
+        const mediaTimeUs = stats.presentedTimestampsUs.at(-1) ?? 0;
         observed.painted.push({ captureMs: clock.unixMs, frame: clock.frame, seenMs, mediaTimeUs });
         if (observed.painted.length > keptPainted) observed.painted.shift();
       }
     }
-    requestAnimationFrame(look);
   };
-  requestAnimationFrame(look);
+  // In the task after the repaint: the player paints in a callback of the same repaint, after this one.
+  const afterRepaint = new MessageChannel();
+  afterRepaint.port1.onmessage = look;
+  const onRepaint = (): void => {
+    afterRepaint.port2.postMessage(undefined);
+    requestAnimationFrame(onRepaint);
+  };
+  requestAnimationFrame(onRepaint);
 }
 
 /** Opens the watch page for one broadcast and waits for the player element. */

@@ -17,6 +17,7 @@ import { decodingKey } from "./decoding-key.ts";
 import { PlayerEventTarget } from "./player-events.ts";
 import { nextState, type PlayerSignal, type PlayerState } from "./player-state.ts";
 import type { PlayerStats } from "./player-stats.ts";
+import { wishedLatencyMs } from "./wished-latency.ts";
 
 export interface PlayerOptions {
   /** One edge or several, separated by commas, in order of preference. */
@@ -26,7 +27,7 @@ export interface PlayerOptions {
   readonly token?: string | undefined;
   /** Such as `webtransport,hls`; default: all, in the order that suits the browser. */
   readonly transports?: string | undefined;
-  /** Wished latency from capture to picture, ms. Default 150. */
+  /** Wished latency from capture to picture, ms. Default: 100, with `sync` 150. More where the network needs it. */
   readonly latencyMs?: number | undefined;
   /** Present at the same time as every other viewer with the same latency. */
   readonly sync?: boolean | undefined;
@@ -124,7 +125,8 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
     if (this.#state !== "idle" && this.#state !== "failed") return;
     this.#stop();
     this.#playAtUs = this.#deps.clock.nowUs();
-    const { transports, latencyMs = 150, sync = false } = this.#options;
+    const { transports, sync = false } = this.#options;
+    const latencyMs = wishedLatencyMs(this.#options.latencyMs, sync);
     const choice = chooseTransports(transports, this.#deps.upstreams, this.#deps.userAgent);
     let sources: string[];
     try {

@@ -15,7 +15,7 @@ const WHERE = { src: "https://edge:4443", broadcast: "live/demo" };
 describe("readAttributes", () => {
   it("has defaults for everything but the place", () => {
     expect(read(WHERE)).toEqual({
-      result: { ...WHERE, token: undefined, transports: undefined, latencyMs: 150, sync: false },
+      result: { ...WHERE, token: undefined, transports: undefined, latencyMs: undefined, sync: false },
       warnings: [],
     });
     expect(read({ src: WHERE.src }).result).toBeUndefined();
@@ -36,7 +36,7 @@ describe("readAttributes", () => {
 
   it.each(["soon", "-1", "", "1e9"])("warns about latency %j and falls back", (latency) => {
     const { result, warnings } = read({ ...WHERE, latency });
-    expect(result?.latencyMs).toBe(150);
+    expect(result?.latencyMs).toBeUndefined();
     expect(warnings).toHaveLength(1);
   });
 

@@ -4,7 +4,6 @@ export const SOURCE_ATTRIBUTES = ["src", "broadcast", "token", "transports", "la
 /** Attributes that only change how it looks or sounds. */
 export const LOOK_ATTRIBUTES = ["muted", "controls", "poster"] as const;
 
-const DEFAULT_LATENCY_MS = 150;
 const MAX_LATENCY_MS = 8_000;
 
 export interface SourceAttributes {
@@ -12,7 +11,8 @@ export interface SourceAttributes {
   readonly broadcast: string;
   readonly token: string | undefined;
   readonly transports: string | undefined;
-  readonly latencyMs: number;
+  /** Undefined: the player decides. */
+  readonly latencyMs: number | undefined;
   readonly sync: boolean;
 }
 
@@ -37,14 +37,12 @@ export function readAttributes(
   };
 }
 
-function readLatency(text: string | null, warn: (text: string) => void): number {
-  if (text === null) return DEFAULT_LATENCY_MS;
+function readLatency(text: string | null, warn: (text: string) => void): number | undefined {
+  if (text === null) return undefined;
   const latencyMs = Number(text);
   if (text.trim() !== "" && latencyMs >= 0 && latencyMs <= MAX_LATENCY_MS) return latencyMs;
-  warn(
-    `latency="${text}" is not a number of milliseconds from 0 to ${MAX_LATENCY_MS}: using ${DEFAULT_LATENCY_MS}`,
-  );
-  return DEFAULT_LATENCY_MS;
+  warn(`latency="${text}" is not a number of milliseconds from 0 to ${MAX_LATENCY_MS}: using the default`);
+  return undefined;
 }
 
 function readTransports(text: string | null, warn: (text: string) => void): string | undefined {

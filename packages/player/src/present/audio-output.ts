@@ -69,6 +69,11 @@ export class AudioOutput {
     return this.#context.state === "running";
   }
 
+  /** How long a sample takes from the worklet to the ear, µs. */
+  get deviceUs(): number {
+    return (this.#context.outputLatency || this.#context.baseLatency || 0) * 1e6;
+  }
+
   get report(): AudioRingReport | undefined {
     return this.#report;
   }

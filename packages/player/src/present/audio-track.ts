@@ -31,7 +31,7 @@ export function audioDecoderConfig(rendition: AudioRendition): AudioDecoderConfi
 export class AudioTrack {
   readonly name: string;
   readonly buffer = new JitterBuffer();
-  readonly #config: AudioDecoderConfig;
+  readonly config: AudioDecoderConfig;
   readonly #deps: AudioTrackDeps;
   #decoder: AudioDecoder | undefined;
   #output: AudioOutput | undefined;
@@ -39,7 +39,7 @@ export class AudioTrack {
 
   constructor(options: { readonly name: string; readonly config: AudioDecoderConfig }, deps: AudioTrackDeps) {
     this.name = options.name;
-    this.#config = options.config;
+    this.config = options.config;
     this.#deps = deps;
   }
 
@@ -98,7 +98,7 @@ export class AudioTrack {
         this.#deps.onError(new PlayerError("decode", "audio decoder failed", cause));
       },
     });
-    decoder.configure(this.#config);
+    decoder.configure(this.config);
     this.#decoder = decoder;
     return decoder;
   }

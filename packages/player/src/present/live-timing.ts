@@ -51,6 +51,11 @@ export class LiveTiming {
     return nowUs + this.offsetUs - this.clock.mediaUs(nowUs);
   }
 
+  /** Whether anybody hears the sound, and how long its device holds it back. */
+  setAudible(isAudible: boolean, deviceUs: number): void {
+    this.#target.setAudible(isAudible, deviceUs);
+  }
+
   /** The edge's clock minus ours. */
   setServerOffset(offsetUs: number): void {
     this.#serverOffsetUs = offsetUs;
@@ -61,7 +66,7 @@ export class LiveTiming {
     this.#chooseBasis(nowUs, timestampUs);
     if (timestampUs - nowUs > this.#fastestUs) this.#fastestUs = timestampUs - nowUs;
     const isLive = this.#pace[kind].onArrival(nowUs, timestampUs);
-    if (isLive) this.#target.onArrival(nowUs + this.offsetUs - timestampUs, nowUs);
+    if (isLive) this.#target.onArrival(kind, nowUs + this.offsetUs - timestampUs, nowUs);
     // While the first frames come in a burst, only an absolute clock knows where the live edge is.
     if (!this.clock.isRunning || (!isLive && !this.#isAbsolute)) this.#setToTarget(nowUs);
   }

@@ -18,6 +18,12 @@ const STALL_US = 600_000;
 /** Times that differ by more belong to another run of the publisher's clock; no group is this long. */
 const NEW_TIMELINE_US = 30_000_000;
 
+/** A picture is shown at the repaint that is nearest to its time: half of the time between two, at 60 Hz. */
+const HALF_REPAINT_US = 8_000;
+
+/** The sound device is opened after the first picture, which it would hold up; or after this, if none comes. */
+const SOUND_WAIT_US = 1_000_000;
+
 /** Audio is told about the clock at least this often, to follow the drift of its device. */
 const AUDIO_LINE_US = 250_000;
 
@@ -56,6 +62,8 @@ export class Playback {
   #audio: AudioTrack | undefined;
   #isHidden = false;
   #hasPainted = false;
+  /** Since when a format waits for the sound device to be opened. */
+  #soundWaitUs: number | undefined;
   #progressUs: number | undefined;
   #isStarved = false;
   #lastLineUs = 0;
@@ -152,7 +160,9 @@ export class Playback {
     this.#audio = undefined;
     if (name === undefined || config === undefined) return;
     this.#audio = new AudioTrack({ name, config }, { onError: this.#deps.onError });
-    this.sound.open(config.sampleRate, config.numberOfChannels);
+    if (this.#hasPainted || this.#video === undefined) {
+      this.sound.open(config.sampleRate, config.numberOfChannels);
+    } else this.#soundWaitUs = this.#deps.clock.nowUs();
   }
 
   onGroupOpen(kind: TrackKind, track: string, sequence: number): void {
@@ -217,6 +227,8 @@ export class Playback {
   tick(): void {
     if (!this.timing.clock.isRunning) return;
     const nowUs = this.#deps.clock.nowUs();
+    this.#openSound(nowUs);
+    this.timing.setAudible(this.sound.isAudible, this.sound.output?.deviceUs ?? 0);
     const isChanged = this.timing.update(nowUs);
     if (isChanged || nowUs - this.#lastLineUs > AUDIO_LINE_US) {
       this.#lastLineUs = nowUs;
@@ -245,7 +257,7 @@ export class Playback {
 
   #presentVideo(mediaUs: number, nowUs: number): boolean {
     if (this.#video === undefined) return false;
-    const frame = this.#video.queue.takeDue(mediaUs, this.timed.nextUs);
+    const frame = this.#video.queue.takeDue(mediaUs + HALF_REPAINT_US, this.timed.nextUs);
     if (frame === undefined) {
       this.#paintFirst();
       return false;
@@ -303,6 +315,14 @@ export class Playback {
     this.#isStarved = true;
     this.#stalls += 1;
     this.#deps.onStarved();
+  }
+
+  #openSound(nowUs: number): void {
+    if (this.#soundWaitUs === undefined || this.#audio === undefined) return;
+    if (!this.#hasPainted && nowUs - this.#soundWaitUs < SOUND_WAIT_US) return;
+    this.#soundWaitUs = undefined;
+    const { sampleRate, numberOfChannels } = this.#audio.config;
+    this.sound.open(sampleRate, numberOfChannels);
   }
 
   #feedAudio(mediaUs: number): void {

@@ -34,6 +34,10 @@ export class Sound {
     return this.#volume;
   }
 
+  get isAudible(): boolean {
+    return this.#output?.isRunning === true && !this.#isMuted && this.#volume > 0;
+  }
+
   /** There is audio, it is not muted, and yet the browser waits for a gesture of the viewer. */
   get isBlocked(): boolean {
     return this.#output !== undefined && !this.#isMuted && !this.#output.isRunning;

@@ -1,22 +1,35 @@
 import { describe, expect, it } from "vitest";
 import { ArrivalPace } from "./arrival-pace.ts";
 
+const FRAME_US = 40_000;
+
+/** Frames `from` to `to` (exclusive), frame `i` arriving at `arrivalUs(i)`; what was said of the last one. */
+function arrive(pace: ArrivalPace, from: number, to: number, arrivalUs: (index: number) => number): boolean {
+  let isLive = false;
+  for (let index = from; index < to; index += 1) {
+    isLive = pace.onArrival(arrivalUs(index), index * FRAME_US);
+  }
+  return isLive;
+}
+
 describe("ArrivalPace", () => {
-  it("is not live during the first burst, and is from the first frame at live pace", () => {
+  it("tells the burst from the live frames after it", () => {
     const pace = new ArrivalPace();
-    for (let index = 0; index < 30; index += 1) {
-      expect(pace.onArrival(1_000_000 + index * 500, index * 33_000)).toBe(false);
-    }
-    expect(pace.onArrival(1_048_000, 30 * 33_000)).toBe(true);
-    expect(pace.onArrival(1_048_100, 31 * 33_000)).toBe(true);
-    pace.reset();
-    expect(pace.isLive).toBe(false);
+    expect(arrive(pace, 0, 25, (index) => 1_000_000 + index * 500)).toBe(false);
+    expect(arrive(pace, 25, 50, (index) => index * FRAME_US)).toBe(true);
   });
 
-  it("does not count B-frames, whose times go back", () => {
+  it("takes no pause in a burst for the end of it", () => {
     const pace = new ArrivalPace();
-    pace.onArrival(0, 0);
-    pace.onArrival(100, 120_000);
-    expect(pace.onArrival(200, 40_000)).toBe(false);
+    const busyUs = (index: number): number => 1_000_000 + index * 500 + (index >= 12 ? 200_000 : 0);
+    expect(arrive(pace, 0, 30, busyUs)).toBe(false);
+  });
+
+  it("stays live through later bursts, until the path changes", () => {
+    const pace = new ArrivalPace();
+    expect(arrive(pace, 0, 25, (index) => index * FRAME_US)).toBe(true);
+    expect(arrive(pace, 25, 40, (index) => 1_600_000 + index)).toBe(true);
+    pace.reset();
+    expect(arrive(pace, 40, 42, (index) => index * FRAME_US)).toBe(false);
   });
 });

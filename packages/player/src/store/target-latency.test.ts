@@ -13,7 +13,7 @@ function run(
   let nowUs = fromUs;
   for (let index = 0; index < seconds * 30; index += 1) {
     nowUs += SECOND_US / 30;
-    target.onArrival(transitUs(index), nowUs);
+    target.onArrival("video", transitUs(index), nowUs);
     if (index % 3 === 0) target.update(nowUs);
   }
   return nowUs;
@@ -36,6 +36,31 @@ describe("TargetLatency", () => {
     expect(target.targetUs).toBeGreaterThan(250_000);
     run(target, nowUs, 40, () => 40_000);
     expect(target.targetUs).toBe(150_000);
+  });
+
+  it("takes no single hiccup of the machine for the network", () => {
+    const target = new TargetLatency({ wishUs: 100_000, isSync: false });
+    const nowUs = run(target, 0, 10, () => 20_000);
+    run(target, nowUs, 10, (index) => Math.max(20_000, 300_000 - index * 33_333));
+    expect(target.targetUs).toBe(100_000);
+  });
+
+  it("waits for sound only while somebody can hear it", () => {
+    const target = new TargetLatency({ wishUs: 100_000, isSync: false });
+    const both = (nowUs: number): void => {
+      target.onArrival("video", 20_000, nowUs);
+      target.onArrival("audio", 120_000, nowUs);
+    };
+    for (let index = 0; index < 100; index += 1) both(index * 20_000);
+    expect(target.update(2_000_000)).toBe(100_000);
+    target.setAudible(true, 30_000);
+    expect(target.update(2_100_000)).toBe(170_000);
+  });
+
+  it("waits for sound that comes alone", () => {
+    const target = new TargetLatency({ wishUs: 100_000, isSync: false });
+    for (let index = 0; index < 100; index += 1) target.onArrival("audio", 120_000, index * 20_000);
+    expect(target.update(2_000_000)).toBe(140_000);
   });
 
   it("does not take one outage for jitter, but a path that stays longer", () => {

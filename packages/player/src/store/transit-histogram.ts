@@ -4,8 +4,14 @@ const BUCKET_US = 5_000;
 /** 10 s in all; what is later counts as 10 s. */
 const BUCKETS = 2_000;
 
-/** Weight that a sample keeps per later sample: half after about 350, some 5 s of 30 fps video with AAC. */
-const FORGETTING = 0.998;
+/** A sample's weight falls to 1/e in this time: bursts of a minute ago say nothing about the next second. */
+const MEMORY_US = 10_000_000;
+
+/** At the start memory is shorter, because a page that is still loading takes everything late. */
+const FIRST_MEMORY_US = 1_000_000;
+
+/** Memory grows by half of the time since the start. */
+const MEMORY_GROWTH = 0.5;
 
 /** Sums are brought down to 1 before they lose precision. */
 const RESCALE_AT = 1e12;
@@ -19,6 +25,8 @@ export class TransitHistogram {
   #weight = 1;
   #total = 0;
   #samples = 0;
+  #startUs = 0;
+  #lastUs = 0;
 
   get isEmpty(): boolean {
     return this.#total === 0;
@@ -29,12 +37,18 @@ export class TransitHistogram {
     return this.#samples;
   }
 
-  add(transitUs: number): void {
+  add(transitUs: number, nowUs: number): void {
+    if (this.#samples === 0) {
+      this.#startUs = nowUs;
+      this.#lastUs = nowUs;
+    }
+    const memoryUs = Math.min(MEMORY_US, FIRST_MEMORY_US + (nowUs - this.#startUs) * MEMORY_GROWTH);
+    this.#weight *= Math.exp(Math.min(1, Math.max(0, (nowUs - this.#lastUs) / memoryUs)));
+    this.#lastUs = Math.max(this.#lastUs, nowUs);
     const index = Math.min(BUCKETS - 1, Math.max(0, Math.floor(transitUs / BUCKET_US)));
     this.#buckets[index] = (this.#buckets[index] ?? 0) + this.#weight;
     this.#total += this.#weight;
     this.#samples += 1;
-    this.#weight /= FORGETTING;
     if (this.#weight > RESCALE_AT) this.#rescale();
   }
 
