@@ -83,6 +83,9 @@ describe("createHttpServer", () => {
     const missing = await fetch(`${url}/nowhere?jwt=secret`);
     expect(missing.status).toBe(404);
     expect(await missing.text()).not.toContain("secret");
+    const undecodable = await fetch(`${url}/v1/%zz`);
+    expect(undecodable.status).toBe(400);
+    expect(undecodable.headers.get("content-type")).toMatch(/^application\/problem\+json/);
     const post = (body: string) =>
       fetch(`${url}/typed`, { method: "POST", headers: { "content-type": "application/json" }, body });
     const invalid = await post("{}");

@@ -64,6 +64,7 @@ export async function createHttpServer(
   options: HttpServerOptions,
   deps: HttpServerDeps,
 ): Promise<HttpServer> {
+  const onError = createProblemHandler(deps.logger);
   const common = {
     bodyLimit: options.bodyLimitBytes ?? DEFAULT_BODY_LIMIT_BYTES,
     requestTimeout: options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS,
@@ -71,6 +72,8 @@ export async function createHttpServer(
     // An idle keep-alive connection of a browser must not hold up the end of the process.
     forceCloseConnections: true as const,
     logger: false as const,
+    // For requests that come to no route, such as one whose path cannot be decoded.
+    frameworkErrors: onError as never,
     // A body is taken as it is or refused: a misspelt field that is dropped, or a string for a number, would be a
     // mistake of the sender that nobody tells him.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } } as const,
@@ -86,7 +89,7 @@ export async function createHttpServer(
           http2: true,
           https: { allowHTTP1: true, cert: tls.certPem, key: tls.keyPem },
         }) as unknown as FastifyInstance);
-  app.setErrorHandler(createProblemHandler(deps.logger));
+  app.setErrorHandler(onError);
   app.setNotFoundHandler((request, reply) => {
     sendProblem(
       reply,
