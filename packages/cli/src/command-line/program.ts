@@ -7,7 +7,7 @@ import { packageVersion } from "./package-version.ts";
 /** Builds the `canopy` command; each subcommand loads its code when it is run. */
 export function createProgram(context: CommandContext): Command {
   const program = new Command("canopy")
-    .description("Live streaming relay network: RTMP, WHIP or MoQ in, a tree of relays, WebTransport out.")
+    .description("Live streaming relay network: RTMP or MoQ in, a tree of relays, WebTransport out.")
     .version(packageVersion(), "-V, --version", "Prints the version.")
     .helpOption("-h, --help", "Prints this help.")
     .helpCommand(false)

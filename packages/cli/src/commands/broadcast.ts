@@ -1,5 +1,6 @@
 import { ConfigError, type ConfigOf, createLogger } from "@canopy/runtime";
-import { runBroadcast } from "../broadcast/index.ts";
+import { BroadcastError, runBroadcast } from "../broadcast/index.ts";
+import { CliError } from "../cli-error.ts";
 import type { CommandContext } from "../command-line/command-context.ts";
 import type { COMMAND_GROUPS } from "../config/command-groups.ts";
 
@@ -16,5 +17,12 @@ export async function broadcast(
     pretty: config.log.format === "text",
     component: "broadcaster",
   });
-  await runBroadcast({ ...rest, source, to, audio: !noAudio }, { logger, signal: context.signal });
+  try {
+    await runBroadcast({ ...rest, source, to, audio: !noAudio }, { logger, signal: context.signal });
+  } catch (error) {
+    if (!(error instanceof BroadcastError)) throw error;
+    // Wrong usage, which trying again would not help.
+    if (error.code !== "bad_target" && error.code !== "bad_option") throw error;
+    throw new CliError("usage", error.message, { cause: error });
+  }
 }

@@ -4,7 +4,7 @@ export const broadcastGroup = defineGroup("What is published, and where.", {
   to: textOption({
     name: "to",
     default: undefined,
-    description: "Target: `rtmp://host/app/stream`, `http(s)://host/whip/…`, or `https://host:port` for MoQ.",
+    description: "Target: `rtmp://host[:port]/app/stream`, or `https://host:port[/root]` for MoQ.",
   }),
   broadcast: textOption({
     name: "broadcast",

@@ -131,7 +131,7 @@ export class RtmpConnection implements RtmpProtocolHandler {
   onPlay(): void {
     throw new OriginError(
       "play-unsupported",
-      "This server takes RTMP only from publishers; play over MoQ, WHEP or HLS.",
+      "This server takes RTMP only from publishers; play over MoQ.",
     );
   }
 
