@@ -34,6 +34,8 @@ export const METRICS = {
         "path",
         "draining",
         "timeout",
+        "conflict",
+        "media",
       ],
     },
   },
@@ -52,6 +54,20 @@ export const METRICS = {
     type: "counter",
     help: "Bytes received from the network, payload and protocol.",
     label: { name: "transport", values: TRANSPORTS },
+  },
+  canopy_sent_packets_total: {
+    type: "counter",
+    help: "Packets handed to the network by QUIC sessions.",
+    label: { name: "transport", values: ["quic", "webtransport"] },
+  },
+  canopy_lost_packets_total: {
+    type: "counter",
+    help: "Packets that QUIC declared lost, so that what they held is sent again.",
+    label: { name: "transport", values: ["quic", "webtransport"] },
+  },
+  canopy_buffered_bytes: {
+    type: "gauge",
+    help: "Bytes of media that wait in all sessions until congestion and flow control let them go.",
   },
   canopy_frames_sent_total: {
     type: "counter",
