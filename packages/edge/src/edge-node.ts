@@ -1,8 +1,16 @@
 import { MOQ_PROTOCOLS } from "@canopy/protocol";
 import { RelayNode, StaticParents } from "@canopy/relay";
-import { type CertificateFiles, createQuicListener, developmentHosts, NodeServer } from "@canopy/relay/node";
+import {
+  type CertificateFiles,
+  createQuicListener,
+  createQuicLoop,
+  developmentHosts,
+  NodeServer,
+  type QuicSettings,
+  quicTransport,
+} from "@canopy/relay/node";
 import { type Clock, Lifetime, type Logger, type Metrics, type TokenVerifier } from "@canopy/runtime";
-import { createDevelopmentCertificate, QuicLoop } from "@canopy/transport/quic";
+import { createDevelopmentCertificate, type QuicLoop } from "@canopy/transport/quic";
 import { connectParent, type ParentTrust } from "./upstream/connect-parent.ts";
 
 export interface EdgeNodeOptions {
@@ -21,6 +29,8 @@ export interface EdgeNodeOptions {
   readonly parentTrust: ParentTrust;
   /** Shown to the parents. */
   readonly parentToken: string | undefined;
+  /** Default: adaptive flushing, packets that pass every path, CUBIC. */
+  readonly quic?: QuicSettings;
 }
 
 export interface EdgeNodeDeps {
@@ -48,7 +58,7 @@ export class EdgeNode implements AsyncDisposable {
     const { logger, metrics, clock } = deps;
     const lifetime = new Lifetime({ logger });
     try {
-      const loop = new QuicLoop();
+      const loop = createQuicLoop(options.quic);
       const quic = { logger: logger.child("quic"), loop };
       const relay = lifetime.own("relay", createRelay(options, deps, quic));
       const server = await NodeServer.open(
@@ -101,7 +111,11 @@ function createRelay(
       clock: deps.clock,
       parents: new StaticParents(options.parents, options.parentToken),
       connect: (parent, signal) =>
-        connectParent(parent.url, { trust, protocols: MOQ_PROTOCOLS }, { ...quic, signal }),
+        connectParent(
+          parent.url,
+          { trust, protocols: MOQ_PROTOCOLS, transport: quicTransport(options.quic) },
+          { ...quic, signal },
+        ),
     },
   );
 }

@@ -17,8 +17,15 @@ describe("bindRelayMetrics", () => {
       store,
       downstream,
       upstream,
-      sentBytes: (kind) => (kind === "quic" ? 7 : 0),
-      receivedBytes: () => 3,
+      sessions: {
+        of: (kind) => ({
+          sentBytes: kind === "quic" ? 7 : 0,
+          receivedBytes: 3,
+          sentPackets: 6,
+          lostPackets: 1,
+        }),
+        bufferedBytes: () => 9,
+      },
     });
     const info = { priority: 60, ordered: false, maxLatencyMs: 1_000, timescale: 1_000_000 };
     const track = store.publish("live/demo").createTrack("video", info);
@@ -43,6 +50,9 @@ describe("bindRelayMetrics", () => {
       'canopy_parent_switches_total{reason="silent"} 1',
       'canopy_sent_bytes_total{transport="quic"} 7',
       'canopy_received_bytes_total{transport="webtransport"} 3',
+      'canopy_sent_packets_total{transport="quic"} 6',
+      'canopy_lost_packets_total{transport="quic"} 1',
+      "canopy_buffered_bytes 9",
       'canopy_frame_age_seconds_bucket{le="0.03"} 0',
       'canopy_frame_age_seconds_bucket{le="0.05"} 1',
       "canopy_frame_age_seconds_count 1",

@@ -1,6 +1,7 @@
 import type { Metrics } from "@canopy/runtime";
 import type { TransportKind } from "@canopy/transport";
 import { type DownstreamCounters, type DropReason, FRAME_KINDS } from "./downstream/downstream-counters.ts";
+import type { SessionTotals } from "./session-totals.ts";
 import type { Store } from "./store/store.ts";
 import type { ParentSwitchReason, UpstreamCounters } from "./upstream/upstream-counters.ts";
 
@@ -13,16 +14,15 @@ export interface RelayMetricSources {
   readonly store: Store;
   readonly downstream: DownstreamCounters;
   readonly upstream: UpstreamCounters;
-  /** Bytes of all sessions of a transport since the start. */
-  readonly sentBytes: (kind: TransportKind) => number;
-  readonly receivedBytes: (kind: TransportKind) => number;
+  readonly sessions: Pick<SessionTotals, "of" | "bufferedBytes">;
 }
 
 /** Exports a node's plain numbers, read at scrape time. Returns the function that withdraws them. */
 export function bindRelayMetrics(metrics: Metrics, sources: RelayMetricSources): () => void {
-  const { store, downstream, upstream } = sources;
+  const { store, downstream, upstream, sessions } = sources;
   const withdraw = [
     metrics.read("canopy_broadcasts", "", () => store.size),
+    metrics.read("canopy_buffered_bytes", "", () => sessions.bufferedBytes()),
     metrics.read("canopy_cache_bytes", "", () => store.cacheBytes),
     metrics.read("canopy_subscriptions", "downstream", () => downstream.subscriptions),
     metrics.read("canopy_subscriptions", "upstream", () => upstream.subscriptions),
@@ -36,8 +36,10 @@ export function bindRelayMetrics(metrics: Metrics, sources: RelayMetricSources):
       metrics.read("canopy_parent_switches_total", reason, () => upstream.parentSwitches[reason]),
     ),
     ...TRANSPORTS.flatMap((kind) => [
-      metrics.read("canopy_sent_bytes_total", kind, () => sources.sentBytes(kind)),
-      metrics.read("canopy_received_bytes_total", kind, () => sources.receivedBytes(kind)),
+      metrics.read("canopy_sent_bytes_total", kind, () => sessions.of(kind).sentBytes),
+      metrics.read("canopy_received_bytes_total", kind, () => sessions.of(kind).receivedBytes),
+      metrics.read("canopy_sent_packets_total", kind, () => sessions.of(kind).sentPackets),
+      metrics.read("canopy_lost_packets_total", kind, () => sessions.of(kind).lostPackets),
     ]),
   ];
   measureFrameAge(metrics, store);

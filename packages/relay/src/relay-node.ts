@@ -16,7 +16,7 @@ import { AcceptedPeer, type AuthorizePeer, type PublisherHook } from "./peer/acc
 import { createMoqSession } from "./peer/create-moq-session.ts";
 import type { CreateMoqConnection } from "./peer/moq-connection.ts";
 import { bindRelayMetrics } from "./relay-metrics.ts";
-import { SessionBytes } from "./session-bytes.ts";
+import { SessionTotals } from "./session-totals.ts";
 import type { ScheduleFlush } from "./store/flush-queue.ts";
 import { Store, type StoreOptions } from "./store/store.ts";
 import type { ParentChooser } from "./tree/choose-parent.ts";
@@ -75,7 +75,7 @@ export class RelayNode implements AsyncDisposable {
   private readonly downstream: DownstreamOptions;
   private readonly intervalMs: number;
   private readonly peers = new Set<AcceptedPeer>();
-  private readonly bytes = new SessionBytes();
+  private readonly totals: SessionTotals;
   private readonly parentLink: ParentLink | undefined;
   private stopTimer: (() => void) | undefined;
   private withdrawMetrics: (() => void) | undefined;
@@ -89,6 +89,7 @@ export class RelayNode implements AsyncDisposable {
     this.logger = deps.logger ?? createSilentLogger();
     this.originId = options.originId ?? randomInt(1, 2 ** 48 - 1);
     const { clock } = this;
+    this.totals = new SessionTotals({ nowMs: () => clock.nowMs() });
     this.store = new Store(
       { ...options.store, originId: this.originId },
       deps.schedule === undefined ? { clock } : { clock, schedule: deps.schedule },
@@ -111,7 +112,7 @@ export class RelayNode implements AsyncDisposable {
       chooser,
       connect: async (parent, signal) => {
         const session = await connect(parent, signal);
-        this.bytes.add(session);
+        this.totals.add(session);
         return session;
       },
       createMoq: deps.createMoq ?? createMoqSession,
@@ -120,7 +121,7 @@ export class RelayNode implements AsyncDisposable {
       clock,
       logger: this.logger.child("parent"),
       random: deps.random ?? Math.random,
-      onSessionClosed: (session) => this.bytes.remove(session),
+      onSessionClosed: (session) => this.totals.remove(session),
     });
   }
 
@@ -133,8 +134,7 @@ export class RelayNode implements AsyncDisposable {
         store: this.store,
         downstream: this.downstreamCounters,
         upstream: this.upstreamCounters,
-        sentBytes: (kind) => this.bytes.sent(kind),
-        receivedBytes: (kind) => this.bytes.received(kind),
+        sessions: this.totals,
       });
     }
     this.stopTimer = (startTimer ?? startInterval)(this.intervalMs, () => this.tick());
@@ -150,7 +150,7 @@ export class RelayNode implements AsyncDisposable {
       session.close(ERROR_CODES.closed, "the node is closing");
       return;
     }
-    this.bytes.add(session);
+    this.totals.add(session);
     const peer = new AcceptedPeer(
       session,
       {
@@ -168,7 +168,7 @@ export class RelayNode implements AsyncDisposable {
         onPublisherSession: this.deps.onPublisherSession,
         onClosed: (closed) => {
           this.peers.delete(closed);
-          this.bytes.remove(closed.session);
+          this.totals.remove(closed.session);
         },
       },
     );

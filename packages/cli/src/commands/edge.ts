@@ -17,6 +17,7 @@ export async function runEdge(
   await using node = await EdgeNode.open(
     {
       ...listen,
+      quic: config.quic,
       name: parts.name,
       tier: tree.tier,
       tls: parts.tls,

@@ -1,8 +1,14 @@
 import { OriginNode } from "@canopy/origin";
 import { MOQ_PROTOCOLS } from "@canopy/protocol";
-import { createQuicListener, developmentHosts, drainNode, NodeServer } from "@canopy/relay/node";
+import {
+  createQuicListener,
+  createQuicLoop,
+  developmentHosts,
+  drainNode,
+  NodeServer,
+} from "@canopy/relay/node";
 import { ConfigError, type ConfigOf, Lifetime, listenError } from "@canopy/runtime";
-import { createDevelopmentCertificate, QuicLoop } from "@canopy/transport/quic";
+import { createDevelopmentCertificate } from "@canopy/transport/quic";
 import type { CommandContext } from "../command-line/command-context.ts";
 import { packageVersion } from "../command-line/package-version.ts";
 import type { COMMAND_GROUPS } from "../config/command-groups.ts";
@@ -55,8 +61,8 @@ function webhookSecret(webhooks: OriginConfig["webhooks"]): { readonly secret?: 
 
 function openServer(config: OriginConfig, parts: NodeParts, origin: OriginNode): Promise<NodeServer> {
   const { listen, access } = config;
-  const options = { ...listen, protocols: MOQ_PROTOCOLS, portOption: "port" };
-  const quic = { logger: parts.logger.child("quic"), loop: new QuicLoop() };
+  const options = { ...listen, quic: config.quic, protocols: MOQ_PROTOCOLS, portOption: "port" };
+  const quic = { logger: parts.logger.child("quic"), loop: createQuicLoop(config.quic) };
   return NodeServer.open(
     { ...options, tls: parts.tls, allowAnonymous: access.allowAnonymous },
     {

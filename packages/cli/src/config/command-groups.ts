@@ -4,6 +4,7 @@ import { devGroup } from "./dev-group.ts";
 import { ingestGroup } from "./ingest-group.ts";
 import { listenGroup } from "./listen-group.ts";
 import { logGroup } from "./log-group.ts";
+import { quicGroup } from "./quic-group.ts";
 import { rtmpGroup } from "./rtmp-group.ts";
 import { tlsGroup } from "./tls-group.ts";
 import { tokenGroup } from "./token-group.ts";
@@ -15,6 +16,7 @@ export const COMMAND_GROUPS = {
   dev: { dev: devGroup },
   origin: {
     listen: listenGroup(4440),
+    quic: quicGroup,
     rtmp: rtmpGroup,
     ingest: ingestGroup,
     webhooks: webhookGroup,
@@ -22,7 +24,14 @@ export const COMMAND_GROUPS = {
     access: accessGroup,
     log: logGroup,
   },
-  edge: { listen: listenGroup(4443), tree: treeGroup, tls: tlsGroup, access: accessGroup, log: logGroup },
+  edge: {
+    listen: listenGroup(4443),
+    quic: quicGroup,
+    tree: treeGroup,
+    tls: tlsGroup,
+    access: accessGroup,
+    log: logGroup,
+  },
   broadcast: { broadcast: broadcastGroup, log: logGroup },
   token: { token: tokenGroup },
   bench: {},

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import type { Session } from "@canopy/transport";
-import { connectQuic, type QuicDeps, type QuicVerify } from "@canopy/transport/quic";
+import { type ConnectQuicOptions, connectQuic, type QuicDeps, type QuicVerify } from "@canopy/transport/quic";
 import { EdgeError } from "../edge-error.ts";
 
 /** The parent answers this from memory; a silent one must not hold up the next candidate. */
@@ -17,7 +17,11 @@ export interface ParentTrust {
 /** Opens a raw QUIC session to `url` (`https://host:port/…`); the path is for the session's SETUP. */
 export async function connectParent(
   url: string,
-  options: { readonly trust: ParentTrust; readonly protocols: readonly string[] },
+  options: {
+    readonly trust: ParentTrust;
+    readonly protocols: readonly string[];
+    readonly transport?: NonNullable<ConnectQuicOptions["transport"]>;
+  },
   deps: QuicDeps,
 ): Promise<Session> {
   const { hostname, port, protocol } = new URL(url);
@@ -26,7 +30,8 @@ export async function connectParent(
   const host = hostname.replace(/^\[|\]$/g, "");
   const portNumber = port === "" ? DEFAULT_PORT : Number(port);
   const verify = await chooseVerification(host, portNumber, options.trust, deps.signal);
-  return connectQuic({ host, port: portNumber, alpn: options.protocols, verify }, deps);
+  const { protocols, transport = {} } = options;
+  return connectQuic({ host, port: portNumber, alpn: protocols, verify, transport }, deps);
 }
 
 /**
