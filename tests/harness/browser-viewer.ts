@@ -50,6 +50,8 @@ export interface BrowserViewerOptions {
   readonly broadcast: string;
   /** More query parameters of the watch page. */
   readonly query?: Readonly<Record<string, string>>;
+  /** False: the clock is read at events only, not in every picture, which costs the page time. */
+  readonly readsPictures?: boolean;
 }
 
 /** The clock reader of the broadcaster as a script for the page: it is one module without imports. */
@@ -60,7 +62,7 @@ window.readClockCode = readClockCode;`;
 }
 
 /** Runs in the page before its own scripts: notes painted clocks and fired events. */
-function observePlayer(): void {
+function observePlayer(readsPictures: boolean): void {
   interface Observed {
     painted: PaintedClock[];
     fired: FiredMessage[];
@@ -135,7 +137,7 @@ export async function openViewer(
   const opened = await chromium.openPage();
   const { page, context, errors } = opened;
   await page.addInitScript(clockReaderScript());
-  await page.addInitScript(observePlayer);
+  await page.addInitScript(observePlayer, options.readsPictures ?? true);
   const url = new URL("/watch", options.console);
   url.searchParams.set("broadcast", options.broadcast);
   url.searchParams.set("src", options.src.join(","));

@@ -13,7 +13,7 @@ const MAX_DECODING = 4;
 const SKIP_LATE_US = 250_000;
 
 /** A head of the buffer before a frame on which something happens is left behind only when it is later than this. */
-const SKIP_EVENT_LATE_US = 5_000_000;
+const SKIP_EVENT_LATE_US = 3_000_000;
 
 /** Failures in a row, without a frame in between, after which the rendition is given up. */
 const MAX_FAILURES = 5;

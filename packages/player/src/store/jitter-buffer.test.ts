@@ -22,6 +22,11 @@ function takeAll(buffer: JitterBuffer, mediaUs: number): number[] {
   return taken;
 }
 
+/** Looks as a player does that runs all the time; nothing comes. */
+function waitUntil(buffer: JitterBuffer, fromUs: number, toUs: number): void {
+  for (let mediaUs = fromUs; mediaUs < toUs; mediaUs += 16_000) expect(buffer.peek(mediaUs)).toBeUndefined();
+}
+
 describe("JitterBuffer", () => {
   it("gives the frames of complete groups in decode order, whatever order the groups came in", () => {
     const buffer = new JitterBuffer();
@@ -55,10 +60,23 @@ describe("JitterBuffer", () => {
     pushGroup(buffer, 1, 0, 1);
     pushGroup(buffer, 2, 1_000_000, 2);
     takeAll(buffer, 0);
+    waitUntil(buffer, 10_000, 960_000);
     expect(takeAll(buffer, 970_000)).toEqual([1_000_000, 1_040_000]);
     expect(buffer.stats.gaps).toBe(1);
     buffer.push(1, frame(40_000));
     expect(buffer.stats.droppedFrames).toBe(1);
+  });
+
+  it("waits a moment for the rest of a group when all is due at once, as after the page could not run", () => {
+    const buffer = new JitterBuffer();
+    pushGroup(buffer, 1, 0, 2);
+    expect(takeAll(buffer, 40_000)).toEqual([0, 40_000]);
+    pushGroup(buffer, 2, 1_000_000, 1);
+    expect(takeAll(buffer, 5_000_000)).toEqual([]);
+    buffer.push(1, frame(80_000));
+    buffer.endGroup(1);
+    expect(takeAll(buffer, 5_016_000)).toEqual([80_000, 1_000_000]);
+    expect(buffer.stats.gaps).toBe(0);
   });
 
   it("jumps over a group that never came", () => {
@@ -67,6 +85,7 @@ describe("JitterBuffer", () => {
     buffer.endGroup(1);
     pushGroup(buffer, 3, 2_000_000, 1);
     expect(takeAll(buffer, 1_000_000)).toEqual([0]);
+    waitUntil(buffer, 1_000_000, 1_960_000);
     expect(takeAll(buffer, 1_990_000)).toEqual([2_000_000]);
     expect(buffer.stats.gaps).toBe(1);
   });

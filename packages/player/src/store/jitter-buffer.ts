@@ -12,6 +12,15 @@ const MAX_BUFFER_GROUPS = 64;
 /** How long before its due time a newer group is taken although the older one is not complete. */
 const GAP_PATIENCE_US = 40_000;
 
+/**
+ * A group that lacks frames gets at least this long: after a moment in which the page could not run everything is due
+ * at once, and streams are read in any order.
+ */
+const MIN_WAIT_US = 100_000;
+
+/** A look that comes later after the one before counts as this much waiting: the page did not run in between. */
+const MAX_WAIT_STEP_US = 25_000;
+
 interface BufferedGroup {
   readonly sequence: number;
   /** Decode order; those before `next` are taken. */
@@ -40,6 +49,9 @@ export class JitterBuffer {
   readonly #groups: BufferedGroup[] = [];
   /** Sequence of the group that frames are taken from. */
   #current: number | undefined;
+  /** How long decoding has waited for the next frame, and the media time of the last look. */
+  #waitedUs = 0;
+  #lookedUs = Number.NEGATIVE_INFINITY;
   #frames = 0;
   #bytes = 0;
   #gaps = 0;
@@ -111,23 +123,33 @@ export class JitterBuffer {
       if (this.#current === undefined) this.#current = group.sequence;
       if (group.sequence === this.#current) {
         const frame = group.frames[group.next];
-        if (frame !== undefined) return frame;
+        if (frame !== undefined) {
+          this.#waitedUs = 0;
+          return frame;
+        }
         if (group.ended) {
           this.#remove(0);
           this.#current += 1;
           continue;
         }
-        if (!this.#nextIsDue(mediaUs, 1)) return undefined;
+        if (this.#isWorthWaiting(mediaUs, 1)) return undefined;
         this.#gaps += 1;
         this.#remove(0);
         this.#current = this.#groups[0]?.sequence;
         continue;
       }
       // The group that should follow has not come; a newer one has.
-      if (!this.#nextIsDue(mediaUs, 0)) return undefined;
+      if (this.#isWorthWaiting(mediaUs, 0)) return undefined;
       this.#gaps += 1;
       this.#current = group.sequence;
     }
+  }
+
+  /** Whether the place before the group at `index` may still be filled in time. */
+  #isWorthWaiting(mediaUs: number, index: number): boolean {
+    this.#waitedUs += Math.max(0, Math.min(mediaUs - this.#lookedUs, MAX_WAIT_STEP_US));
+    this.#lookedUs = mediaUs;
+    return !this.#nextIsDue(mediaUs, index) || this.#waitedUs < MIN_WAIT_US;
   }
 
   /** Takes the frame that `peek` gave. */
@@ -165,6 +187,7 @@ export class JitterBuffer {
   clear(): void {
     while (this.#groups.length > 0) this.#drop(0);
     this.#current = undefined;
+    this.#waitedUs = 0;
     this.#newestUs = Number.NEGATIVE_INFINITY;
   }
 
