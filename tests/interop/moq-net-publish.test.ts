@@ -1,0 +1,78 @@
+import type { PlayerStats } from "@canopy/player";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openViewer } from "../harness/browser-viewer.ts";
+import { type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
+import { launchChromium, type TestChromium } from "../harness/chromium.ts";
+import { waitFor } from "../harness/wait-for.ts";
+import type { NetPublisherOptions } from "./moq-pages/net-publisher.ts";
+import { bundleMoqPage, type MoqPage, openMoqPage } from "./moq-pages/open-moq-page.ts";
+
+interface Case extends Omit<NetPublisherOptions, "path"> {
+  readonly offer: readonly string[];
+  readonly version: string;
+}
+
+const CASES: readonly Case[] = [
+  { offer: ["moq-lite-05", "moq-lite-04"], version: "moq-lite-05", format: "annexb", time: "wall" },
+  { offer: ["moq-lite-05"], version: "moq-lite-05", format: "avc", time: "page" },
+  { offer: ["moq-lite-04"], version: "moq-lite-04", format: "avc", time: "wall" },
+  { offer: [], version: "moq-lite-02", format: "annexb", time: "page" },
+];
+
+/** What two encoders, the jitter buffer and a busy machine may take. */
+const MAX_LATENCY_MS = 5_000;
+/** Between drawing the clock and taking the picture, plus a frame. */
+const MAX_CLOCK_DIFFERENCE_MS = 150;
+
+describe("a publisher made of @moq/net at the origin", () => {
+  let canopy: CanopyDev;
+  let chromium: TestChromium;
+  let moqPage: MoqPage;
+
+  beforeAll(async () => {
+    moqPage = await bundleMoqPage("netPage");
+    canopy = await startCanopyDev({ edges: 1 });
+    chromium = await launchChromium();
+  });
+
+  afterAll(async () => {
+    await chromium?.close();
+    await canopy?.stop();
+  });
+
+  it.each(CASES)("is played at an edge: $version, $format, $time time", async (one) => {
+    const { offer, version, format, time } = one;
+    const broadcast = `interop/${version}-${format}-${time}`;
+    const { page, context, errors } = await openMoqPage(chromium, moqPage, offer);
+    const agreed = await page.evaluate(([url, options]) => window.netPage.publish(url, options), [
+      `${canopy.origin}/`,
+      { path: broadcast, format, time },
+    ] as const);
+    expect(agreed).toBe(version);
+
+    const viewer = await openViewer(chromium, { console: canopy.console, src: canopy.edges, broadcast });
+    await viewer.presents(60);
+    let stats: PlayerStats | undefined;
+    await waitFor(
+      () => `sound from ${JSON.stringify(stats)}; errors: ${[...errors, ...viewer.errors].join("; ")}`,
+      async () => {
+        stats = await viewer.stats();
+        return stats.audioPeak > 0.1;
+      },
+    );
+    // The first picture is shown as a still, before its time has come.
+    const painted = (await viewer.takePainted()).filter((clock) => clock.mediaTimeUs > 0);
+    const late = painted.map((clock) => clock.seenMs - clock.captureMs);
+    const off = painted.map((clock) => Math.abs(clock.mediaTimeUs / 1000 - clock.captureMs));
+    expect(painted.length).toBeGreaterThan(20);
+    expect(painted.map(({ frame }) => frame)).toEqual(
+      painted.map(({ frame }) => frame).sort((a, b) => a - b),
+    );
+    expect(Math.max(...late)).toBeLessThan(MAX_LATENCY_MS);
+    // Wall-clock time of a publisher is passed on as it is.
+    if (time === "wall") expect(Math.max(...off)).toBeLessThan(MAX_CLOCK_DIFFERENCE_MS);
+    expect(stats?.audioCodec).toBe("opus");
+    await viewer.close();
+    await context.close();
+  });
+});

@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
+import { launchChromium, type TestChromium } from "../harness/chromium.ts";
+import { waitFor } from "../harness/wait-for.ts";
+import { bundleMoqPage, type MoqPage, openMoqPage } from "./moq-pages/open-moq-page.ts";
+import type { WatchReport } from "./moq-pages/watch-page.ts";
+
+/** What the page may offer, what is agreed, and the version that must come of it. */
+interface Case {
+  readonly offer: readonly string[];
+  readonly agreed: string;
+  readonly version: string;
+}
+
+const CASES: readonly Case[] = [
+  {
+    offer: ["moq-lite-05", "moq-lite-04", "moq-lite-03", "moql"],
+    agreed: "moq-lite-05",
+    version: "moq-lite-05",
+  },
+  { offer: ["moq-lite-04"], agreed: "moq-lite-04", version: "moq-lite-04" },
+  { offer: ["moq-lite-03"], agreed: "moq-lite-03", version: "moq-lite-03" },
+  { offer: ["moql"], agreed: "moql", version: "moq-lite-02" },
+  { offer: [], agreed: "", version: "moq-lite-02" },
+];
+
+const PAINTED_FRAMES = 60;
+/** The broadcaster's tone has a root mean square of 0.25 or so; silence has none. */
+const MIN_LOUDNESS = 0.05;
+/** What the encoder, the tree and a busy machine may take. */
+const MAX_LATENCY_MS = 5_000;
+
+describe("@moq/watch at an edge", () => {
+  let canopy: CanopyDev;
+  let chromium: TestChromium;
+  let moqPage: MoqPage;
+
+  beforeAll(async () => {
+    moqPage = await bundleMoqPage("watchPage");
+    canopy = await startCanopyDev({ edges: 1, broadcaster: true });
+    chromium = await launchChromium();
+  });
+
+  afterAll(async () => {
+    await chromium?.close();
+    await canopy?.stop();
+  });
+
+  it.each(CASES)("paints live/demo and plays its sound over $version, having offered $offer", async (one) => {
+    const { page, context, errors } = await openMoqPage(chromium, moqPage, one.offer);
+    await page.evaluate((url) => window.watchPage.start(url, "live/demo"), `${canopy.edges[0]}/`);
+
+    let report: WatchReport | undefined;
+    await waitFor(
+      () => `pictures and sound; last report ${JSON.stringify(report)}, errors ${errors.join("; ")}`,
+      async () => {
+        report = await page.evaluate(() => window.watchPage.report());
+        return report.clocks.length >= PAINTED_FRAMES && report.loudness > MIN_LOUDNESS;
+      },
+    );
+    expect(await page.evaluate(() => window.agreedProtocols)).toEqual([one.agreed]);
+    expect(report?.version).toBe(one.version);
+    expect(report?.status).toBe("live");
+    expect(report?.audioCodec).toBe("mp4a.40.2");
+
+    const clocks = report?.clocks ?? [];
+    expect(clocks.every((clock) => clock.seenMs > clock.unixMs)).toBe(true);
+    // A decoder that it makes anew (the catalog has changed) begins some frames back.
+    const steps = clocks.slice(1).filter((clock, index) => clock.frame > (clocks[index]?.frame ?? 0));
+    expect(steps.length).toBeGreaterThan(clocks.length * 0.9);
+    const newest = clocks.at(-1);
+    expect((newest?.seenMs ?? 0) - (newest?.unixMs ?? 0)).toBeLessThan(MAX_LATENCY_MS);
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+});
