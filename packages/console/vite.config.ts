@@ -12,6 +12,8 @@ export default defineConfig({
     emptyOutDir: true,
     target: "es2022",
     sourcemap: true,
+    // All browsers that have WebTransport or WebCodecs have it.
+    modulePreload: { polyfill: false },
     // Small inlined images would need data: in the content security policy of whoever serves the pages.
     assetsInlineLimit: 0,
     rolldownOptions: {
@@ -22,10 +24,17 @@ export default defineConfig({
         examples: here("examples/index.html"),
         "canopy-player": here("src/canopy-player.ts"),
       },
-      // The player element has a name that does not change, for pages that embed it.
+      // Few files: a viewer waits for each of them. The player element has a name that does not change, for pages
+      // that embed it.
       output: {
         entryFileNames: (chunk) =>
           chunk.name === "canopy-player" ? "assets/canopy-player.js" : "assets/[name]-[hash].js",
+        codeSplitting: {
+          groups: [
+            { name: "player", test: /packages\/(player\/src\/(?!publish)|protocol|media|transport)/ },
+            { name: "page-shell", test: /packages\/console\/src\/(shell|api|style|element)/ },
+          ],
+        },
       },
       preserveEntrySignatures: "exports-only",
     },

@@ -1,8 +1,10 @@
 import { existsSync, readdirSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createHttpServer, type HttpServer, type HttpServerDeps } from "@canopy/runtime";
 import fastifyStatic from "@fastify/static";
+import { addPageHints } from "./page-hints.ts";
 import { DEV_HOST } from "./port-plan.ts";
 
 /** What pages need to find the nodes; `GET /v1/dev`. */
@@ -35,7 +37,12 @@ export async function openConsoleServer(
   if (existsSync(folder)) {
     await app.register(fastifyStatic, { root: folder, index: false, wildcard: true, cacheControl: false });
     for (const { url, file } of findPages(folder)) {
-      app.get(url, (_request, reply) => reply.header("cache-control", "no-cache").sendFile(file));
+      app.get(url, async (request, reply) => {
+        const html = await readFile(join(folder, file), "utf8");
+        const query = new URL(request.url, "http://localhost").searchParams;
+        void reply.header("cache-control", "no-cache").type("text/html; charset=utf-8");
+        return addPageHints(html, url, query, deps.info());
+      });
     }
   }
   await http.start();

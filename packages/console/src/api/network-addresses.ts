@@ -8,10 +8,15 @@ export interface NetworkAddresses {
   readonly edges: readonly string[];
 }
 
-/** Asks the server of this page (`GET /v1/dev`); without an answer, the default ports on the page's host. */
+/** Element of the page in which its server may write the answer of `GET /v1/dev`. */
+const NETWORK_ID = "canopy-network";
+
+/** What the server of this page says (in the page, or by `GET /v1/dev`), or the default ports on the page's host. */
 export async function loadAddresses(): Promise<NetworkAddresses> {
+  const written = document.getElementById(NETWORK_ID)?.textContent;
   try {
-    return parseAddresses(await fetchJson("/v1/dev"), location.hostname);
+    const answer: unknown = written ? JSON.parse(written) : await fetchJson("/v1/dev");
+    return parseAddresses(answer, location.hostname);
   } catch {
     return parseAddresses({}, location.hostname);
   }

@@ -12,6 +12,15 @@ import type {
 } from "../upstream/upstream.ts";
 import { RetrySchedule } from "./retry-schedule.ts";
 
+/** Enough to start with: at first all time belongs to the picture. */
+const FIRST_PROBES = 2;
+
+/** Of so many one nearly always meets an empty path. */
+const PROBES = 5;
+
+/** When the first measurement is replaced by a better one. */
+const SECOND_PROBE_MS = 1_500;
+
 /** The offset is measured again so often; crystals drift by milliseconds in this time. */
 const PROBE_INTERVAL_MS = 30_000;
 
@@ -162,7 +171,7 @@ export class Connection {
   #onConnected(transport: TransportName, timeBaseUrl: string): void {
     this.#isUp = true;
     this.#deps.onTransport(transport);
-    void this.#probe(timeBaseUrl);
+    void this.#probe(timeBaseUrl, FIRST_PROBES);
   }
 
   #onAnnounced(): void {
@@ -227,7 +236,7 @@ export class Connection {
     this.#reconnects += 1;
     this.#attempt += 1;
     clearTimeout(this.#probeTimer);
-    if (timeBaseUrl !== undefined) void this.#probe(timeBaseUrl);
+    if (timeBaseUrl !== undefined) void this.#probe(timeBaseUrl, FIRST_PROBES);
   }
 
   #onClosed(error: PlayerError): void {
@@ -279,10 +288,10 @@ export class Connection {
     }, WATCHDOG_MS);
   }
 
-  async #probe(timeBaseUrl: string): Promise<void> {
+  async #probe(timeBaseUrl: string, count: number): Promise<void> {
     const attempt = this.#attempt;
     const { clock, fetch } = this.#deps;
-    const fresh = await probeTime(timeBaseUrl, { clock, fetch, signal: this.#abort.signal });
+    const fresh = await probeTime(timeBaseUrl, count, { clock, fetch, signal: this.#abort.signal });
     if (this.#attempt !== attempt || this.#abort.signal.aborted) return;
     if (fresh !== undefined) {
       const nowUs = clock.nowUs();
@@ -290,6 +299,7 @@ export class Connection {
       if (this.#offset === fresh) this.#offsetAtUs = nowUs;
       this.#deps.onClockOffset(this.#offset);
     }
-    this.#probeTimer = setTimeout(() => void this.#probe(timeBaseUrl), PROBE_INTERVAL_MS);
+    const pauseMs = count === FIRST_PROBES ? SECOND_PROBE_MS : PROBE_INTERVAL_MS;
+    this.#probeTimer = setTimeout(() => void this.#probe(timeBaseUrl, PROBES), pauseMs);
   }
 }

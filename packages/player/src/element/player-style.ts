@@ -102,8 +102,7 @@ svg { width: 22px; height: 22px; flex: none; }
 #live b { font-weight: 700; letter-spacing: .06em; }
 #live span { color: var(--_muted); }
 #live span:empty { display: none; }
-:host([data-state="playing"]) #live i { background: #ff4d5e; box-shadow: 0 0 0 0 rgb(255 77 94 / .6); animation: pulse 2s ease-out infinite; }
-@keyframes pulse { to { box-shadow: 0 0 0 8px rgb(255 77 94 / 0); } }
+:host([data-state="playing"]) #live i { background: #ff4d5e; box-shadow: 0 0 0 3px rgb(255 77 94 / .25); }
 select {
   height: 32px; padding: 0 8px; border: 0; border-radius: 8px; background: rgb(255 255 255 / .1); font-size: 12px; cursor: pointer;
 }
@@ -127,6 +126,5 @@ select option { color: #111; }
 }
 @media (prefers-reduced-motion: reduce) {
   *, *::before { transition: none !important; }
-  #live i { animation: none !important; }
 }
 `;

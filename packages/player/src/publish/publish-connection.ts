@@ -18,6 +18,8 @@ import { resolveEdge } from "../upstream/edge-url.ts";
 const LINGER_MS = 300;
 /** The protocol's deadlines are checked this often. */
 const TICK_MS = 1_000;
+/** Times that the origin's clock is asked per session; one nearly always meets an empty path. */
+const TIME_PROBES = 5;
 
 export interface PublishConnectionOptions {
   readonly url: string;
@@ -137,7 +139,7 @@ export class PublishConnection {
 
   async #measureClock(baseUrl: string): Promise<void> {
     const { signal } = this.#abort;
-    const offset = await probeTime(baseUrl, {
+    const offset = await probeTime(baseUrl, TIME_PROBES, {
       clock: this.#deps.clock,
       fetch: fetch.bind(globalThis),
       signal,

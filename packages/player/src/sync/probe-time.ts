@@ -1,20 +1,21 @@
 import type { Clock } from "../clock.ts";
 import { type ClockOffset, clockOffsetOf, type TimeProbe } from "./clock-offset.ts";
 
-/** The first opens the connection and is slow; of the others one nearly always meets an empty path. */
-const PROBES = 5;
-
 /** The time endpoint answers at once or is not there. */
 const PROBE_TIMEOUT_MS = 3_000;
 
-/** Measures the offset to the clock behind `baseUrl` by GET /v1/time; undefined if it does not answer. */
+/**
+ * Measures the offset to the clock behind `baseUrl` by `count` times GET /v1/time; undefined if it does not answer.
+ * The first may open a connection and is slow then.
+ */
 export async function probeTime(
   baseUrl: string,
+  count: number,
   deps: { readonly clock: Clock; readonly fetch: typeof fetch; readonly signal: AbortSignal },
 ): Promise<ClockOffset | undefined> {
   const probes: TimeProbe[] = [];
   const url = new URL("/v1/time", baseUrl);
-  for (let attempt = 0; attempt < PROBES && !deps.signal.aborted; attempt += 1) {
+  for (let attempt = 0; attempt < count && !deps.signal.aborted; attempt += 1) {
     try {
       const sentUs = deps.clock.nowUs();
       const response = await deps.fetch(url, {

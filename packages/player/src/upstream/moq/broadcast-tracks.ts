@@ -4,10 +4,14 @@ import { PlayerError } from "../../player-error.ts";
 import { readTrackMessage } from "../../timed/read-track-message.ts";
 import type { TrackKind, TrackSelection, UpstreamSink } from "../upstream.ts";
 import { DocumentTrack } from "./document-track.ts";
-import { MediaTrack } from "./media-track.ts";
+import { EarlyTrack } from "./early-track.ts";
+import { MediaTrack, type MediaTrackSink } from "./media-track.ts";
 
 /** hang's name of the catalog track. */
 const CATALOG_TRACK = "catalog.json";
+
+/** What origins call the tracks of a broadcast with one rendition of each kind. */
+const USUAL_TRACK: Readonly<Record<TrackKind, string>> = { video: "video", audio: "audio" };
 
 /** What is sent first when the path is full: without catalog nothing starts, and sound matters more than picture. */
 const PRIORITY = { catalog: 100, timed: 90, audio: 80, video: 60 } as const;
@@ -33,9 +37,16 @@ export class BroadcastTracks {
   readonly #media: Record<TrackKind, MediaTrack | undefined> = { video: undefined, audio: undefined };
   /** A replaced track goes on until the new one delivers. */
   readonly #leaving: Record<TrackKind, MediaTrack | undefined> = { video: undefined, audio: undefined };
+  /** Tracks that were subscribed before the catalog named them. */
+  readonly #early: Record<TrackKind, { readonly track: MediaTrack; readonly held: EarlyTrack } | undefined> =
+    {
+      video: undefined,
+      audio: undefined,
+    };
   #closed = false;
 
-  constructor(broadcast: string, deps: BroadcastTracksDeps) {
+  /** `isEager`: asks for the usual tracks beside the catalog, which saves a round trip where they exist. */
+  constructor(broadcast: string, isEager: boolean, deps: BroadcastTracksDeps) {
     this.#broadcast = broadcast;
     this.#deps = deps;
     this.#catalogTrack = new DocumentTrack(
@@ -46,6 +57,10 @@ export class BroadcastTracks {
         onClosed: (code) => deps.onGone(code),
       },
     );
+    if (isEager) {
+      this.#subscribeEarly("video");
+      this.#subscribeEarly("audio");
+    }
   }
 
   /** True once a catalog has come. */
@@ -64,6 +79,7 @@ export class BroadcastTracks {
     for (const kind of ["video", "audio"] as const) {
       this.#media[kind]?.close();
       this.#leaving[kind]?.close();
+      this.#early[kind]?.track.close();
     }
     this.#timed?.close();
     this.#catalogTrack.close();
@@ -106,7 +122,24 @@ export class BroadcastTracks {
     this.#timed = timed;
   }
 
+  #subscribeEarly(kind: TrackKind): void {
+    const held = new EarlyTrack(this.#mediaSink(kind));
+    const track = this.#open(kind, USUAL_TRACK[kind], held.sink, () => {
+      // There is none of this name; the catalog will tell which there are.
+      if (this.#early[kind]?.track === track) this.#early[kind] = undefined;
+    });
+    this.#early[kind] = { track, held };
+  }
+
   #selectKind(kind: TrackKind, name: string | undefined): void {
+    const early = this.#early[kind];
+    this.#early[kind] = undefined;
+    if (early !== undefined && !this.#closed && early.track.name === name && !early.held.isOverfull) {
+      this.#media[kind] = early.track;
+      early.held.release();
+      return;
+    }
+    early?.track.close();
     if (this.#closed || this.#media[kind]?.name === name) return;
     this.#leaving[kind]?.close();
     this.#leaving[kind] = this.#media[kind];
@@ -115,24 +148,36 @@ export class BroadcastTracks {
       this.#media[kind] = undefined;
       return;
     }
-    const { session, sink } = this.#deps;
+    this.#media[kind] = this.#open(kind, name, this.#mediaSink(kind), () => {});
+  }
+
+  #mediaSink(kind: TrackKind): MediaTrackSink {
+    const { sink } = this.#deps;
+    return {
+      onGroupOpen: (...args) => sink.onGroupOpen(...args),
+      onGroupEnd: (...args) => sink.onGroupEnd(...args),
+      onFrame: (...args) => {
+        this.#dropLeaving(kind);
+        sink.onFrame(...args);
+      },
+    };
+  }
+
+  #open(kind: TrackKind, name: string, sink: MediaTrackSink, onClosed: () => void): MediaTrack {
+    const { session, onLoss } = this.#deps;
     const track: MediaTrack = new MediaTrack(
       { kind, broadcast: this.#broadcast, track: name, priority: PRIORITY[kind] },
       {
         session,
-        sink: {
-          onGroupOpen: (...args) => sink.onGroupOpen(...args),
-          onGroupEnd: (...args) => sink.onGroupEnd(...args),
-          onFrame: (...args) => {
-            this.#dropLeaving(kind);
-            sink.onFrame(...args);
-          },
+        sink,
+        onLoss,
+        onClosed: (code) => {
+          onClosed();
+          this.#onMediaClosed(kind, track, code);
         },
-        onLoss: this.#deps.onLoss,
-        onClosed: (code) => this.#onMediaClosed(kind, track, code),
       },
     );
-    this.#media[kind] = track;
+    return track;
   }
 
   #dropLeaving(kind: TrackKind): void {

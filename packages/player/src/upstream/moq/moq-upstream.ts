@@ -123,8 +123,8 @@ export class MoqUpstream implements Upstream {
       onClose: (close) => this.#onSessionClosed(close),
     };
     this.#sink.onConnected(dialed.timeBaseUrl);
-    // Asking for the catalog beside the announcement saves a round trip when the broadcast is live.
-    this.#subscribe(moq);
+    // Asking for catalog and media beside the announcement saves two round trips when the broadcast is live.
+    this.#subscribe(moq, true);
     this.#announcements = moq.announcements(this.#path, 0, {
       onActive: (path) => this.#onActive(path, false),
       onReplaced: (path, _hops, restarted) => this.#onActive(path, restarted),
@@ -146,7 +146,7 @@ export class MoqUpstream implements Upstream {
     this.#isAnnounced = true;
     if (restarted) this.#dropTracks();
     if (!wasAnnounced || restarted) this.#sink.onAnnounced();
-    this.#subscribe(this.#moq);
+    this.#subscribe(this.#moq, false);
   }
 
   #onEnded(path: string): void {
@@ -161,9 +161,9 @@ export class MoqUpstream implements Upstream {
     this.#tracks = undefined;
   }
 
-  #subscribe(moq: MoqSession): void {
+  #subscribe(moq: MoqSession, isEager: boolean): void {
     if (this.#tracks !== undefined) return;
-    const tracks: BroadcastTracks = new BroadcastTracks(this.#path, {
+    const tracks: BroadcastTracks = new BroadcastTracks(this.#path, isEager, {
       session: moq,
       sink: this.#sink,
       onLoss: () => {
@@ -188,7 +188,7 @@ export class MoqUpstream implements Upstream {
     // the time before it: ask again, though not for ever.
     if (hadCatalog || this.#moq === undefined) return;
     this.#refusals += 1;
-    if (this.#refusals < MAX_REFUSALS) this.#subscribe(this.#moq);
+    if (this.#refusals < MAX_REFUSALS) this.#subscribe(this.#moq, false);
     else this.#fail(new PlayerError("unreachable", "the edge announces a broadcast that it does not have"));
   }
 
