@@ -72,6 +72,22 @@ describe("a publisher made of @moq/net at the origin", () => {
     // Wall-clock time of a publisher is passed on as it is.
     if (time === "wall") expect(Math.max(...off)).toBeLessThan(MAX_CLOCK_DIFFERENCE_MS);
     expect(stats?.audioCodec).toBe("opus");
+
+    // The origin puts the message into the publisher's own frames, which stay decodable.
+    const response = await fetch(`${canopy.origin}/v1/broadcasts/${broadcast}/timed`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ type: "cue", data: { for: version }, delayMs: 1_000 }),
+    });
+    expect(response.status).toBe(202);
+    const { id, at } = (await response.json()) as { readonly id: string; readonly at: number };
+    const fired = await waitFor("the timed message", async () =>
+      (await viewer.fired()).find((message) => message.id === id),
+    );
+    expect(fired).toMatchObject({ type: "cue", data: { for: version }, at });
+    expect(fired.mediaTimeUs).toBeGreaterThanOrEqual(at);
+    await viewer.presents(10);
+    expect((await viewer.fired()).filter((message) => message.id === id)).toHaveLength(1);
     await viewer.close();
     await context.close();
   });
