@@ -29,7 +29,8 @@ export const DEFAULT_LIMITS: MoqLimits = {
   maxFrameBytes: 16 * 1024 * 1024,
   maxAnnounceRequests: 128,
   maxSubscriptions: 1024,
-  maxOtherRequests: 256,
+  // A node that changes its parent asks for the info of all its tracks at once.
+  maxOtherRequests: 1024,
   // Twice what the transports allow by default, so that only a peer that floods meets it.
   maxIncomingStreams: 4096,
   maxAnnouncements: 16_384,

@@ -11,7 +11,11 @@ import {
 } from "@canopy/runtime";
 import type { Session } from "@canopy/transport";
 import { DownstreamCounters } from "./downstream/downstream-counters.ts";
-import { DEFAULT_DOWNSTREAM_OPTIONS, type DownstreamOptions } from "./downstream/downstream-options.ts";
+import {
+  DEFAULT_DOWNSTREAM_OPTIONS,
+  type DownstreamOptions,
+  NODE_SESSION_OPTIONS,
+} from "./downstream/downstream-options.ts";
 import { AcceptedPeer, type AuthorizePeer, type PublisherHook } from "./peer/accepted-peer.ts";
 import { createMoqSession } from "./peer/create-moq-session.ts";
 import type { CreateMoqConnection } from "./peer/moq-connection.ts";
@@ -73,6 +77,8 @@ export class RelayNode implements AsyncDisposable {
   private readonly clock: Clock;
   private readonly logger: Logger;
   private readonly downstream: DownstreamOptions;
+  /** For sessions that may be those of child nodes. */
+  private readonly nodeDownstream: DownstreamOptions;
   private readonly intervalMs: number;
   private readonly peers = new Set<AcceptedPeer>();
   private readonly totals: SessionTotals;
@@ -95,6 +101,7 @@ export class RelayNode implements AsyncDisposable {
       deps.schedule === undefined ? { clock } : { clock, schedule: deps.schedule },
     );
     this.downstream = { ...DEFAULT_DOWNSTREAM_OPTIONS, ...options.downstream };
+    this.nodeDownstream = { ...DEFAULT_DOWNSTREAM_OPTIONS, ...NODE_SESSION_OPTIONS, ...options.downstream };
     const parent = { ...DEFAULT_PARENT_LINK, ...options.parent, originId: this.originId };
     this.intervalMs = parent.intervalMs;
     if (deps.parents !== undefined && deps.connect !== undefined) {
@@ -155,7 +162,7 @@ export class RelayNode implements AsyncDisposable {
       session,
       {
         originId: this.originId,
-        downstream: this.downstream,
+        downstream: isBrowser(session) ? this.downstream : this.nodeDownstream,
         acceptPublishers: this.options.acceptPublishers ?? false,
       },
       {
@@ -263,4 +270,9 @@ export class RelayNode implements AsyncDisposable {
 function startInterval(intervalMs: number, tick: () => void): () => void {
   const timer = setInterval(tick, intervalMs);
   return () => clearInterval(timer);
+}
+
+/** Child nodes never come by what browsers use. */
+function isBrowser(session: Session): boolean {
+  return session.kind === "webtransport" || session.kind === "websocket";
 }

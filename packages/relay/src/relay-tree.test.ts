@@ -147,6 +147,38 @@ describe("a tree of RelayNodes", () => {
     expect(origin.downstreamCounters.subscriptions).toBeGreaterThan(0);
   });
 
+  it("carries hundreds of tracks to one child, and over to the next parent, without giving up a group", async () => {
+    const origin = tree.addNode("origin");
+    tree.addNode("relay1", ["origin"]);
+    tree.addNode("relay2", ["origin"]);
+    const edge = tree.addNode("edge", ["relay1", "relay2"]);
+    const encoders = Array.from({ length: 300 }, (_, index) => {
+      const track = origin.store.publish(`live/${index}`).createTrack("video", VIDEO_INFO);
+      const encoder = new TestEncoder(tree, track, 5);
+      encoder.frameBytes = 100;
+      return encoder;
+    });
+    await tree.advance(100);
+    const viewer = tree.addViewer("edge");
+    const watching = encoders.map((_, index) => viewer.watch(`live/${index}`));
+    const run = async (frames: number) => {
+      for (let frame = 0; frame < frames; frame += 1) {
+        for (const encoder of encoders) encoder.frame();
+        await tree.advance(40);
+      }
+    };
+    await run(5);
+    tree.kill("relay1");
+    await run(30);
+    await tree.advance(100);
+    expect(edge.topology().parent?.url).toBe("https://relay2/");
+    for (const [index, { closed, timestamps }] of watching.entries()) {
+      expect(closed).toBeUndefined();
+      // After the change the newest group goes first.
+      expect(timestamps.toSorted((a, b) => a - b)).toEqual(encoders[index]?.timestamps);
+    }
+  });
+
   it("does not take an orderly stop of its parent for the end of the broadcasts", async () => {
     const { relay, edge, encoder } = await threeTiers();
     const watching = tree.addViewer("edge").watch("live/demo");

@@ -33,3 +33,15 @@ export const DEFAULT_DOWNSTREAM_OPTIONS: DownstreamOptions = {
   silentSessionMs: 15_000,
   infoTimeoutMs: 10_000,
 };
+
+/**
+ * What differs for a session over raw QUIC: a child node asks for all tracks of all its viewers there, and asks for
+ * them in one round trip when it changes its parent. 256 broadcasts of four tracks. What waits to be sent are
+ * references to cached frames, and more than the transport's own bound would end the session.
+ */
+export const NODE_SESSION_OPTIONS: Partial<DownstreamOptions> = {
+  maxSubscriptions: 1_024,
+  maxOpenRequests: 1_024,
+  backlogBytes: 6 * 1024 * 1024,
+  maxBufferedBytes: 24 * 1024 * 1024,
+};

@@ -26,6 +26,7 @@ export type PublisherHook = (publisher: PublisherSession) => Store | undefined;
 
 export interface AcceptedPeerOptions {
   readonly originId: number;
+  /** For this session. */
   readonly downstream: DownstreamOptions;
   readonly acceptPublishers: boolean;
 }
@@ -164,6 +165,11 @@ export class AcceptedPeer {
     if (!second) return;
     this.peer.moq.onTick(nowMs);
     downstream?.answerProbes();
+    // Groups were given up by now: what is left are answers that the peer does not read.
+    if (this.session.stats().bufferedBytes > 2 * this.options.downstream.maxBufferedBytes) {
+      this.close(ERROR_CODES.boundsExceeded, "too much waits to be sent");
+      return;
+    }
     if (downstream === undefined || downstream.active || upstream?.active === true) return;
     if (nowMs - this.openedAtMs < this.options.downstream.silentSessionMs) return;
     this.deps.downstreamCounters.sessionsSilent += 1;

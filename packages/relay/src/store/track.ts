@@ -295,7 +295,7 @@ export class Track {
   /** The source's session is gone or another route is better: go on from the next group needed. */
   switchFeed(): void {
     this.dropFeed();
-    if (this.observers.length > 0 || this.waiters.length > 0) this.ensureFeed();
+    if (this.observers.length > 0 || this.waiters.length > 0) this.ensureFeed(this.feedStart);
   }
 
   /** Lets go of the feed; unfinished groups wait for another source. */

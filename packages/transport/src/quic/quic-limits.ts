@@ -17,7 +17,10 @@ export interface QuicTransportOptions {
   readonly streamHighWaterBytes: number;
   /** `onDrain` fires once a stream that was above the high-water mark falls under this. */
   readonly streamLowWaterBytes: number;
-  /** Bytes that all streams of a session may buffer; above it the session is closed. */
+  /**
+   * Bytes that all streams of a session may buffer; above it the session is closed. The last resort: whoever writes
+   * gives up data of a slow peer much earlier. Chunks are held by reference, so shared ones cost nothing here.
+   */
   readonly maxSessionBufferBytes: number;
   /** Application code of that close. */
   readonly overflowCloseCode: number;
@@ -53,7 +56,7 @@ export const DEFAULT_TRANSPORT: QuicTransportOptions = {
   streamWindowBytes: 512 * 1_024,
   streamHighWaterBytes: 256 * 1_024,
   streamLowWaterBytes: 64 * 1_024,
-  maxSessionBufferBytes: 2 * 1_024 * 1_024,
+  maxSessionBufferBytes: 32 * 1_024 * 1_024,
   overflowCloseCode: 0,
   datagramQueueLength: 256,
   socketBufferBytes: 4 * 1_024 * 1_024,

@@ -95,7 +95,9 @@ describe("QuicConnection", () => {
 
   test.each([undefined, "/live"])("closes a session whose reader is too slow (path %s)", async (path) => {
     const options = path === undefined ? {} : { webtransportPath: path };
-    const pair = await pairWith(options, { transport: { overflowCloseCode: 26 } });
+    const pair = await pairWith(options, {
+      transport: { overflowCloseCode: 26, maxSessionBufferBytes: 2 * 1_024 * 1_024 },
+    });
     const client = attach(pair.client, (stream) => {
       stream.receiver = { onData: () => stream.pause(), onReset: () => {} };
     });
