@@ -1,5 +1,13 @@
-import { ERROR_CODES, type SubscribeOptions } from "@canopy/protocol";
-import type { Broadcast, Group, RouteSource, Track, TrackFeed, TrackReading } from "@canopy/relay";
+import { ERROR_CODES, type ErrorCode, type SubscribeOptions } from "@canopy/protocol";
+import {
+  type Broadcast,
+  type Group,
+  RelayError,
+  type RouteSource,
+  type Track,
+  type TrackFeed,
+  type TrackReading,
+} from "@canopy/relay";
 
 /**
  * Tracks of a publisher that the origin does not understand, copied as they are when somebody asks for them.
@@ -38,15 +46,17 @@ class PassThroughFeed implements TrackFeed {
 
   follow(publisher: Broadcast | undefined): void {
     this.#stop();
-    const source = publisher?.request(this.#target.name);
-    if (source === undefined) {
-      if (publisher !== undefined) this.#target.close(ERROR_CODES.notFound);
+    if (publisher === undefined) return;
+    const source = requestTrack(publisher, this.#target.name);
+    if (typeof source === "number") {
+      this.#target.close(source);
       return;
     }
     this.#reading = source.subscribe(
       {
         onInfo: (info) => {
-          this.#target.setInfo(info);
+          // Another unit of time than before he reconnected: his frames cannot continue this track.
+          if (!this.#target.setInfo(info)) this.#target.close(ERROR_CODES.timestampMismatch);
         },
         onGroup: () => {
           this.#group?.finish();
@@ -84,5 +94,15 @@ class PassThroughFeed implements TrackFeed {
     this.#reading = undefined;
     this.#group?.finish();
     this.#group = undefined;
+  }
+}
+
+/** Viewers choose the names: too many of them are refused one by one. */
+function requestTrack(publisher: Broadcast, name: string): Track | ErrorCode {
+  try {
+    return publisher.request(name) ?? ERROR_CODES.notFound;
+  } catch (error) {
+    if (error instanceof RelayError) return ERROR_CODES.boundsExceeded;
+    throw error;
   }
 }
