@@ -107,6 +107,7 @@ export class BroadcastIngest {
     this.#publisherSinceMs = this.#deps.clock.nowMs();
     this.#jumpsBefore = this.clock.jumps;
     this.#held = false;
+    this.bFrames = false;
     this.clock.restart();
   }
 

@@ -168,6 +168,8 @@ export class FlvIngest implements RtmpPublication {
       ...(bitrate === undefined ? {} : { bitrate }),
     };
     this.#audioConfig = config.slice();
+    // What the new configuration describes begins with a group of its own.
+    this.#audio?.finishGroup();
     this.#deps.ingest.describeAudio(AUDIO_TRACK, rendition);
   }
 
