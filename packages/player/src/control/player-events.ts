@@ -13,6 +13,8 @@ export interface PlayerEvents {
   readonly error: { readonly error: PlayerError; readonly fatal: boolean };
   /** Sound was let out or held back by the browser, muted or unmuted. */
   readonly soundchange: { readonly isBlocked: boolean; readonly isMuted: boolean; readonly volume: number };
+  /** The picture moved between canvas and video element. */
+  readonly surfacechange: { readonly isInElement: boolean };
   /** Another picture size, rendition, or set of renditions. */
   readonly tracks: { readonly rendition: string | undefined; readonly renditions: readonly string[] };
 }

@@ -1,22 +1,18 @@
-import type { Catalog } from "@canopy/media/catalog";
 import type { Clock } from "../clock.ts";
 import { PlayerError } from "../player-error.ts";
-import { audioDecoderConfig } from "../present/audio-track.ts";
 import type { FrameScheduler } from "../present/frame-scheduler.ts";
 import { Playback } from "../present/playback.ts";
 import type { PresentedFrame } from "../present/presented-log.ts";
-import { videoDecoderConfig } from "../present/video-track.ts";
 import { chooseTransports } from "../upstream/choose-transports.ts";
 import { parseSources } from "../upstream/edge-url.ts";
 import type { TransportName, UpstreamFactory } from "../upstream/upstream.ts";
 import { BitrateMeter } from "./bitrate-meter.ts";
-import { type ChosenRenditions, chooseRenditions, videoRenditionNames } from "./choose-renditions.ts";
 import { Connection } from "./connection.ts";
-import { decodableCodecs } from "./decoder-support.ts";
-import { decodingKey } from "./decoding-key.ts";
 import { PlayerEventTarget } from "./player-events.ts";
 import { nextState, type PlayerSignal, type PlayerState } from "./player-state.ts";
 import type { PlayerStats } from "./player-stats.ts";
+import { readStats } from "./read-stats.ts";
+import { TrackChoice } from "./track-choice.ts";
 import { wishedLatencyMs } from "./wished-latency.ts";
 
 export interface PlayerOptions {
@@ -60,14 +56,10 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
   #transport: TransportName | undefined;
   #connection: Connection | undefined;
   #playback: Playback | undefined;
-  #catalog: Catalog | undefined;
-  #catalogVersion = 0;
-  #codecs: ReadonlySet<string> = new Set();
-  #chosen: ChosenRenditions | undefined;
-  #videoKey = "";
-  #audioKey = "";
+  #tracks: TrackChoice | undefined;
   #wishedRendition: string | undefined;
   #hasEnded = false;
+  #isInElement = false;
   #isHidden = false;
   #isMuted: boolean;
   #volume: number;
@@ -95,6 +87,11 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
     return (this.#playback?.presented.last?.latencyUs ?? 0) / 1000;
   }
 
+  /** The picture is in `mediaElement`, not on the canvas. */
+  get isInElement(): boolean {
+    return this.#isInElement;
+  }
+
   get muted(): boolean {
     return this.#isMuted;
   }
@@ -102,6 +99,7 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
   set muted(muted: boolean) {
     this.#isMuted = muted;
     this.#playback?.sound.setMuted(muted);
+    this.#applySound();
     this.#emitSound();
   }
 
@@ -112,6 +110,7 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
   set volume(volume: number) {
     this.#volume = Math.min(1, Math.max(0, volume));
     this.#playback?.sound.setVolume(this.#volume);
+    this.#applySound();
     this.#emitSound();
   }
 
@@ -139,8 +138,11 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
       return;
     }
     this.#signal("play");
+    this.#applySound();
     const playback = this.#openPlayback(latencyMs * 1000, sync);
     this.#playback = playback;
+    const tracks = this.#openTracks(playback);
+    this.#tracks = tracks;
     this.#connection = new Connection(
       {
         sources,
@@ -157,11 +159,15 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
         fetch: this.#deps.fetch,
         random: this.#deps.random,
         sink: {
-          onCatalog: (catalog) => void this.#onCatalog(catalog),
+          // It never rejects: what cannot be decoded is told through its `onFailed`.
+          onCatalog: (catalog) => void tracks.onCatalog(catalog),
           onGroupOpen: (...args) => playback.onGroupOpen(...args),
           onFrame: (...args) => playback.onFrame(...args),
           onGroupEnd: (...args) => playback.onGroupEnd(...args),
-          onElementFrame: (frame) => playback.onElementFrame(frame),
+          onElementFrame: (frame) => {
+            this.#setInElement(true);
+            playback.onElementFrame(frame);
+          },
           onTimed: (message, source) => playback.timed.add(message, source),
           onAnnounced: () => this.#onAnnounced(),
           onEnded: () => this.#onEnded(),
@@ -184,12 +190,14 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
   /** Lets sound out; call it in a gesture of the viewer. */
   unlockSound(): void {
     this.#playback?.sound.allow();
+    // The browser may have muted it to let it start without a gesture.
+    this.#applySound();
   }
 
   /** Plays this video rendition (a name in `stats().renditions`), or the best one for undefined. */
   setRendition(name: string | undefined): void {
     this.#wishedRendition = name;
-    this.#applyCatalog();
+    this.#tracks?.setWish(name);
   }
 
   /** Tells whether anybody can see the picture; hidden, only sound is decoded. */
@@ -204,49 +212,18 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
   }
 
   stats(): PlayerStats {
-    const playback = this.#playback;
-    const nowUs = this.#deps.clock.nowUs();
-    const upstream = this.#connection?.upstream?.stats();
-    const offset = this.#connection?.offset;
-    const sound = playback?.sound.output?.report;
-    const buffered = (playback?.video ?? playback?.audio)?.buffer.newestUs ?? Number.NEGATIVE_INFINITY;
-    const bufferedUs = playback === undefined ? 0 : buffered - playback.timing.clock.mediaUs(nowUs);
-    const receivedBytes = upstream?.receivedBytes ?? 0;
-    return {
-      state: this.#state,
-      transport: this.#transport,
-      src: this.#connection?.src,
-      latencyMs: this.latencyMs,
-      isLatencyAbsolute: playback?.timing.isAbsolute ?? false,
-      targetLatencyMs: (playback?.timing.targetUs ?? 0) / 1000,
-      jitterMs: (playback?.timing.jitterUs ?? 0) / 1000,
-      rttMs: (upstream?.rttMs ?? 0) || (offset?.roundTripUs ?? 0) / 1000,
-      clockOffsetMs: (offset?.offsetUs ?? 0) / 1000,
-      clockUncertaintyMs: (offset?.uncertaintyUs ?? 0) / 1000,
-      bufferMs: Number.isFinite(bufferedUs) ? Math.max(0, bufferedUs / 1000) : 0,
-      playbackRate: playback?.timing.clock.rate ?? 0,
-      bitrateBps: this.#measureBitrate(),
-      receivedBytes,
-      decodedFrames: playback?.video?.decodedFrames ?? 0,
-      presentedFrames: playback?.presented.count ?? 0,
-      droppedFrames: playback?.droppedFrames ?? 0,
-      gaps: playback?.gaps ?? 0,
-      lostGroups: upstream?.lostGroups ?? 0,
-      stalls: playback?.stalls ?? 0,
-      audioUnderruns: sound?.underruns ?? 0,
-      avSkewMs: (sound?.behindS ?? 0) * 1000,
-      audioPeak: sound?.peak ?? 0,
-      fps: playback?.presented.fps(nowUs) ?? 0,
-      width: playback?.size.width ?? 0,
-      height: playback?.size.height ?? 0,
-      videoCodec: this.#chosen?.video?.rendition.codec,
-      audioCodec: this.#chosen?.audio?.rendition.codec,
-      rendition: this.#chosen?.video?.name,
-      renditions: this.#renditions(),
-      joinMs: this.#joinMs(),
-      reconnects: this.#connection?.reconnects ?? 0,
-      presentedTimestampsUs: playback?.presented.timestampsUs() ?? [],
-    };
+    return readStats(
+      {
+        state: this.#state,
+        transport: this.#transport,
+        connection: this.#connection,
+        playback: this.#playback,
+        tracks: this.#tracks,
+        bitrateBps: this.#measureBitrate(),
+        playAtUs: this.#playAtUs,
+      },
+      this.#deps.clock.nowUs(),
+    );
   }
 
   /** Ends everything. Idempotent. */
@@ -269,6 +246,7 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
         scheduler: this.#deps.createScheduler(),
         painter: canvas === undefined ? undefined : this.#deps.createPainter(canvas),
         onPresented: (frame) => onFramePresented?.(frame),
+        onPainted: () => this.#setInElement(false),
         onTimed: (detail) => this.emit("timed", detail),
         onPresenting: () => this.#onPresenting(),
         onStarved: () => this.#onStarved(),
@@ -280,43 +258,19 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
     return playback;
   }
 
-  async #onCatalog(catalog: Catalog): Promise<void> {
-    this.#catalogVersion += 1;
-    const version = this.#catalogVersion;
-    const codecs = await decodableCodecs(catalog);
-    if (version !== this.#catalogVersion || this.#playback === undefined) return;
-    this.#catalog = catalog;
-    this.#codecs = codecs;
-    this.#applyCatalog();
-  }
-
-  #applyCatalog(): void {
-    const catalog = this.#catalog;
-    if (catalog === undefined || this.#playback === undefined) return;
-    const chosen = chooseRenditions(catalog, this.#wishedRendition, (codec) => this.#codecs.has(codec));
-    if (chosen.video === undefined && chosen.audio === undefined) {
-      // An empty catalog is one that its publisher has not filled yet.
-      if (Object.keys({ ...catalog.video?.renditions, ...catalog.audio?.renditions }).length === 0) return;
-      this.#fail(new PlayerError("codec", "this browser can decode none of the broadcast's renditions"));
-      return;
-    }
-    this.#chosen = chosen;
-    const { video, audio } = chosen;
-    const bFrames = catalog.canopy?.bFrames === true;
-    const videoConfig = video && videoDecoderConfig(video.rendition, bFrames);
-    const videoKey = decodingKey(video?.name, videoConfig);
-    if (videoKey !== this.#videoKey) {
-      this.#videoKey = videoKey;
-      this.#playback.setVideo(video?.name, videoConfig);
-    }
-    const audioConfig = audio && audioDecoderConfig(audio.rendition);
-    const audioKey = decodingKey(audio?.name, audioConfig);
-    if (audioKey !== this.#audioKey) {
-      this.#audioKey = audioKey;
-      this.#playback.setAudio(audio?.name, audioConfig);
-    }
-    this.#connection?.select({ video: video?.name, audio: audio?.name });
-    this.emit("tracks", { rendition: video?.name, renditions: this.#renditions() });
+  #openTracks(playback: Playback): TrackChoice {
+    const tracks: TrackChoice = new TrackChoice(
+      { wish: this.#wishedRendition },
+      {
+        playback,
+        onChosen: (selection) => {
+          this.#connection?.select(selection);
+          this.emit("tracks", { rendition: selection.video, renditions: tracks.renditions });
+        },
+        onFailed: (error) => this.#fail(error),
+      },
+    );
+    return tracks;
   }
 
   #onPresenting(): void {
@@ -369,11 +323,8 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
     this.#connection = undefined;
     this.#playback?.close();
     this.#playback = undefined;
-    this.#catalog = undefined;
-    this.#catalogVersion += 1;
-    this.#chosen = undefined;
-    this.#videoKey = "";
-    this.#audioKey = "";
+    this.#tracks?.close();
+    this.#tracks = undefined;
     this.#hasEnded = false;
     this.#bitrate = new BitrateMeter();
     this.#setTransport(undefined);
@@ -393,6 +344,20 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
     this.emit("statechange", { state, previous });
   }
 
+  #setInElement(isInElement: boolean): void {
+    if (this.#isInElement === isInElement) return;
+    this.#isInElement = isInElement;
+    this.emit("surfacechange", { isInElement });
+  }
+
+  /** The element's own sound; that of the AudioContext follows through `Sound`. */
+  #applySound(): void {
+    const { mediaElement } = this.#options;
+    if (mediaElement === undefined) return;
+    mediaElement.muted = this.#isMuted;
+    mediaElement.volume = this.#volume;
+  }
+
   #emitSound(): void {
     this.emit("soundchange", {
       isBlocked: this.isSoundBlocked,
@@ -404,16 +369,5 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
   #measureBitrate(): number {
     const receivedBytes = this.#connection?.upstream?.stats().receivedBytes ?? 0;
     return this.#bitrate.update(this.#deps.clock.nowUs(), receivedBytes);
-  }
-
-  #renditions(): string[] {
-    return this.#catalog === undefined
-      ? []
-      : videoRenditionNames(this.#catalog, (codec) => this.#codecs.has(codec));
-  }
-
-  #joinMs(): number | undefined {
-    const firstUs = this.#playback?.firstPaintUs;
-    return firstUs === undefined ? undefined : (firstUs - this.#playAtUs) / 1000;
   }
 }

@@ -166,6 +166,7 @@ export class CanopyPlayerElement extends ElementBase {
       this.#update();
       this.#emit("transportchange", detail);
     });
+    player.on("surfacechange", () => this.#update());
     player.on("soundchange", (detail) => {
       this.#update();
       this.#emit("soundchange", detail);

@@ -77,6 +77,9 @@ export class PlayerView {
   update(view: PlayerViewState): void {
     const state = view.player?.state ?? "idle";
     const isActive = state !== "idle" && state !== "failed";
+    const isInElement = view.player?.isInElement ?? false;
+    this.video.hidden = !isInElement;
+    this.canvas.hidden = isInElement;
     this.#updateMessage(view);
     this.#find("start", HTMLElement).hidden = state !== "idle" || view.isUnset;
     this.#find("controls", HTMLElement).hidden = !view.hasControls;
@@ -98,7 +101,7 @@ export class PlayerView {
     this.#find("stats-toggle", HTMLElement).setAttribute("aria-pressed", String(view.isStatsOpen));
     this.#find("stats", HTMLElement).hidden = !view.isStatsOpen;
     const poster = this.#find("poster", HTMLImageElement);
-    const hasPicture = this.canvas.width > 1 && (view.player?.stats().width ?? 0) > 0;
+    const hasPicture = (view.player?.stats().width ?? 0) > 0;
     poster.hidden = view.poster === null || hasPicture;
     if (view.poster !== null && poster.src !== view.poster) poster.src = view.poster;
     this.#speak(view.isUnset ? "" : spokenState(state, view.error));

@@ -29,6 +29,9 @@ export class AudioOutput {
   readonly #gain: GainNode;
   #node: AudioWorkletNode | undefined;
   #report: AudioRingReport | undefined;
+  #isSilent = false;
+  /** Underruns that nobody could hear. */
+  #silentUnderruns = 0;
   #contextMinusLocalS: number | undefined;
   #closed = false;
 
@@ -86,6 +89,7 @@ export class AudioOutput {
   /** 0 (silent) to 1. */
   setVolume(volume: number): void {
     if (this.#closed) return;
+    this.#isSilent = volume === 0;
     this.#gain.gain.setTargetAtTime(volume, this.#context.currentTime, GAIN_RAMP_S);
   }
 
@@ -123,10 +127,17 @@ export class AudioOutput {
       outputChannelCount: [this.channels],
     });
     node.port.onmessage = (event: MessageEvent<AudioRingReport>) => {
-      this.#report = event.data;
+      this.#onReport(event.data);
     };
     node.connect(this.#gain);
     this.#node = node;
+  }
+
+  #onReport(report: AudioRingReport): void {
+    const known = this.#report?.underruns ?? 0;
+    const heard = report.underruns - this.#silentUnderruns;
+    if (this.#isSilent) this.#silentUnderruns += heard - known;
+    this.#report = { ...report, underruns: this.#isSilent ? known : heard };
   }
 
   #post(request: AudioWorkletRequest, transfer: ArrayBuffer[] = []): void {

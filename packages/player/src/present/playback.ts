@@ -40,6 +40,8 @@ export interface PlaybackDeps {
   /** Undefined: pictures are decoded and timed, but not painted. */
   readonly painter: { paint(frame: VideoFrame): void } | undefined;
   readonly onPresented: (frame: PresentedFrame) => void;
+  /** A picture was painted (not one of the browser's own element). */
+  readonly onPainted: () => void;
   readonly onTimed: (detail: TimedEventDetail) => void;
   /** Media flows (again). */
   readonly onPresenting: () => void;
@@ -290,6 +292,7 @@ export class Playback {
     this.#width = frame.displayWidth;
     this.#height = frame.displayHeight;
     this.#deps.painter?.paint(frame);
+    this.#deps.onPainted();
   }
 
   /** Audio alone, or a hidden page: the clock itself says what is presented, as long as there is sound for it. */
