@@ -1,3 +1,4 @@
+import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { openViewer } from "../harness/browser-viewer.ts";
 import { startCanopyDev } from "../harness/canopy-dev.ts";
@@ -44,7 +45,10 @@ async function main(): Promise<void> {
     "p95 ms": samples.percentile(0.95),
     "max ms": samples.percentile(1),
   });
-  report("join", [row("navigation → painted", navigation), row("play() → presented", play)], { joins });
+  report("join", [row("navigation → painted", navigation), row("play() → presented", play)], {
+    joins,
+    load: loadavg().map((load) => Math.round(load * 10) / 10),
+  });
 }
 
 await main();
