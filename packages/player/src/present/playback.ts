@@ -15,6 +15,9 @@ import { VideoTrack } from "./video-track.ts";
 /** Nothing to present for this long is a stall that the viewer notices. */
 const STALL_US = 600_000;
 
+/** Frames that are later than this do not wait for a repaint each. */
+const CATCH_UP_LATE_US = 80_000;
+
 /** Times that differ by more belong to another run of the publisher's clock; no group is this long. */
 const NEW_TIMELINE_US = 30_000_000;
 
@@ -259,16 +262,20 @@ export class Playback {
 
   #presentVideo(mediaUs: number, nowUs: number): boolean {
     if (this.#video === undefined) return false;
-    const frame = this.#video.queue.takeDue(mediaUs + HALF_REPAINT_US, this.timed.nextUs);
-    if (frame === undefined) {
-      this.#paintFirst();
-      return false;
+    let moved = false;
+    for (;;) {
+      const frame = this.#video.queue.takeDue(mediaUs + HALF_REPAINT_US, this.timed.nextUs);
+      if (frame === undefined) break;
+      moved = true;
+      this.#paint(frame);
+      const timestampUs = frame.timestamp;
+      frame.close();
+      this.#onPresented(timestampUs, nowUs);
+      // Frames with messages are shown one per repaint, unless that would make the picture late.
+      if (mediaUs - timestampUs < CATCH_UP_LATE_US) break;
     }
-    this.#paint(frame);
-    const timestampUs = frame.timestamp;
-    frame.close();
-    this.#onPresented(timestampUs, nowUs);
-    return true;
+    if (!moved) this.#paintFirst();
+    return moved;
   }
 
   #onPresented(timestampUs: number, presentedAtUs: number): void {
