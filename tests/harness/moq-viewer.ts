@@ -8,6 +8,7 @@ import {
 } from "@canopy/protocol";
 import type { Session, SessionClose } from "@canopy/transport";
 import { connectQuic, type QuicLoop } from "@canopy/transport/quic";
+import { ThrottledReading } from "./throttled-reading.ts";
 
 const TRACK_PRIORITY: Readonly<Record<string, number>> = {
   "catalog.json": 100,
@@ -44,6 +45,10 @@ export interface MoqViewerOptions {
   readonly protocol?: string;
   /** Shared by all viewers of a process, which else would have a loop, a timer and a flush interval each. */
   readonly loop?: QuicLoop;
+  /** How long an older group is still wanted once a newer one is there; 0 is the node's own grace. */
+  readonly maxLatencyMs?: number;
+  /** Window of each stream: how far the node may be ahead of what is read. */
+  readonly streamWindowBytes?: number;
   readonly onFrame?: (track: string, sequence: number, frame: WireFrame) => void;
 }
 
@@ -55,6 +60,7 @@ export class MoqViewer {
   readonly #moq: MoqSession;
   readonly #options: MoqViewerOptions;
   readonly #subscriptions: Subscription[] = [];
+  #throttle: ThrottledReading | undefined;
 
   private constructor(session: Session, options: MoqViewerOptions) {
     this.session = session;
@@ -64,12 +70,16 @@ export class MoqViewer {
       ignoreRequests(),
     );
     session.handler = {
-      onUniStream: (stream) => this.#moq.onUniStream(stream),
+      onUniStream: (stream) => {
+        this.#throttle?.take(stream);
+        this.#moq.onUniStream(stream);
+      },
       onBidiStream: (stream) => this.#moq.onBidiStream(stream),
       onDatagram: (bytes) => this.#moq.onDatagram(bytes),
       onStreamsAvailable: () => this.#moq.onStreamsAvailable(),
       onClose: (close) => {
         this.closed = close;
+        this.unthrottle();
         this.#moq.onTransportClosed();
       },
     };
@@ -85,6 +95,9 @@ export class MoqViewer {
         port: Number(port),
         alpn: [protocol],
         verify: { insecure: true },
+        ...(options.streamWindowBytes === undefined
+          ? {}
+          : { transport: { streamWindowBytes: options.streamWindowBytes } }),
         ...(options.transport === "quic" ? {} : { webtransportPath: "/" }),
       },
       { logger: SILENT, ...(options.loop === undefined ? {} : { loop: options.loop }) },
@@ -99,6 +112,16 @@ export class MoqViewer {
     const view = this.tracks.get(track);
     if (view === undefined) throw new Error(`not subscribed to ${track}`);
     return view;
+  }
+
+  /** From now on media is read one window at a time, `readsPerSecond` windows of all streams together. */
+  throttle(readsPerSecond: number): void {
+    this.#throttle = new ThrottledReading(readsPerSecond);
+  }
+
+  unthrottle(): void {
+    this.#throttle?.close();
+    this.#throttle = undefined;
   }
 
   unsubscribe(): void {
@@ -148,7 +171,7 @@ export class MoqViewer {
       {
         priority: TRACK_PRIORITY[track] ?? 60,
         ordered: false,
-        maxLatencyMs: 0,
+        maxLatencyMs: this.#options.maxLatencyMs ?? 0,
         startGroup: undefined,
         endGroup: undefined,
       },

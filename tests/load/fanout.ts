@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
+import { QuicLoop } from "@canopy/transport/quic";
 import { CANOPY_COMMAND } from "../harness/canopy-dev.ts";
 import { startProcess } from "../harness/child-process.ts";
 import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
@@ -13,25 +14,38 @@ import { type Row, report } from "./report.ts";
 import { Samples } from "./samples.ts";
 
 // How much one edge costs per viewer: N moq-lite viewers on loopback, one 1.5 Mbit/s stream of 30 frames/s with
-// AAC. The edge is pinned to one core, everything else (origin, publisher, viewers) to the others.
+// AAC. The edge is pinned to one core, everything else (origin, publisher, viewers) to the others. Memory is what
+// the last step added: the first one also pays for a heap that has grown to its working size. `--idle` counts
+// sessions that subscribe to the catalog only.
 
 const { values } = parseArgs({
   options: {
     viewers: { type: "string", default: "100,200,300" },
     seconds: { type: "string", default: "15" },
     transport: { type: "string", default: "webtransport" },
+    flush: { type: "string", default: "auto" },
+    packet: { type: "string", default: "1350" },
+    idle: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
 
 if (values.help) {
-  console.log("fanout [--viewers 100,200,300] [--seconds 15] [--transport webtransport|quic]");
+  console.log(
+    "fanout [--viewers 100,200,300] [--seconds 15] [--transport webtransport|quic] [--flush auto|frame|<ms>] [--packet 1350] [--idle]",
+  );
   process.exit(0);
 }
 
 const BROADCAST = "live/fanout";
-const TRACKS = ["video", "audio"];
+const TRACKS = values.idle ? ["catalog.json"] : ["video", "audio"];
+const FIRST_FRAMES = values.idle ? 0 : 10;
 const transport = values.transport === "quic" ? "quic" : "webtransport";
+const flushInterval = values.flush === "frame" ? "0" : values.flush;
+/** Acknowledgements of all viewers go out at this interval: about as many as browsers send. */
+const VIEWER_FLUSH_MS = 10;
+/** Handshakes under way at one time. */
+const CONNECT_TOGETHER = 10;
 const seconds = Number(values.seconds);
 const steps = values.viewers.split(",").map(Number);
 /** Time for the congestion windows and the heap to settle before the measurement. */
@@ -50,6 +64,10 @@ function sum(metrics: ReadonlyMap<string, number>, name: string): number {
   return total;
 }
 
+function bytesOf(viewers: readonly MoqViewer[]): number {
+  return viewers.reduce((total, viewer) => total + viewer.view(TRACKS[0] ?? "").bytes, 0);
+}
+
 async function main(): Promise<void> {
   const port = await findFreePorts(3);
   const common = ["--host", "127.0.0.1", "--allow-anonymous", "--log-level", "warn"];
@@ -64,6 +82,7 @@ async function main(): Promise<void> {
   await using edge = startProcess(process.execPath, [
     CANOPY_COMMAND,
     ...["edge", "--port", String(port + 2), "--parent", `https://127.0.0.1:${port}`, ...common, ...limits],
+    ...["--flush-interval", flushInterval, "--max-packet-size", values.packet],
   ]);
   await waitFor("the edge", async () => (await fetch(`${edgeUrl}/readyz`)).ok, 60_000);
 
@@ -84,16 +103,18 @@ async function main(): Promise<void> {
   const onFrame = (track: string, _sequence: number, frame: { readonly timestamp: number }): void => {
     if (track === "video") ages.add(performance.timeOrigin + performance.now() - frame.timestamp / 1000);
   };
-  const idle = readProcessUsage(edge.pid);
+  const loop = new QuicLoop({ flush: VIEWER_FLUSH_MS });
+  const options = { url: edgeUrl, broadcast: BROADCAST, tracks: TRACKS, transport, onFrame, loop } as const;
+  let previous = { residentBytes: readProcessUsage(edge.pid).residentBytes, viewers: 0 };
   for (const wanted of steps) {
     while (viewers.length < wanted) {
-      viewers.push(
-        await MoqViewer.connect({ url: edgeUrl, broadcast: BROADCAST, tracks: TRACKS, transport, onFrame }),
-      );
+      const together = Math.min(CONNECT_TOGETHER, wanted - viewers.length);
+      const opened = Array.from({ length: together }, () => MoqViewer.connect(options));
+      viewers.push(...(await Promise.all(opened)));
     }
     await waitFor(
       "every viewer's first frames",
-      () => viewers.every((viewer) => viewer.view("video").frames > 10),
+      () => viewers.every((viewer) => viewer.view(TRACKS[0] ?? "").frames >= FIRST_FRAMES),
       60_000,
     );
     await sleep(SETTLE_MS);
@@ -103,32 +124,39 @@ async function main(): Promise<void> {
     const edgeBefore = readProcessUsage(edge.pid);
     const ownBefore = process.cpuUsage();
     const metricsBefore = await scrapeMetrics(edgeUrl);
-    const bytesBefore = viewers.reduce((total, viewer) => total + viewer.view("video").bytes, 0);
+    const bytesBefore = bytesOf(viewers);
     await sleep(seconds * 1000);
     const elapsedSeconds = (performance.now() - startedAt) / 1000;
     const edgeAfter = readProcessUsage(edge.pid);
     const own = process.cpuUsage(ownBefore);
     const metricsAfter = await scrapeMetrics(edgeUrl);
-    const bytes = viewers.reduce((total, viewer) => total + viewer.view("video").bytes, 0) - bytesBefore;
+    const bytes = bytesOf(viewers) - bytesBefore;
 
+    const grown = (name: string): number => sum(metricsAfter, name) - sum(metricsBefore, name);
     const cores = (edgeAfter.cpuSeconds - edgeBefore.cpuSeconds) / elapsedSeconds;
     rows.push({
       viewers: viewers.length,
       "edge CPU %": cores * 100,
       "CPU % per viewer": (cores * 100) / viewers.length,
       "viewers per core": Math.round(viewers.length / cores),
-      "KB per session": (edgeAfter.residentBytes - idle.residentBytes) / 1000 / viewers.length,
+      "µs per packet": ((cores * elapsedSeconds) / grown("canopy_sent_packets_total")) * 1e6,
+      "packets/s per viewer": grown("canopy_sent_packets_total") / elapsedSeconds / viewers.length,
+      "KB per added session":
+        (edgeAfter.residentBytes - previous.residentBytes) / 1000 / (viewers.length - previous.viewers),
       "Mbit/s per viewer": (bytes * 8) / 1e6 / elapsedSeconds / viewers.length,
       "age p50 ms": ages.percentile(0.5),
       "age p99 ms": ages.percentile(0.99),
-      "groups dropped":
-        sum(metricsAfter, "canopy_groups_dropped_total") - sum(metricsBefore, "canopy_groups_dropped_total"),
+      "groups dropped": grown("canopy_groups_dropped_total"),
+      "packets lost": grown("canopy_lost_packets_total"),
       "flush ms": (metricsAfter.get("canopy_flush_interval_seconds") ?? 0) * 1000,
       "viewers' CPU %": ((own.user + own.system) / 1e6 / elapsedSeconds) * 100,
     });
+    previous = { residentBytes: edgeAfter.residentBytes, viewers: viewers.length };
   }
   for (const viewer of viewers) viewer.close();
-  report(`fanout ${transport}`, rows, { seconds, bitrate: "1.5 Mbit/s", fps: 30, transport });
+  const name = values.idle ? `fanout ${transport} idle` : `fanout ${transport} ${values.flush}`;
+  const circumstances = { seconds, bitrate: "1.5 Mbit/s", fps: 30, transport, flushInterval };
+  report(name, rows, { ...circumstances, maxPacketBytes: Number(values.packet), load: loadavg() });
 }
 
 await main();
