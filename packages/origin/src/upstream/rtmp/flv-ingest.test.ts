@@ -235,6 +235,29 @@ describe("FlvIngest", () => {
     }
   });
 
+  it("begins a group with the first sound of another configuration", () => {
+    const bench = new Bench();
+    const publication = bench.publish();
+    const configure = (hex: string): void => {
+      const data = Buffer.from(hex, "hex");
+      publication.onMedia("audio", 0, encodeAudioTagBody({ codec: "mp4a", kind: "sequence-start", data }));
+    };
+    const play = (index: number): void => {
+      const data = Buffer.from([0xfc, index]);
+      publication.onMedia("audio", index * 20, encodeAudioTagBody({ codec: "mp4a", kind: "frame", data }));
+    };
+    configure("1190");
+    play(0);
+    configure("1190");
+    play(1);
+    // 44.1 kHz instead of 48.
+    configure("1210");
+    play(2);
+    const groups = bench.frames("audio").map((frame) => frame.group);
+    expect(groups[1]).toBe(groups[0]);
+    expect(groups[2]).not.toBe(groups[1]);
+  });
+
   it("makes timed messages of the publisher's data messages, in the next frame and on the track", () => {
     const bench = new Bench();
     const publication = bench.publish();

@@ -129,10 +129,7 @@ export class RtmpConnection implements RtmpProtocolHandler {
   }
 
   onPlay(): void {
-    throw new OriginError(
-      "play-unsupported",
-      "This server takes RTMP only from publishers; play over MoQ.",
-    );
+    throw new OriginError("play-unsupported", "This server takes RTMP only from publishers; play over MoQ.");
   }
 
   onUnpublish(): void {
@@ -155,20 +152,20 @@ export class RtmpConnection implements RtmpProtocolHandler {
   #onData(bytes: Buffer): void {
     this.#receivedBytes += bytes.length;
     if (this.#ending) return;
-    this.#guarded(() => this.#protocol.feed(bytes));
+    try {
+      this.#protocol.feed(bytes);
+    } catch (cause) {
+      this.#broken(cause);
+    }
   }
 
-  /** Runs what parses the publisher's bytes; any error is his and ends only his connection. */
-  #guarded(work: () => void): void {
-    try {
-      work();
-    } catch (cause) {
-      this.fail(
-        cause instanceof OriginError
-          ? cause
-          : new OriginError("bad-media", "The data is not valid.", { cause }),
-      );
-    }
+  /** What parses the publisher's bytes has failed; any error is his and ends only his connection. */
+  #broken(cause: unknown): void {
+    this.fail(
+      cause instanceof OriginError
+        ? cause
+        : new OriginError("bad-media", "The data is not valid.", { cause }),
+    );
   }
 
   async #open(target: PublishTarget): Promise<void> {
@@ -189,12 +186,14 @@ export class RtmpConnection implements RtmpProtocolHandler {
     }
     this.#publication = publication;
     this.#deadlineMs = this.#deps.clock.nowMs() + this.#options.idleTimeoutMs;
-    this.#guarded(() => {
+    try {
       this.#protocol.grantPublish(target.path);
       const pending = this.#pending;
       this.#pending = [];
       for (const { kind, timestampMs, payload } of pending) this.onMedia(kind, timestampMs, payload);
-    });
+    } catch (cause) {
+      this.#broken(cause);
+    }
   }
 
   /** Some senders don't wait for the answer to `publish`. */

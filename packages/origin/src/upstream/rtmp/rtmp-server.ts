@@ -139,7 +139,7 @@ export class RtmpServer implements AsyncDisposable {
     if (error === undefined) return;
     this.#deps.counters.sessionRejected(error.code);
     this.#deps.logger.debug(
-      { code: error.code, reason: error.message, address },
+      { code: error.code, reason: error.message, cause: causeText(error), address },
       "rtmp connection ended with an error",
     );
   }
@@ -158,4 +158,9 @@ export class RtmpServer implements AsyncDisposable {
     this.#deps.counters.receivedBytes(connection.receivedBytes - counted);
     this.#countedBytes.set(connection, connection.receivedBytes);
   }
+}
+
+/** What a parser said; in the log only, since it may be a fault of ours. */
+function causeText(error: OriginError): string | undefined {
+  return error.cause instanceof Error ? String(error.cause) : undefined;
 }
