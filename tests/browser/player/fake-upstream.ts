@@ -1,12 +1,15 @@
+import type { Catalog } from "@canopy/media/catalog";
 import { insertSei } from "@canopy/media/h264";
 import { encodeTimedMessage, encodeTimedSei, type TimedMessage } from "@canopy/media/timed";
-import type { Upstream, UpstreamFactory, UpstreamSink } from "@canopy/player";
+import type { PlayerError, Upstream, UpstreamFactory, UpstreamSink } from "@canopy/player";
 import type { ClipFrames } from "./clip-frames.ts";
 import { LiveClip, type LiveFrame } from "./live-clip.ts";
 
 /** A live publisher and its edge inside the page, which the test can disturb. */
 export class FakeEdge {
-  readonly live: LiveClip;
+  #live: LiveClip;
+  /** Which kinds of tracks the catalog names and the edge sends. */
+  kinds: readonly ("video" | "audio")[] = ["video", "audio"];
   readonly #sinks = new Set<UpstreamSink>();
   #cached: Record<"video" | "audio", LiveFrame[]> = { video: [], audio: [] };
   #sequence: Record<"video" | "audio", number> = { video: 1000, audio: 1000 };
@@ -27,7 +30,7 @@ export class FakeEdge {
 
   constructor(clip: ClipFrames) {
     // The clip has been running for a while when the viewer comes.
-    this.live = new LiveClip(clip, nowUs() - 1_300_000);
+    this.#live = new LiveClip(clip, nowUs() - 1_300_000);
     this.timer = setInterval(() => this.#pump(), 5);
     this.#pump();
   }
@@ -46,6 +49,32 @@ export class FakeEdge {
     if (way !== "sei") for (const sink of this.#sinks) sink.onTimed(message, "track");
   }
 
+  get catalog(): Catalog {
+    const { video, audio, ...rest } = this.#live.catalog;
+    return {
+      ...rest,
+      ...(this.kinds.includes("video") && video !== undefined ? { video } : {}),
+      ...(this.kinds.includes("audio") && audio !== undefined ? { audio } : {}),
+    };
+  }
+
+  /** The publisher goes on with another clip at once, as after a change of its settings. */
+  change(clip: ClipFrames, kinds: readonly ("video" | "audio")[] = this.kinds): void {
+    this.kinds = kinds;
+    this.#live = new LiveClip(clip, nowUs());
+    for (const kind of ["video", "audio"] as const) {
+      for (const sink of this.#sinks) sink.onGroupEnd(kind, kind, this.#sequence[kind], false);
+      this.#sequence[kind] += 1;
+      this.#cached[kind] = [];
+    }
+    for (const sink of this.#sinks) sink.onCatalog(this.catalog);
+  }
+
+  /** All sessions break. */
+  dropSessions(error: PlayerError): void {
+    for (const sink of this.#sinks) sink.onClosed(error);
+  }
+
   endBroadcast(): void {
     this.isDown = true;
     for (const sink of this.#sinks) sink.onEnded();
@@ -55,7 +84,7 @@ export class FakeEdge {
     this.isDown = false;
     for (const sink of this.#sinks) {
       sink.onAnnounced();
-      sink.onCatalog(this.live.catalog);
+      sink.onCatalog(this.catalog);
     }
   }
 
@@ -64,7 +93,7 @@ export class FakeEdge {
       this.#sinks.add(sink);
       sink.onConnected("http://edge.test/");
       sink.onAnnounced();
-      sink.onCatalog(this.live.catalog);
+      sink.onCatalog(this.catalog);
     });
     let selected = false;
     return {
@@ -84,8 +113,9 @@ export class FakeEdge {
   }
 
   #pump(): void {
-    for (const frame of this.live.take(nowUs())) {
+    for (const frame of this.#live.take(nowUs())) {
       const { kind } = frame;
+      if (!this.kinds.includes(kind)) continue;
       const delayMs = this.delayMs(frame);
       if (frame.isKey && (kind === "video" || this.#cached.audio.length >= 24)) {
         const ended = this.#sequence[kind];

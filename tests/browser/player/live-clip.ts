@@ -46,7 +46,7 @@ export class LiveClip {
         renditions: {
           audio: {
             codec: clip.audioCodec,
-            description: clip.audioDescription,
+            ...(clip.audioDescription === "" ? {} : { description: clip.audioDescription }),
             sampleRate: 48_000,
             numberOfChannels: 2,
           },

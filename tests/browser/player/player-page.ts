@@ -1,6 +1,7 @@
-import { createPlayer, type Player, type PlayerOptions } from "@canopy/player";
+import { createPlayer, type Player, PlayerError, type PlayerOptions } from "@canopy/player";
 import "@canopy/player/define";
 import type { ClipFrames } from "./clip-frames.ts";
+import { withOpus } from "./encode-opus.ts";
 import { FakeEdge, nowUs } from "./fake-upstream.ts";
 import { MoqEdge } from "./moq-edge.ts";
 
@@ -42,11 +43,24 @@ export class PlayerPage {
     this.moq = new MoqEdge(clip);
   }
 
+  /** The publisher goes on with Opus instead of AAC. */
+  async changeToOpus(clip: ClipFrames): Promise<void> {
+    this.edge.change(await withOpus(clip));
+  }
+
+  /** The session of the player breaks. */
+  dropSessions(): void {
+    this.edge.dropSessions(new PlayerError("unreachable", "dropped by the test"));
+  }
+
   nowUs(): number {
     return nowUs();
   }
 
-  start(options: Partial<PlayerOptions> = {}, way: "frames" | "moq" | "network" = "frames"): void {
+  start(
+    options: Partial<PlayerOptions> = {},
+    way: "frames" | "frames-without-time" | "moq" | "network" = "frames",
+  ): void {
     const canvas = document.createElement("canvas");
     document.body.append(canvas);
     const { log, edge } = this;
@@ -65,7 +79,12 @@ export class PlayerPage {
         ? {}
         : {
             upstreams: [way === "moq" ? this.moq.factory : edge.factory],
-            fetch: () => Promise.resolve(Response.json({ unixMicros: Math.round(nowUs()) })),
+            fetch: () =>
+              Promise.resolve(
+                way === "frames-without-time"
+                  ? new Response(null, { status: 404 })
+                  : Response.json({ unixMicros: Math.round(nowUs()) }),
+              ),
           },
     );
     player.on("timed", ({ message, mediaTimeUs, source }) => {
