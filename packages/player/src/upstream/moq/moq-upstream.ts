@@ -146,7 +146,7 @@ export class MoqUpstream implements Upstream {
     this.#isAnnounced = true;
     if (restarted) this.#dropTracks();
     if (!wasAnnounced || restarted) this.#sink.onAnnounced();
-    this.#subscribe(this.#moq, false);
+    this.#subscribe(this.#moq, true);
   }
 
   #onEnded(path: string): void {
