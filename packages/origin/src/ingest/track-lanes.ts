@@ -71,6 +71,7 @@ export class TrackLanes {
         track: createTrack(broadcast, name, VIDEO_PRIORITY),
         meter,
         timed,
+        rendition: this.videos.size,
         nowMs,
       });
       entry = { lane, meter, rendition: undefined, stale: false };

@@ -8,6 +8,8 @@ export interface VideoLaneDeps {
   readonly track: Track;
   readonly meter: TrackMeter;
   readonly timed: TimedLane;
+  /** Number of this rendition among those of the broadcast, from 0. */
+  readonly rendition: number;
   nowMs(): number;
 }
 
@@ -29,9 +31,9 @@ export class VideoLane {
   /** An H.264 access unit in Annex B, in decoding order. Copies it. */
   writeH264(timestampUs: number, annexB: Uint8Array, keyframe: boolean): void {
     if (!this.#begin(timestampUs, keyframe)) return;
-    const { timed } = this.#deps;
+    const { timed, rendition } = this.#deps;
     for (const read of readTimedMessages(annexB)) timed.pass(read, timestampUs, this.#deps.nowMs());
-    this.#append(timestampUs, timed.embed(timestampUs, annexB));
+    this.#append(timestampUs, timed.embed(rendition, timestampUs, annexB));
   }
 
   /** A frame of a codec that carries no SEI of ours. Copies it. */

@@ -58,9 +58,12 @@ export class TimedLane {
     }
   }
 
-  /** The access unit with the SEI that is due; the unit itself if none is. Once per unit, in decoding order. */
-  embed(timestampUs: number, annexB: Uint8Array): Uint8Array {
-    const units = this.#scheduler.take(timestampUs);
+  /**
+   * The access unit with the SEI that is due; the unit itself if none is. Once per unit, in decoding order.
+   * @param rendition counts from 0
+   */
+  embed(rendition: number, timestampUs: number, annexB: Uint8Array): Uint8Array {
+    const units = this.#scheduler.take(timestampUs, rendition);
     if (units.length === 0) return annexB;
     for (let index = 0; index < units.length; index++) this.#deps.count("embedded");
     return insertSei(annexB, units);

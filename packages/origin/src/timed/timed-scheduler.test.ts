@@ -40,6 +40,21 @@ describe("TimedScheduler", () => {
     expect(scheduler.pending).toBe(0);
   });
 
+  it("puts a message on every rendition as often, and does not wait for one that has stopped", () => {
+    const scheduler = createScheduler();
+    for (const rendition of [0, 1, 2]) scheduler.take(NOW_US - 100_000, rendition);
+    scheduler.accept({ type: "cue", data: 1, at: NOW_US }, position());
+    const take = (rendition: number, count: number): number =>
+      Array.from(
+        { length: count },
+        (_, unit) => scheduler.take(NOW_US + unit * 33_333, rendition).length,
+      ).reduce((sum, units) => sum + units);
+    expect([take(0, 6), take(1, 6)]).toEqual([3, 3]);
+    expect(scheduler.pending).toBe(1);
+    expect(scheduler.take(NOW_US + 2_100_000, 0)).toHaveLength(0);
+    expect(scheduler.pending).toBe(0);
+  });
+
   it("moves a time that has passed to just after the newest frame and answers that time", () => {
     const scheduler = createScheduler();
     const newestUs = NOW_US + 7;

@@ -39,9 +39,15 @@ export interface MediaPosition {
 interface Pending {
   readonly at: number;
   readonly sei: Uint8Array;
-  left: number;
+  readonly repeat: number;
+  /** Access units that carried it, by rendition. */
+  readonly carried: number[];
+  /** Some rendition has carried it as often as wished. */
+  served: boolean;
 }
 
+/** A rendition that lags behind the first one by more, in media time, is not waited for. */
+const RENDITION_LAG_US = 2_000_000;
 /** A message that found no picture for this long after its time is not sent any more. */
 const FORGET_US = 60_000_000;
 
@@ -50,7 +56,7 @@ const NOTHING: readonly Uint8Array[] = Object.freeze([]);
 
 /**
  * Accepts timed messages for one broadcast and hands their SEI to the access units: to the first one in decoding
- * order whose timestamp is not before `at`, and to the following ones.
+ * order whose timestamp is not before `at`, and to the following ones, of every rendition.
  */
 export class TimedScheduler {
   readonly #limits: TimedLimits;
@@ -58,6 +64,8 @@ export class TimedScheduler {
   readonly #rate: RateWindow;
   /** In order of `at`. */
   readonly #pending: Pending[] = [];
+  /** Renditions that have asked for SEI. */
+  #renditions = 1;
 
   constructor(limits: TimedLimits, deps: TimedSchedulerDeps) {
     this.#limits = limits;
@@ -104,24 +112,45 @@ export class TimedScheduler {
         `A broadcast takes at most ${this.#limits.maxBytesPerSecond} bytes of timed messages per second.`,
       );
     }
-    if (position.hasVideo) this.#insert({ at, sei: encodeTimedSei(bytes), left: repeatOf(request) });
+    if (position.hasVideo) {
+      const sei = encodeTimedSei(bytes);
+      this.#insert({ at, sei, repeat: repeatOf(request), carried: [], served: false });
+    }
     return { message, bytes };
   }
 
-  /** The SEI units of one access unit. Call it once per access unit, in decoding order. */
-  take(timestampUs: number): readonly Uint8Array[] {
+  /**
+   * The SEI units of one access unit. Call it once per access unit, in decoding order.
+   * @param rendition counts from 0; each carries every message
+   */
+  take(timestampUs: number, rendition = 0): readonly Uint8Array[] {
     const pending = this.#pending;
+    if (rendition >= this.#renditions) this.#renditions = rendition + 1;
     if ((pending[0]?.at ?? Number.POSITIVE_INFINITY) > timestampUs) return NOTHING;
     const units: Uint8Array[] = [];
-    let done = 0;
+    let anyOver = false;
     for (const entry of pending) {
       if (entry.at > timestampUs || units.length >= this.#limits.maxPerAccessUnit) break;
-      units.push(entry.sei);
-      entry.left--;
-      if (entry.left === 0) done++;
+      const carried = entry.carried[rendition] ?? 0;
+      if (carried < entry.repeat) {
+        units.push(entry.sei);
+        entry.carried[rendition] = carried + 1;
+        if (carried + 1 === entry.repeat) entry.served = true;
+      }
+      anyOver ||= this.#isOver(entry, timestampUs);
     }
-    if (done > 0) this.#removeFinished();
+    if (anyOver) this.#removeOver(timestampUs);
     return units;
+  }
+
+  /** All renditions have carried it, as far as they are still there. */
+  #isOver(entry: Pending, timestampUs: number): boolean {
+    if (!entry.served) return false;
+    if (timestampUs - entry.at > RENDITION_LAG_US) return true;
+    for (let rendition = 0; rendition < this.#renditions; rendition++) {
+      if ((entry.carried[rendition] ?? 0) < entry.repeat) return false;
+    }
+    return true;
   }
 
   /** Video that stopped long ago will not carry them. */
@@ -131,10 +160,10 @@ export class TimedScheduler {
     this.#pending.length = kept;
   }
 
-  #removeFinished(): void {
+  #removeOver(timestampUs: number): void {
     const pending = this.#pending;
     let kept = 0;
-    for (const entry of pending) if (entry.left > 0) pending[kept++] = entry;
+    for (const entry of pending) if (!this.#isOver(entry, timestampUs)) pending[kept++] = entry;
     pending.length = kept;
   }
 
