@@ -42,6 +42,7 @@ export interface ConnectionHandler {
 
 /** The socket side of a connection. */
 export interface PacketSender {
+  /** Where the next packet goes; another one after every `sendPacket`. */
   readonly packetBuffer: Uint8Array;
   readonly readBuffer: Uint8Array;
   sendPacket(length: number, to: NativeHostPort): void;
@@ -476,16 +477,16 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   }
 
   #sendPackets(): void {
-    const { packetBuffer } = this.#sender;
+    const sender = this.#sender;
     for (let sent = 0; sent < MAX_PACKETS_PER_FLUSH; sent += 1) {
       let result: ReturnType<NativeConnection["send"]>;
       try {
-        result = this.native.send(packetBuffer);
+        result = this.native.send(sender.packetBuffer);
       } catch {
         return;
       }
       if (result === null) return;
-      this.#sender.sendPacket(result[0], result[1].to);
+      sender.sendPacket(result[0], result[1].to);
     }
     this.#loop.scheduleFlush(this);
   }

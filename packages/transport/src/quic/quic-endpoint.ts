@@ -5,8 +5,10 @@ import type { PacketSender, QuicConnection } from "./quic-connection.ts";
 import type { QuicCounters } from "./quic-counters.ts";
 import type { QuicLoop } from "./quic-loop.ts";
 
-/** Largest UDP payload; the engine never fills more than its configured maximum of it. */
-const PACKET_BYTES = 65_536;
+/** Holds the largest UDP payload of every usual path. */
+const PACKET_BYTES = 2_048;
+/** Packet buffers that take turns, so that the kernel is asked once per round whether it has taken them all. */
+const PACKET_BUFFERS = 8;
 /** What one read of a stream takes at most. */
 const READ_BYTES = 65_536;
 /** Packets that the kernel has not taken yet; above it packets are lost, as on any full link. */
@@ -28,7 +30,9 @@ export interface QuicEndpointDeps {
 export class QuicEndpoint implements PacketSender {
   readonly readBuffer = new Uint8Array(READ_BYTES);
   readonly local: NativeHostPort;
-  packetBuffer = Buffer.allocUnsafe(PACKET_BYTES);
+  packetBuffer: Buffer;
+  #packetBuffers = createPacketBuffers();
+  #packetTurn = 0;
   readonly #deps: QuicEndpointDeps;
   readonly #routes = new Map<string, QuicConnection>();
   readonly #connections = new Set<QuicConnection>();
@@ -39,6 +43,7 @@ export class QuicEndpoint implements PacketSender {
 
   constructor(deps: QuicEndpointDeps) {
     this.#deps = deps;
+    this.packetBuffer = this.#nextBuffer();
     this.#socket = deps.socket;
     const { address, port } = deps.socket.address();
     this.local = { host: address, port };
@@ -89,11 +94,23 @@ export class QuicEndpoint implements PacketSender {
     else this.#socket.send(this.packetBuffer, 0, length, to.port, to.host);
     counters.packetsSent += 1;
     counters.bytesSent += length;
-    // Usually the kernel has taken the packet already and the buffer is free again.
+    if (this.#packetTurn === PACKET_BUFFERS) this.#startRound();
+    this.packetBuffer = this.#nextBuffer();
+  }
+
+  /** Usually the kernel has taken all packets already, and their buffers are free again. */
+  #startRound(): void {
+    this.#packetTurn = 0;
     const backlog = this.#socket.getSendQueueCount();
     if (backlog === 0) return;
-    this.packetBuffer = Buffer.allocUnsafe(PACKET_BYTES);
-    if (backlog > MAX_SOCKET_BACKLOG) counters.packetsDropped["socket-backlog"] += 1;
+    this.#packetBuffers = createPacketBuffers();
+    if (backlog > MAX_SOCKET_BACKLOG) this.#deps.counters.packetsDropped["socket-backlog"] += 1;
+  }
+
+  #nextBuffer(): Buffer {
+    const buffer = this.#packetBuffers[this.#packetTurn] ?? Buffer.allocUnsafeSlow(PACKET_BYTES);
+    this.#packetTurn += 1;
+    return buffer;
   }
 
   /** Sends a packet that belongs to no connection. */
@@ -161,4 +178,8 @@ export class QuicEndpoint implements PacketSender {
     connection.idKeys.splice(index, 1);
     this.#routes.delete(key);
   }
+}
+
+function createPacketBuffers(): Buffer[] {
+  return Array.from({ length: PACKET_BUFFERS }, () => Buffer.allocUnsafeSlow(PACKET_BYTES));
 }
