@@ -47,6 +47,8 @@ export interface DownstreamSessionDeps {
   readonly sendRate: () => SendRate;
 }
 
+type TrackRequest = TrackInfoResponder | SubscribeResponder;
+
 /** A probe is answered again when the estimate has moved by this share. */
 const PROBE_CHANGE = 0.05;
 
@@ -103,15 +105,8 @@ export class DownstreamSession implements SubscriptionOwner {
 
   onTrackInfoRequest(request: TrackInfoResponder): void {
     this.active = true;
-    if (this.infoRequests.size >= this.options.maxOpenRequests) {
-      this.refuse(request, ERROR_CODES.boundsExceeded);
-      return;
-    }
-    const track = this.findTrack(request);
-    if (typeof track === "number") {
-      this.refuse(request, track);
-      return;
-    }
+    const track = this.takeTrack(request, this.infoRequests.size < this.options.maxOpenRequests);
+    if (track === undefined) return;
     const expiresAtMs = this.deps.clock.nowMs() + this.options.infoTimeoutMs;
     const served = new ServedTrackInfo(request, track, expiresAtMs, (done) => {
       this.infoRequests.delete(done);
@@ -122,15 +117,8 @@ export class DownstreamSession implements SubscriptionOwner {
 
   onSubscribe(request: SubscribeResponder): void {
     this.active = true;
-    if (this.subscriptions.size >= this.options.maxSubscriptions) {
-      this.refuse(request, ERROR_CODES.boundsExceeded);
-      return;
-    }
-    const track = this.findTrack(request);
-    if (typeof track === "number") {
-      this.refuse(request, track);
-      return;
-    }
+    const track = this.takeTrack(request, this.subscriptions.size < this.options.maxSubscriptions);
+    if (track === undefined) return;
     const served = new ServedSubscription(request, track, this);
     this.subscriptions.add(served);
     served.start();
@@ -173,7 +161,15 @@ export class DownstreamSession implements SubscriptionOwner {
     this.answerProbes();
   }
 
-  private findTrack(request: { readonly broadcast: string; readonly track: string }): Track | ErrorCode {
+  /** The track that is asked for; undefined if the request was refused. */
+  private takeTrack(request: TrackRequest, hasRoom: boolean): Track | undefined {
+    const track = hasRoom ? this.findTrack(request) : ERROR_CODES.boundsExceeded;
+    if (typeof track !== "number") return track;
+    this.refuse(request, track);
+    return undefined;
+  }
+
+  private findTrack(request: TrackRequest): Track | ErrorCode {
     if (this.closed) return ERROR_CODES.closed;
     const { scope } = this.options;
     const path = normalizeScopePath(request.broadcast);

@@ -106,11 +106,7 @@ export function readCommands(output: Uint8Array): AmfValue[][] {
   return commands;
 }
 
-/** The `code`s of the onStatus messages in what a server sent. */
-export function readStatusCodes(output: Uint8Array): string[] {
-  return readStatuses(output).map((status) => status.code);
-}
-
+/** The onStatus messages in what a server sent. */
 export function readStatuses(output: Uint8Array): { code: string; description: string; level: string }[] {
   return readCommands(output)
     .filter((values) => values[0] === "onStatus")
