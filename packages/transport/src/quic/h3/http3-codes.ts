@@ -32,7 +32,6 @@ export const SETTING_WEBTRANSPORT_DRAFT13 = 0x14e9cd29;
 
 /** RFC 9114 §8.1. */
 export const H3_NO_ERROR = 0x100;
-export const H3_GENERAL_PROTOCOL_ERROR = 0x101;
 export const H3_STREAM_CREATION_ERROR = 0x103;
 export const H3_CLOSED_CRITICAL_STREAM = 0x104;
 export const H3_FRAME_UNEXPECTED = 0x105;
