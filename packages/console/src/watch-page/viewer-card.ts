@@ -1,5 +1,6 @@
 import { element, Figures } from "../element.ts";
 import { formatMilliseconds } from "../shell/format-figures.ts";
+import { messageText } from "./message-text.ts";
 import type { CanopyPlayer, TimedDetail } from "./player-contract.ts";
 import { statEntries } from "./stat-entries.ts";
 import type { ViewerAttributes } from "./watch-query.ts";
@@ -78,7 +79,7 @@ export class ViewerCard {
   }
 
   #showFlash(detail: TimedDetail): void {
-    this.#flash.textContent = `${detail.message.type} ${JSON.stringify(detail.message.data)}`;
+    this.#flash.textContent = messageText(detail.message.type, detail.message.data);
     this.#flash.classList.add("on");
     clearTimeout(this.#flashTimer);
     this.#flashTimer = setTimeout(() => this.#flash.classList.remove("on"), FLASH_MS);

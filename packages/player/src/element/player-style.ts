@@ -110,7 +110,7 @@ select option { color: #111; }
 
 #stats {
   position: absolute; top: 16px; right: 16px; display: grid; grid-template-columns: auto 1fr; gap: 3px 14px; margin: 0;
-  padding: 12px 16px; border-radius: 12px; background: var(--_surface); backdrop-filter: blur(14px);
+  padding: 12px 16px; border-radius: 12px; background: var(--canopy-surface, rgb(16 19 27 / .88));
   border: 1px solid rgb(255 255 255 / .08); font-size: 12px; font-variant-numeric: tabular-nums; pointer-events: none;
   max-width: calc(100% - 32px);
 }

@@ -143,7 +143,11 @@ export class Playback {
       { name, config },
       {
         // Decoding makes room, and a burst is decoded faster than frames are painted.
-        onDecoded: () => track.feed(this.#mediaUs()),
+        onDecoded: () => {
+          // The very first picture waits for nothing, or the rest of its burst would be decoded before it is seen.
+          if (this.#video === track) this.#paintFirst();
+          track.feed(this.#mediaUs());
+        },
         eventUs: () => this.timed.nextUs,
         onError: this.#deps.onError,
       },
