@@ -1,5 +1,6 @@
 import { decodeHex, type VideoRendition } from "@canopy/media/catalog";
 import { PlayerError } from "../player-error.ts";
+import type { EncodedFrame } from "../store/encoded-frame.ts";
 import { JitterBuffer } from "../store/jitter-buffer.ts";
 import { FrameQueue } from "./frame-queue.ts";
 
@@ -14,6 +15,9 @@ const SKIP_LATE_US = 250_000;
 
 /** A head of the buffer before a frame on which something happens is left behind only when it is later than this. */
 const SKIP_EVENT_LATE_US = 3_000_000;
+
+/** How long the picture stands rather than leave out a frame on which something happens. */
+const EVENT_WAIT_US = 1_000_000;
 
 /** Failures in a row, without a frame in between, after which the rendition is given up. */
 const MAX_FAILURES = 5;
@@ -87,11 +91,11 @@ export class VideoTrack {
     }
     for (;;) {
       if (this.queue.length >= MAX_DECODED) return;
-      let frame = this.buffer.peek(mediaUs);
+      let frame = this.#peek(mediaUs);
       if (frame === undefined) return;
       if (this.#isTooLate(frame.timestampUs, mediaUs) && this.buffer.skipTo(mediaUs)) {
         this.#needsKey = true;
-        frame = this.buffer.peek(mediaUs);
+        frame = this.#peek(mediaUs);
         if (frame === undefined) return;
       }
       if (this.#needsKey && !frame.isKey) {
@@ -124,6 +128,12 @@ export class VideoTrack {
     if (this.#closed) return;
     this.#closed = true;
     this.reset();
+  }
+
+  /** The next frame. While the frame of an event is missing, it is waited for longer than for a plain one. */
+  #peek(mediaUs: number): EncodedFrame | undefined {
+    const isAwaited = this.#deps.eventUs() <= mediaUs;
+    return isAwaited ? this.buffer.peek(mediaUs, EVENT_WAIT_US) : this.buffer.peek(mediaUs);
   }
 
   #isTooLate(timestampUs: number, mediaUs: number): boolean {

@@ -79,6 +79,17 @@ describe("JitterBuffer", () => {
     expect(buffer.stats.gaps).toBe(0);
   });
 
+  it("waits for as long as it is told to", () => {
+    const buffer = new JitterBuffer();
+    pushGroup(buffer, 1, 0, 1);
+    pushGroup(buffer, 2, 1_000_000, 1);
+    takeAll(buffer, 0);
+    for (let mediaUs = 1_000_000; mediaUs < 1_900_000; mediaUs += 20_000) {
+      expect(buffer.peek(mediaUs, 1_000_000)).toBeUndefined();
+    }
+    expect(buffer.peek(2_200_000)?.timestampUs).toBe(1_000_000);
+  });
+
   it("jumps over a group that never came", () => {
     const buffer = new JitterBuffer();
     pushGroup(buffer, 1, 0, 1);

@@ -114,9 +114,9 @@ export class JitterBuffer {
 
   /**
    * The next frame to decode, or undefined: wait. `mediaUs` is the media time now presented; when a newer group
-   * is about to be due, an older one that lacks frames is given up.
+   * is about to be due, an older one that lacks frames is given up, after `minWaitUs` at the least.
    */
-  peek(mediaUs: number): EncodedFrame | undefined {
+  peek(mediaUs: number, minWaitUs = MIN_WAIT_US): EncodedFrame | undefined {
     for (;;) {
       const group = this.#groups[0];
       if (group === undefined) return undefined;
@@ -132,24 +132,24 @@ export class JitterBuffer {
           this.#current += 1;
           continue;
         }
-        if (this.#isWorthWaiting(mediaUs, 1)) return undefined;
+        if (this.#isWorthWaiting(mediaUs, minWaitUs, 1)) return undefined;
         this.#gaps += 1;
         this.#remove(0);
         this.#current = this.#groups[0]?.sequence;
         continue;
       }
       // The group that should follow has not come; a newer one has.
-      if (this.#isWorthWaiting(mediaUs, 0)) return undefined;
+      if (this.#isWorthWaiting(mediaUs, minWaitUs, 0)) return undefined;
       this.#gaps += 1;
       this.#current = group.sequence;
     }
   }
 
   /** Whether the place before the group at `index` may still be filled in time. */
-  #isWorthWaiting(mediaUs: number, index: number): boolean {
+  #isWorthWaiting(mediaUs: number, minWaitUs: number, index: number): boolean {
     this.#waitedUs += Math.max(0, Math.min(mediaUs - this.#lookedUs, MAX_WAIT_STEP_US));
     this.#lookedUs = mediaUs;
-    return !this.#nextIsDue(mediaUs, index) || this.#waitedUs < MIN_WAIT_US;
+    return !this.#nextIsDue(mediaUs, index) || this.#waitedUs < minWaitUs;
   }
 
   /** Takes the frame that `peek` gave. */
