@@ -89,6 +89,54 @@ describe("CanopyPlayerElement", () => {
     await page.context().close();
   });
 
+  it("shows the browser's own element when a transport presents in it", async () => {
+    const page = await openElement(WHERE);
+    await waitForState(page, "playing");
+    const visible = () =>
+      page.evaluate(() => {
+        const root = document.querySelector("canopy-player")?.shadowRoot;
+        return ["canvas", "video"].filter((name) => root?.querySelector<HTMLElement>(name)?.hidden === false);
+      });
+    expect(await visible()).toEqual(["canvas"]);
+    await page.evaluate(() => {
+      const player = document.querySelector("canopy-player");
+      if (player === null) throw new Error("no element");
+      let timer: ReturnType<typeof setInterval> | undefined;
+      player.playerOverrides = {
+        upstreams: [
+          {
+            transport: "whep",
+            unsupportedReason: () => undefined,
+            open: (request, sink) => {
+              queueMicrotask(() => sink.onConnected("http://edge.test/"));
+              timer = setInterval(() => {
+                const presentedAtUs = window.page.nowUs();
+                const { mediaElement } = request;
+                if (mediaElement === undefined) throw new Error("no element to present in");
+                sink.onElementFrame({ timestampUs: presentedAtUs, presentedAtUs, width: 640, height: 360 });
+              }, 40);
+              return {
+                transport: "whep",
+                select: () => {},
+                stats: () => ({ rttMs: 0, receivedBytes: 0, lostPackets: 0, lostGroups: 0 }),
+                close: () => clearInterval(timer),
+              };
+            },
+          },
+        ],
+      };
+      player.setAttribute("transports", "whep");
+    });
+    await waitFor(
+      "the video element",
+      async () =>
+        (await visible()).join() === "video" &&
+        (await element(page).getAttribute("data-transport")) === "whep",
+    );
+    await waitForState(page, "playing");
+    await page.context().close();
+  });
+
   it("obeys the keyboard, and every control has a label", async () => {
     const page = await openElement({ ...WHERE, controls: "" });
     await waitForState(page, "playing");
