@@ -33,6 +33,8 @@ export interface TrackView {
   closed: boolean;
 }
 
+/** Hundreds of clients in one process on a busy machine take their time. */
+const HANDSHAKE_TIMEOUT_MS = 60_000;
 const SEQUENCES_KEPT = 10_000;
 
 export interface MoqViewerOptions {
@@ -95,15 +97,18 @@ export class MoqViewer {
         port: Number(port),
         alpn: [protocol],
         verify: { insecure: true },
-        ...(options.streamWindowBytes === undefined
-          ? {}
-          : { transport: { streamWindowBytes: options.streamWindowBytes } }),
+        transport: {
+          handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
+          ...(options.streamWindowBytes === undefined
+            ? {}
+            : { streamWindowBytes: options.streamWindowBytes }),
+        },
         ...(options.transport === "quic" ? {} : { webtransportPath: "/" }),
       },
       { logger: SILENT, ...(options.loop === undefined ? {} : { loop: options.loop }) },
     );
     const viewer = new MoqViewer(session, options);
-    for (const track of options.tracks) viewer.#subscribe(track);
+    for (const track of options.tracks) viewer.subscribe(track);
     return viewer;
   }
 
@@ -132,7 +137,8 @@ export class MoqViewer {
     this.session.close(0, "done");
   }
 
-  #subscribe(track: string): void {
+  /** Follows one more track. */
+  subscribe(track: string): void {
     const view: TrackView = {
       frames: 0,
       bytes: 0,
