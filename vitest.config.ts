@@ -22,7 +22,7 @@ export default defineConfig({
         test: {
           name: "system",
           include: ["tests/**/*.test.ts"],
-          exclude: ["tests/repository/**"],
+          exclude: ["**/node_modules/**", "tests/repository/**"],
           // Each file starts real processes on fixed budgets of CPU: one at a time on a small machine.
           fileParallelism: false,
           testTimeout: 120_000,
