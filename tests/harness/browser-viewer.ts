@@ -50,8 +50,6 @@ export interface BrowserViewerOptions {
   readonly broadcast: string;
   /** More query parameters of the watch page. */
   readonly query?: Readonly<Record<string, string>>;
-  /** False: the clock is read at events only, not in every picture, which costs the page time. */
-  readonly readsPictures?: boolean;
 }
 
 /** The clock reader of the broadcaster as a script for the page: it is one module without imports. */
@@ -62,7 +60,7 @@ window.readClockCode = readClockCode;`;
 }
 
 /** Runs in the page before its own scripts: notes painted clocks and fired events. */
-function observePlayer(readsPictures: boolean): void {
+function observePlayer(): void {
   interface Observed {
     painted: PaintedClock[];
     fired: FiredMessage[];
@@ -137,7 +135,7 @@ export async function openViewer(
   const opened = await chromium.openPage();
   const { page, context, errors } = opened;
   await page.addInitScript(clockReaderScript());
-  await page.addInitScript(observePlayer, options.readsPictures ?? true);
+  await page.addInitScript(observePlayer);
   const url = new URL("/watch", options.console);
   url.searchParams.set("broadcast", options.broadcast);
   url.searchParams.set("src", options.src.join(","));
