@@ -13,6 +13,8 @@ const LEGACY: readonly string[] = [];
 
 /** With room for a busy machine; a QUIC session takes 30 s to time out. */
 const COME_BACK_MS = 15_000;
+/** @moq/net's own pause before it opens a session again. */
+const RECONNECT_MS = 1_000;
 
 let canopy: CanopyDev;
 let chromium: TestChromium;
@@ -156,6 +158,7 @@ describe("two @moq/net sessions with the tree between them", () => {
         const { numbers } = await viewer.report(index);
         if (numbers.some((number) => number >= 5_000)) return true;
         if (!(await publisher.page.evaluate(() => window.rawPage.isClosed))) return false;
+        await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS));
         await publisher.page.evaluate((url) => window.rawPage.open(url), `${canopy.origin}/`);
         await publisher.publish(path, { from: 5_000 });
         return false;

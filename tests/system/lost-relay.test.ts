@@ -12,7 +12,7 @@ import {
 } from "../harness/watch-continuity.ts";
 
 const ROUNDS = 3;
-/** The picture must move again by then; a busy machine may take longer for one of the rounds. */
+/** The picture must move again by then, in every round. */
 const WITHIN_MS = 3_000;
 
 let dev: CanopyDev;
@@ -63,7 +63,7 @@ describe("a relay that is killed", () => {
         await waitForRestart(dev, "relay", round, dev.relay);
       }
       expect((await devProcess(dev, "relay")).restarts).toBe(ROUNDS);
-      expect(Math.min(...stills), `still for ${stills.join(", ")} ms`).toBeLessThan(WITHIN_MS);
+      expect(Math.max(...stills), `still for ${stills.join(", ")} ms`).toBeLessThan(WITHIN_MS);
       expect(await Promise.all(viewers.map(readContinuity))).toEqual(before);
       for (const viewer of viewers) {
         expect((await viewer.stats()).state).toBe("playing");

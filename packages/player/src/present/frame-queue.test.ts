@@ -35,6 +35,15 @@ describe("FrameQueue", () => {
     expect(queue.lateFrames).toBe(1);
   });
 
+  it("closes what waits when another track has presented it meanwhile", () => {
+    const queue = new FrameQueue<TestFrame>();
+    const frames = [10, 20, 30].map((timestamp) => new TestFrame(timestamp));
+    for (const frame of frames) queue.push(frame);
+    queue.setFloor(20);
+    expect(frames.map((frame) => frame.isClosed)).toEqual([true, true, false]);
+    expect(queue.takeDue(40, NO_EVENT)?.timestamp).toBe(30);
+  });
+
   it("never goes back behind what it gave", () => {
     const queue = new FrameQueue<TestFrame>();
     queue.push(new TestFrame(20));

@@ -28,9 +28,13 @@ export class FrameQueue<Frame extends DecodedFrame> {
     return this.#frames[0]?.timestamp;
   }
 
-  /** Frames up to this time are closed instead of queued: another track has presented them. */
+  /** Frames up to this time are closed, waiting or to come: another track has presented them. */
   setFloor(floorUs: number): void {
     this.#floorUs = floorUs;
+    while ((this.#frames[0]?.timestamp ?? Number.POSITIVE_INFINITY) <= floorUs) {
+      this.#frames.shift()?.close();
+      this.#lateFrames += 1;
+    }
   }
 
   push(frame: Frame): void {

@@ -138,7 +138,7 @@ export class MediaPublisher implements Publisher {
 
   #onUp(): void {
     this.#set("live");
-    this.#video?.requestKeyframe();
+    this.#video?.startAnew();
   }
 
   #onDown(error: PlayerError): void {

@@ -88,9 +88,10 @@ export class VideoSender {
     };
   }
 
-  /** A new session asks from a keyframe on. */
-  requestKeyframe(): void {
+  /** A new session gets its own first group, at once: what the last session got is not sent again. */
+  startAnew(): void {
     this.#wantKeyframe = true;
+    this.#deps.track.forgetGroup();
   }
 
   /** Follows the state of the path; about twice a second. */

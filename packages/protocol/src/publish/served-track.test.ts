@@ -109,6 +109,20 @@ describe("ServedTrack", () => {
     expect(subscriber.groups[0]?.end).toBe("finished");
   });
 
+  it("gives nothing of a forgotten group, and the next one whole", () => {
+    const track = new ServedTrack("video", INFO, 1);
+    track.startGroup();
+    track.write(10, Uint8Array.of(1));
+    track.forgetGroup();
+    const subscriber = new RecordedSubscriber();
+    track.subscribe(subscriber);
+    track.write(20, Uint8Array.of(2));
+    track.startGroup();
+    track.write(30, Uint8Array.of(3));
+    expect(subscriber.groups.map(timestamps)).toEqual([[30]]);
+    expect(subscriber.groups[0]?.sequence).toBe(2);
+  });
+
   it("cuts off a subscriber that is far behind, until the next group", () => {
     const track = new ServedTrack("video", INFO, 1);
     const subscriber = new RecordedSubscriber();

@@ -105,6 +105,12 @@ export class ServedTrack {
     for (const subscriber of this.#subscribers) this.#finishFor(subscriber);
   }
 
+  /** Who comes now waits for the next group: times that were sent before do not come again under a new number. */
+  forgetGroup(): void {
+    this.finishGroup();
+    this.#frames = [];
+  }
+
   /** The track is done: subscribers are told, in order. */
   end(): void {
     this.finishGroup();
