@@ -1,3 +1,6 @@
+export { openWebRtcEngine } from "./open-engine.ts";
+export { type IceFragment, parseFragment } from "./sdp/parse-fragment.ts";
+export { parseOffer } from "./sdp/parse-offer.ts";
 export type {
   AnswerMedia,
   AnswerPlan,

@@ -53,6 +53,10 @@ export interface SdpMedia {
   readonly rids: readonly SdpRid[];
   /** `a=msid`'s stream and track ids, if any. */
   readonly msid: string | undefined;
+  /** Of an `application` section. */
+  readonly sctpPort: number | undefined;
+  /** Protocol and formats of the `m=` line, repeated by an answer that refuses the section. */
+  readonly head: { readonly protocol: string; readonly formats: readonly string[] };
 }
 
 export interface IceCredentials {
