@@ -65,6 +65,11 @@ export class SenderTimeline {
     this.#clock = clock;
   }
 
+  /** Place of the newest timestamp. */
+  get newestUs(): number {
+    return this.#us;
+  }
+
   /** Sender reports that were taken into account. */
   get reports(): number {
     return this.#reports;
