@@ -11,7 +11,7 @@ export interface MetricSpec {
   readonly buckets?: readonly number[];
 }
 
-const TRANSPORTS = ["quic", "webtransport", "websocket", "rtmp"] as const;
+const TRANSPORTS = ["quic", "webtransport", "websocket", "rtmp", "whip", "whep"] as const;
 
 export const METRICS = {
   canopy_sessions: {
