@@ -134,19 +134,21 @@ describe("UdpProxy", () => {
 });
 
 describe("throughProxy", () => {
-  const candidates = [
-    "a=candidate:1 1 UDP 2122317823 192.0.2.7 5443 typ host",
-    "a=candidate:2 1 UDP 2122315263 127.0.0.1 5443 typ host generation 0",
-    "a=candidate:3 1 TCP 2105524479 127.0.0.1 9 typ host tcptype active",
-    "a=candidate:4 1 UDP 2122315000 127.0.0.1 6000 typ host",
-  ];
-  const sdp = ["v=0", "m=video 9 UDP/TLS/RTP/SAVPF 96", ...candidates, "a=end-of-candidates", ""].join(
-    "\r\n",
-  );
+  const sdpOn = (port: number): string =>
+    [
+      "v=0",
+      "m=video 9 UDP/TLS/RTP/SAVPF 96",
+      `a=candidate:1 1 UDP 2122317823 192.0.2.7 ${port} typ host`,
+      `a=candidate:2 1 UDP 2122315263 127.0.0.1 ${port} typ host generation 0`,
+      "a=candidate:3 1 TCP 2105524479 127.0.0.1 9 typ host tcptype active",
+      "a=candidate:4 1 UDP 2122315000 127.0.0.1 6000 typ host",
+      "a=end-of-candidates",
+      "",
+    ].join("\r\n");
 
   it("leaves one candidate, which is the proxy", async () => {
     const proxy = await openEcho();
-    const lines = throughProxy(sdp, 5443, proxy)
+    const lines = throughProxy(sdpOn(proxy.target.port), proxy)
       .split("\r\n")
       .filter((line) => line.startsWith("a=candidate:"));
     expect(lines).toEqual([`a=candidate:1 1 UDP 2122317823 127.0.0.1 ${proxy.port} typ host`]);
@@ -154,10 +156,10 @@ describe("throughProxy", () => {
 
   it("fails if the target's port is not among the candidates", async () => {
     const proxy = await openEcho();
-    expect(() => throughProxy(sdp, 7_000, proxy)).toThrow(/no candidate/);
+    expect(() => throughProxy(sdpOn(7_000), proxy)).toThrow(/no candidate/);
   });
 
   it("has a counterpart for offers", () => {
-    expect(withoutCandidates(sdp)).toBe(["v=0", "m=video 9 UDP/TLS/RTP/SAVPF 96", ""].join("\r\n"));
+    expect(withoutCandidates(sdpOn(7_000))).toBe(["v=0", "m=video 9 UDP/TLS/RTP/SAVPF 96", ""].join("\r\n"));
   });
 });

@@ -72,7 +72,7 @@ export class UdpProxy implements AsyncDisposable {
     queueFull: 0,
     clientsRefused: 0,
   };
-  readonly #target: UdpProxyOptions["target"];
+  readonly target: UdpProxyOptions["target"];
   readonly #seed: number;
   readonly #links: Record<Direction, LinkOptions>;
   readonly #socket: Socket;
@@ -84,7 +84,7 @@ export class UdpProxy implements AsyncDisposable {
   #closed = false;
 
   private constructor(options: UdpProxyOptions, socket: Socket) {
-    this.#target = options.target;
+    this.target = options.target;
     this.#seed = options.seed;
     this.#links = {
       toTarget: { ...IDEAL_LINK, ...options.toTarget },
@@ -182,7 +182,7 @@ export class UdpProxy implements AsyncDisposable {
     while (next !== undefined && next.dueMs <= nowMs + TIMER_GRAIN_MS) {
       this.#queue.shift();
       const { bytes, client, direction } = next;
-      if (direction === "toTarget") client.socket.send(bytes, this.#target.port, this.#target.host, ignore);
+      if (direction === "toTarget") client.socket.send(bytes, this.target.port, this.target.host, ignore);
       else this.#socket.send(bytes, client.port, client.address, ignore);
       next = this.#queue.first;
     }
@@ -273,7 +273,8 @@ function isBefore(a: QueuedPacket, b: QueuedPacket): boolean {
  * The SDP with every UDP candidate on the target's port sent through the proxy, and without any other, so that
  * no packet finds a way around it.
  */
-export function throughProxy(sdp: string, targetPort: number, proxy: UdpProxy): string {
+export function throughProxy(sdp: string, proxy: UdpProxy): string {
+  const targetPort = proxy.target.port;
   let kept = 0;
   const lines = sdp.split("\r\n").filter((line) => {
     if (!line.startsWith("a=candidate:")) return true;
