@@ -211,7 +211,7 @@ export class WhepViewer implements AsyncDisposable {
       () => {
         if (this.#state === "failed" || this.#state === "closed")
           throw new Error(`the connection is ${this.#state}`);
-        return this.#tracks.every(({ track }) => track.isOpen());
+        return this.#tracks.every(({ kind, track }) => track.isOpen() || isRefused(answer, kind));
       },
       CONNECT_DEADLINE_MS,
     );
@@ -339,6 +339,11 @@ export class WhepViewer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+/** RFC 3264 section 6: a section with port 0 was not taken, such as sound where the broadcast has none. */
+function isRefused(answer: string, kind: MediaKind): boolean {
+  return new RegExp(`^m=${kind} 0 `, "m").test(answer);
 }
 
 function nack(senderSsrc: number, mediaSourceSsrc: number, lost: number[]): Buffer {
