@@ -36,13 +36,20 @@ export async function runOrigin(config: OriginConfig, context: CommandContext): 
 }
 
 function createOrigin(config: OriginConfig, parts: NodeParts): OriginNode {
-  const { listen, rtmp, ingest, webhooks } = config;
+  const { listen, rtmp, ingest, audioBridge, webhooks } = config;
   return new OriginNode(
     {
       name: parts.name,
       version: packageVersion(),
       rtmp: { host: listen.host, port: rtmp.port, maxConnections: rtmp.maxConnections },
-      ingest,
+      ingest: {
+        ...ingest,
+        audioBridge: {
+          enabled: !audioBridge.off,
+          stereoBitrateBps: audioBridge.stereoKbps * 1_000,
+          monoBitrateBps: audioBridge.monoKbps * 1_000,
+        },
+      },
       webhooks: { urls: webhooks.urls, ...webhookSecret(webhooks) },
     },
     parts,

@@ -1,4 +1,5 @@
 import { accessGroup } from "./access-group.ts";
+import { audioBridgeGroup } from "./audio-bridge-group.ts";
 import { broadcastGroup } from "./broadcast-group.ts";
 import { devGroup } from "./dev-group.ts";
 import { ingestGroup } from "./ingest-group.ts";
@@ -19,6 +20,7 @@ export const COMMAND_GROUPS = {
     quic: quicGroup,
     rtmp: rtmpGroup,
     ingest: ingestGroup,
+    audioBridge: audioBridgeGroup,
     webhooks: webhookGroup,
     tls: tlsGroup,
     access: accessGroup,
