@@ -138,9 +138,14 @@ export class WhipPublisher implements AsyncDisposable {
     return status;
   }
 
-  /** Sends any bytes as RTP or RTCP. */
-  sendRaw(packet: Uint8Array): void {
-    send(this.#videoTrack ?? this.#audioTrack, packet);
+  /** Sends any bytes as RTP or RTCP; false where the library itself refuses to encrypt them. */
+  sendRaw(packet: Uint8Array): boolean {
+    try {
+      send(this.#videoTrack ?? this.#audioTrack, packet);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   count(kind: RtcpPacket["kind"]): number {
