@@ -6,8 +6,8 @@ import { makeClip } from "../harness/ffmpeg.ts";
 import { MoqViewer } from "../harness/moq-viewer.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-/** Debian's Python, which its package python3-aiortc belongs to. */
-const PYTHON = "/usr/bin/python3";
+/** Debian's Python, which its package python3-aiortc belongs to; CANOPY_TEST_PYTHON names another one. */
+const PYTHON = process.env.CANOPY_TEST_PYTHON ?? "/usr/bin/python3";
 const SECONDS = 40;
 
 function run(program: string, args: readonly string[]): StartedProcess {
