@@ -1,10 +1,11 @@
 import { parseCatalog } from "@canopy/media/catalog";
 import { isSlice, nalUnitType, splitAnnexB } from "@canopy/media/h264";
-import { createClock } from "@canopy/runtime";
+import { createClock, loadTokenKeys, signToken, TokenVerifier } from "@canopy/runtime";
 import { afterEach, describe, expect, it } from "vitest";
 import { TestOrigin } from "../harness/origin.ts";
 import { type RecordedFrame, recordTrack } from "../harness/record-track.ts";
 import { waitFor } from "../harness/wait-for.ts";
+import { WebhookReceiver } from "../harness/webhook-receiver.ts";
 import { makeWhipClip, type WhipClip } from "../harness/whip-clip.ts";
 import { WhipPublisher, type WhipPublisherOptions } from "../harness/whip-publisher.ts";
 
@@ -265,6 +266,50 @@ describe("a WHIP publisher", () => {
     expect(origin.node.registry.get(PATH)).toBeUndefined();
     expect(origin.webrtc?.peerCount).toBe(0);
     expect((await fetch(publisher.location, { method: "DELETE" })).status).toBe(404);
+  });
+
+  it("needs a token that may publish the path, and loses its session when the token expires", async () => {
+    const jwk = JSON.stringify({ kty: "oct", alg: "HS256", k: Buffer.alloc(32, 7).toString("base64url") });
+    const keys = await loadTokenKeys(jwk);
+    const [key] = keys;
+    if (key === undefined) throw new Error("no key");
+    const nowSeconds = Math.floor(Date.now() / 1_000);
+    const token = (put: string): Promise<string> =>
+      signToken(
+        { root: "live", put: [put], get: [], issuedAtSeconds: nowSeconds, expiresAtSeconds: nowSeconds + 5 },
+        key,
+      );
+    const verifier = new TokenVerifier({ keys }, { clock });
+    const origin = await startOrigin({ verifier });
+    const clip = makeWhipClip({ audio: false });
+    const url = `${origin.api}/whip/${PATH}`;
+    const other = await token("elsewhere");
+    await expect(publish(origin, { clip, url: `${url}?jwt=${other}` })).rejects.toThrow(/^403 /);
+    await expect(publish(origin, { clip, url: `${url}?jwt=x.y.z` })).rejects.toThrow(/^401 /);
+    const good = await token("whip");
+    const publisher = await publish(origin, { clip, url: `${url}?jwt=${good}` });
+    await record(origin, "video");
+    await waitFor("the end of the session", () => origin.webrtc?.peerCount === 0);
+    publisher.stop();
+    await waitFor("the end of the broadcast", () => origin.node.registry.get(PATH) === undefined);
+  });
+
+  it("is told of by webhooks", async () => {
+    const receiver = await WebhookReceiver.start();
+    open.push(receiver);
+    const origin = await startOrigin({ webhooks: receiver.options });
+    const publisher = await publish(origin, { clip: makeWhipClip({ audio: false }) });
+    await record(origin, "video");
+    await publisher.end();
+    await waitFor("four events", () => receiver.events.length === 4);
+    expect(receiver.events.map(({ type }) => type)).toEqual([
+      "broadcast.started",
+      "session.opened",
+      "session.closed",
+      "broadcast.ended",
+    ]);
+    expect(receiver.events[1]?.data).toMatchObject({ transport: "whip", path: PATH });
+    expect(receiver.events[3]?.data).toMatchObject({ broadcast: PATH, protocol: "whip" });
   });
 
   it("counts as a session, and its bytes are counted", async () => {
