@@ -256,6 +256,27 @@ describe("openWebRtcEngine", () => {
     expect(recorder.rtp.length).toBeLessThanOrEqual(500);
   });
 
+  it.each(["::1", "localhost"])("listens on %s", async (host) => {
+    const engine = await openWebRtcEngine({ host, port: 0 }, { logger: createSilentLogger() });
+    engines.push(engine);
+    const probe = await createTestClient({ video: "RecvOnly" });
+    const answer = await engine.answer(
+      parseOffer(probe.offer),
+      planFor(parseOffer(probe.offer)),
+      new Recorder(),
+    );
+    probe[Symbol.dispose]();
+    const address = /^a=candidate:\S+ 1 UDP \d+ (\S+) /m.exec(answer.sdp)?.[1];
+    const { client, peer } = await connect(engine, {
+      video: "RecvOnly",
+      ...(address === undefined ? {} : { address }),
+    });
+    using _ = client;
+    peer.sendRtp(rtpPacket({ type: 102, sequence: 1, ssrc: 1_000, payload: "hello" }));
+    await until(() => client.received.get("video")?.length === 1);
+    expect(peer.remoteAddress).toContain(address === "::1" ? "[::1]:" : "127.0.0.1:");
+  });
+
   it("says which port is taken", async () => {
     const socket = createSocket("udp4");
     await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));

@@ -16,13 +16,15 @@ export interface TestClientOptions {
   /** Label of a data channel that the client opens. */
   readonly dataChannel?: string;
   readonly sendSsrc?: number;
+  /** Default: 127.0.0.1. */
+  readonly address?: string;
 }
 
 /** A WebRTC client that is not ours: libdatachannel itself, with its own SDP. */
 export async function createTestClient(options: TestClientOptions): Promise<TestClient> {
   const connection = new PeerConnection("client", {
     iceServers: [],
-    bindAddress: "127.0.0.1",
+    bindAddress: options.address ?? "127.0.0.1",
     disableAutoNegotiation: true,
   });
   const tracks = new Map<string, Track>();
