@@ -5,7 +5,12 @@ export interface TestClient extends Disposable {
   readonly tracks: ReadonlyMap<string, Track>;
   /** RTP and RTCP that arrived, by mid. */
   readonly received: Map<string, Buffer[]>;
+  /**
+   * Without candidates, like that of a browser that hides its addresses. With them our checks may come in the middle of
+   * the client's `setRemoteDescription` on a busy machine, and libdatachannel then takes the certificate for a wrong one.
+   */
   readonly offer: string;
+  readonly candidates: readonly string[];
   accept(answer: string): void;
   readonly connected: Promise<void>;
 }
@@ -62,11 +67,13 @@ export async function createTestClient(options: TestClientOptions): Promise<Test
   });
   connection.setLocalDescription("offer");
   await gathered;
+  const sdp = connection.localDescription()?.sdp ?? "";
   return {
     connection,
     tracks,
     received,
-    offer: connection.localDescription()?.sdp ?? "",
+    offer: sdp.replace(/a=(candidate:.*|end-of-candidates)\r\n/g, ""),
+    candidates: sdp.match(/candidate:.*/g) ?? [],
     accept: (answer) => connection.setRemoteDescription(answer, "answer"),
     connected,
     [Symbol.dispose]: () => connection.close(),
