@@ -162,7 +162,9 @@ export class WhepViewer implements WebRtcPeerHandler, WhepBroadcastUser {
 
   onMedia(media: PlayableMedia): void {
     this.#media = media;
-    if (this.#peer?.state === "connected") this.#chooseTracks();
+    // A publisher who comes back with B-frames: who asks again is told so, and can take another transport.
+    if (media.hasBFrames && this.#legs.has("video")) this.#peer?.close();
+    else if (this.#peer?.state === "connected") this.#chooseTracks();
   }
 
   onTimed(json: string): void {
@@ -234,11 +236,7 @@ export class WhepViewer implements WebRtcPeerHandler, WhepBroadcastUser {
 
   #sendReports(peer: WebRtcPeer): void {
     const nowUs = this.#deps.nowUs();
-    for (const [kind, leg] of this.#legs) {
-      const clockRate = leg.track?.clockRate;
-      if (clockRate === undefined) continue;
-      peer.sendRtcp(this.#deps.reports[kind].write(nowUs, clockRate, leg));
-    }
+    for (const [kind, leg] of this.#legs) peer.sendRtcp(this.#deps.reports[kind].write(nowUs, leg));
   }
 
   // ------------------------------------------------------------ feedback
