@@ -88,6 +88,7 @@ export class WhepService {
         broadcast,
         pacer: this.#pacer,
         counters: this.counters,
+        framesSent: this.#deps.relay.downstreamCounters.framesSent,
         reports: this.#reports,
         nowMs: () => this.#deps.clock.nowMs(),
         nowUs: () => this.#deps.clock.nowUs(),
@@ -140,7 +141,6 @@ export class WhepService {
   #broadcastDeps(): WhepBroadcastDeps {
     const { relay, clock, logger } = this.#deps;
     const { counters } = this;
-    const { framesSent } = relay.downstreamCounters;
     return {
       store: relay.store,
       logger,
@@ -148,10 +148,6 @@ export class WhepService {
       nowUs: () => clock.nowUs(),
       onBadFrame: () => {
         counters.badFrames += 1;
-      },
-      onFrameSent: (kind, viewers) => {
-        const place = kind === "video" ? 0 : 1;
-        framesSent[place] = (framesSent[place] ?? 0) + viewers;
       },
     };
   }

@@ -26,6 +26,7 @@ export interface WhepViewerDeps {
   readonly broadcast: WhepBroadcast;
   readonly pacer: CatchUpPacer;
   readonly counters: WhepCounters;
+  readonly framesSent: Float64Array;
   readonly reports: Readonly<Record<RtpKind, SenderReportWriter>>;
   readonly nowMs: () => number;
   readonly nowUs: () => number;
@@ -95,7 +96,12 @@ export class WhepViewer implements WebRtcPeerHandler, WhepBroadcastUser {
           // Not near the wrap: SRTP guesses the upper half of its index from the first packet (RFC 3711 section 3.3.1).
           firstSequence: 1 + Math.floor(Math.random() * 0x7000),
         },
-        { peer, pacer: this.#deps.pacer, release: (track) => this.#deps.broadcast.release(track) },
+        {
+          peer,
+          pacer: this.#deps.pacer,
+          framesSent: this.#deps.framesSent,
+          release: (track) => this.#deps.broadcast.release(track),
+        },
       );
       this.#legs.set(section.kind, leg);
     }

@@ -8,7 +8,6 @@ export class SenderReportWriter {
   readonly ssrc: number;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
-
   readonly #clockRate: number;
 
   constructor(options: { readonly ssrc: number; readonly cname: string; readonly clockRate: number }) {
