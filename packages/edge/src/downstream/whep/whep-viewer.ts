@@ -26,6 +26,7 @@ export interface WhepViewerDeps {
   readonly broadcast: WhepBroadcast;
   readonly pacer: CatchUpPacer;
   readonly counters: WhepCounters;
+  readonly framesSent: Float64Array;
   readonly reports: Readonly<Record<RtpKind, SenderReportWriter>>;
   readonly nowMs: () => number;
   readonly nowUs: () => number;
@@ -38,8 +39,13 @@ const TIMED_LABEL = "timed";
 const MAX_RTCP_PER_SECOND = 200;
 /** Loss reports of before the first packets were caught up say nothing. */
 const SETTLE_MS = 3_000;
-/** Shortest time between two restarts at the cached keyframe: one has to arrive before the next can be of use. */
-const MIN_RESTART_INTERVAL_MS = 500;
+/**
+ * Pause between two restarts at the cached keyframe: one has to arrive before the next can be of use. It doubles while
+ * requests go on, so that nobody makes a node send whole groups without end, and is forgotten after a while of quiet.
+ */
+const FIRST_RESTART_PAUSE_MS = 500;
+const MAX_RESTART_PAUSE_MS = 4_000;
+const RESTART_QUIET_MS = 10_000;
 /** What may be sent again in a second beyond a fifth of what was sent: a whole group of a slow stream. */
 const RETRANSMIT_FLOOR = 300;
 const RETRANSMIT_SHARE = 0.2;
@@ -57,6 +63,7 @@ export class WhepViewer implements WebRtcPeerHandler, WhepBroadcastUser {
   #timed: WebRtcDataChannel | undefined;
   #connectedAtMs = 0;
   #restartedAtMs = Number.NEGATIVE_INFINITY;
+  #restartPauseMs = FIRST_RESTART_PAUSE_MS;
   #rtcpThisSecond = 0;
   #retransmitBudget = RETRANSMIT_FLOOR;
   #sentAtLastTick = 0;
@@ -89,7 +96,12 @@ export class WhepViewer implements WebRtcPeerHandler, WhepBroadcastUser {
           // Not near the wrap: SRTP guesses the upper half of its index from the first packet (RFC 3711 section 3.3.1).
           firstSequence: 1 + Math.floor(Math.random() * 0x7000),
         },
-        { peer, pacer: this.#deps.pacer, release: (track) => this.#deps.broadcast.release(track) },
+        {
+          peer,
+          pacer: this.#deps.pacer,
+          framesSent: this.#deps.framesSent,
+          release: (track) => this.#deps.broadcast.release(track),
+        },
       );
       this.#legs.set(section.kind, leg);
     }
@@ -156,7 +168,9 @@ export class WhepViewer implements WebRtcPeerHandler, WhepBroadcastUser {
 
   onMedia(media: PlayableMedia): void {
     this.#media = media;
-    if (this.#peer?.state === "connected") this.#chooseTracks();
+    // A publisher who comes back with B-frames: who asks again is told so, and can take another transport.
+    if (media.hasBFrames && this.#legs.has("video")) this.#peer?.close();
+    else if (this.#peer?.state === "connected") this.#chooseTracks();
   }
 
   onTimed(json: string): void {
@@ -228,11 +242,7 @@ export class WhepViewer implements WebRtcPeerHandler, WhepBroadcastUser {
 
   #sendReports(peer: WebRtcPeer): void {
     const nowUs = this.#deps.nowUs();
-    for (const [kind, leg] of this.#legs) {
-      const clockRate = leg.track?.clockRate;
-      if (clockRate === undefined) continue;
-      peer.sendRtcp(this.#deps.reports[kind].write(nowUs, clockRate, leg));
-    }
+    for (const [kind, leg] of this.#legs) peer.sendRtcp(this.#deps.reports[kind].write(nowUs, leg));
   }
 
   // ------------------------------------------------------------ feedback
@@ -288,9 +298,13 @@ export class WhepViewer implements WebRtcPeerHandler, WhepBroadcastUser {
   /** Answered from the cache, whoever and how many ask: nothing of it goes upstream. */
   #onPictureLoss(): void {
     const leg = this.#legs.get("video");
-    const nowMs = this.#deps.nowMs();
-    if (leg === undefined || nowMs - this.#restartedAtMs < MIN_RESTART_INTERVAL_MS) return;
-    this.#restartedAtMs = nowMs;
+    const sinceMs = this.#deps.nowMs() - this.#restartedAtMs;
+    if (leg === undefined || sinceMs < this.#restartPauseMs) return;
+    const calm = sinceMs > RESTART_QUIET_MS;
+    this.#restartPauseMs = calm
+      ? FIRST_RESTART_PAUSE_MS
+      : Math.min(MAX_RESTART_PAUSE_MS, this.#restartPauseMs * 2);
+    this.#restartedAtMs = this.#deps.nowMs();
     if (leg.restart()) this.#deps.counters.restarts += 1;
   }
 
