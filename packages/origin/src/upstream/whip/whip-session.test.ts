@@ -78,6 +78,7 @@ class Bench {
     countTimed: () => {},
   });
   readonly dropped = new Map<WhipDropReason, number>();
+  readonly refused: string[] = [];
   readonly told: RtcpPacket[] = [];
   readonly session: WhipSession;
   state: WebRtcPeerState = "connecting";
@@ -108,6 +109,7 @@ class Bench {
         logger: createSilentLogger(),
         counters: {
           dropped: (reason) => this.dropped.set(reason, (this.dropped.get(reason) ?? 0) + 1),
+          refused: (code) => this.refused.push(code),
           receivedBytes: () => {},
         },
         onPublisher: () => () => {},
@@ -200,6 +202,7 @@ describe("WhipSession", () => {
     bench.nowUs += 100_000;
     second.onStateChange("connected");
     expect(bench.state).toBe("closed");
+    expect(bench.refused).toEqual(["broadcast-in-use"]);
   });
 
   it("gives its place to a session that connects after it has fallen silent", () => {
