@@ -1,6 +1,7 @@
 import { randomInt } from "node:crypto";
 import type { Session, SessionClose, SessionServerHandler } from "../session.ts";
-import type { ConnectionHandler, QuicConnection } from "./quic-connection.ts";
+import type { ConnectionHandler } from "./connection-handler.ts";
+import type { QuicConnection } from "./quic-connection.ts";
 import type { QuicCounters } from "./quic-counters.ts";
 import { formatAddress, RawSession } from "./raw-session.ts";
 
