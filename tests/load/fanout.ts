@@ -48,8 +48,8 @@ const VIEWER_FLUSH_MS = 10;
 const CONNECT_TOGETHER = 10;
 const seconds = Number(values.seconds);
 const steps = values.viewers.split(",").map(Number);
-/** Time for the congestion windows and the heap to settle before the measurement. */
-const SETTLE_MS = 4_000;
+/** Time for congestion windows, compiled code and heaps to settle: with 300 viewers round trips take that long to fall. */
+const SETTLE_MS = 9_000;
 
 function pin(pid: number, cores: string): void {
   spawnSync("taskset", ["--all-tasks", "--cpu-list", "--pid", cores, String(pid)], { stdio: "ignore" });
