@@ -10,6 +10,7 @@ import type {
   UpstreamRequest,
   UpstreamSink,
 } from "../upstream/upstream.ts";
+import { EdgeWatch } from "./edge-watch.ts";
 import { RetrySchedule } from "./retry-schedule.ts";
 
 /** Enough to start with: at first all time belongs to the picture. */
@@ -26,6 +27,9 @@ const PROBE_INTERVAL_MS = 30_000;
 
 /** A session that brings neither media nor an end for this long is given up. */
 const WATCHDOG_MS = 6_000;
+
+/** Those whose frames we present; two of the others would share the page's one media element. */
+const SIDE_BY_SIDE: ReadonlySet<TransportName> = new Set(["webtransport", "websocket"]);
 
 export interface ConnectionOptions {
   /** Edges, in order of preference. */
@@ -70,11 +74,20 @@ export class Connection {
   #selection: TrackSelection | undefined;
   /** A session to another edge that takes over as soon as it brings media. */
   #successor: Upstream | undefined;
+  /** The successor is not asked for by the edge: it is dropped if media comes again. */
+  #isSpare = false;
+  #timeBaseUrl: string | undefined;
+  readonly #edgeWatch: EdgeWatch;
 
   constructor(options: ConnectionOptions, deps: ConnectionDeps) {
     this.#options = options;
     this.#deps = deps;
     this.#retries = new RetrySchedule({ sources: options.sources.length }, { random: deps.random });
+    this.#edgeWatch = new EdgeWatch({
+      fetch: deps.fetch,
+      baseUrl: () => this.#timeBaseUrl,
+      onSilent: () => this.#openSpare(1),
+    });
     this.#open();
   }
 
@@ -107,11 +120,14 @@ export class Connection {
     this.#retries.onSuccess();
     clearTimeout(this.#watchdog);
     this.#watchdog = undefined;
+    this.#stopEdgeWatch();
   }
 
   /** Media should come and does not. */
   onStarved(): void {
     this.#watch();
+    const transport = this.#upstream?.transport;
+    if (transport !== undefined && SIDE_BY_SIDE.has(transport)) this.#edgeWatch.start();
   }
 
   /** The network is back: don't wait for the next attempt. */
@@ -170,6 +186,7 @@ export class Connection {
 
   #onConnected(transport: TransportName, timeBaseUrl: string): void {
     this.#isUp = true;
+    this.#timeBaseUrl = timeBaseUrl;
     this.#deps.onTransport(transport);
     void this.#probe(timeBaseUrl, FIRST_PROBES);
   }
@@ -183,18 +200,63 @@ export class Connection {
   #onEnded(): void {
     clearTimeout(this.#watchdog);
     this.#watchdog = undefined;
+    this.#stopEdgeWatch();
     this.#retries.onSuccess();
     this.#deps.sink.onEnded();
   }
 
   /** The edge is leaving: its successor is opened first, and takes over with its first frame. */
   #onMove(to: string): void {
-    const factory = this.#options.factories[this.#factory];
     const url = URL.canParse(to, this.src) ? new URL(to, this.src) : undefined;
-    if (factory === undefined || url === undefined || !/^https?:$/.test(url.protocol)) return;
+    if (url === undefined || !/^https?:$/.test(url.protocol)) return;
+    this.#isSpare = false;
+    this.#openSuccessor(url.href, {
+      onPromoted: () => {
+        this.#movedTo = url.href;
+      },
+      onFailed: () => {},
+    });
+  }
+
+  /**
+   * The edge is silent: another one of the list is dialled beside it, `ahead` places on and in the end itself, and
+   * takes over with its first frame. If it was only the path that was held up, the session in use has lost nothing.
+   */
+  #openSpare(ahead: number): void {
+    const { sources } = this.#options;
+    const source = (this.#retries.current + ahead) % sources.length;
+    const src = sources[source];
+    if (src === undefined || ahead > sources.length || this.#successor !== undefined) return;
+    this.#isSpare = true;
+    this.#openSuccessor(src, {
+      onPromoted: () => {
+        this.#movedTo = undefined;
+        this.#retries.moveTo(source);
+        clearTimeout(this.#watchdog);
+        this.#watchdog = undefined;
+        this.#watch();
+        this.#deps.onLost(new PlayerError("unreachable", "the edge does not answer"));
+      },
+      onFailed: () => this.#openSpare(ahead + 1),
+    });
+  }
+
+  #stopEdgeWatch(): void {
+    this.#edgeWatch.stop();
+    if (!this.#isSpare) return;
+    this.#isSpare = false;
+    this.#successor?.close();
+    this.#successor = undefined;
+  }
+
+  #openSuccessor(
+    src: string,
+    then: { readonly onPromoted: () => void; readonly onFailed: () => void },
+  ): void {
+    const factory = this.#options.factories[this.#factory];
+    if (factory === undefined) return;
     this.#successor?.close();
     const attempt = this.#attempt;
-    const src = url.href;
     let successor: Upstream | undefined;
     let timeBaseUrl: string | undefined;
     const isWaiting = (): boolean => this.#successor === successor && this.#attempt === attempt;
@@ -213,14 +275,19 @@ export class Connection {
         },
         onFrame: (kind, track, sequence, frame) => {
           if (isWaiting() && successor !== undefined) {
-            this.#promote(successor, src, timeBaseUrl);
+            this.#promote(successor, timeBaseUrl);
+            then.onPromoted();
             sink.onGroupOpen(kind, track, sequence);
           }
           inUse.onFrame(kind, track, sequence, frame);
         },
         onClosed: (error) => {
-          if (isWaiting()) this.#successor = undefined;
-          else inUse.onClosed(error);
+          if (!isWaiting()) {
+            inUse.onClosed(error);
+            return;
+          }
+          this.#successor = undefined;
+          then.onFailed();
         },
       },
       { clock: this.#deps.clock, fetch: this.#deps.fetch },
@@ -228,11 +295,12 @@ export class Connection {
     this.#successor = successor;
   }
 
-  #promote(successor: Upstream, src: string, timeBaseUrl: string | undefined): void {
+  #promote(successor: Upstream, timeBaseUrl: string | undefined): void {
     this.#upstream?.close();
     this.#upstream = successor;
     this.#successor = undefined;
-    this.#movedTo = src;
+    this.#isSpare = false;
+    this.#timeBaseUrl = timeBaseUrl;
     this.#reconnects += 1;
     this.#attempt += 1;
     clearTimeout(this.#probeTimer);
@@ -270,8 +338,11 @@ export class Connection {
 
   #drop(): void {
     this.#attempt += 1;
+    this.#edgeWatch.stop();
     this.#successor?.close();
     this.#successor = undefined;
+    this.#isSpare = false;
+    this.#timeBaseUrl = undefined;
     this.#isUp = false;
     clearTimeout(this.#probeTimer);
     clearTimeout(this.#watchdog);

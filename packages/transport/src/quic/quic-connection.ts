@@ -4,13 +4,15 @@ import type { ConnectionHandler } from "./connection-handler.ts";
 import { readStats } from "./connection-stats.ts";
 import { EngineDeadline } from "./engine-deadline.ts";
 import { LastWord } from "./last-word.ts";
-import type { NativeConnection, NativeHostPort, NativePathEvent, NativeRecvInfo } from "./native.ts";
+import type { NativeConnection, NativeHostPort, NativeRecvInfo } from "./native.ts";
+import { readPathEvents } from "./path-events.ts";
 import type { QuicCounters } from "./quic-counters.ts";
 import type { QuicTransportOptions } from "./quic-limits.ts";
 import type { LoopMember, QuicLoop } from "./quic-loop.ts";
 import { type ErrorCodeMapping, PLAIN_CODES, QuicStream, type StreamOwner } from "./quic-stream.ts";
 import { SendSchedule } from "./send-schedule.ts";
-import { STOP_RESERVE_STREAMS, StopSweep } from "./stop-sweep.ts";
+import { StopQueue } from "./stop-queue.ts";
+import { StopSweep } from "./stop-sweep.ts";
 import { TimerEntry } from "./timer-wheel.ts";
 
 /** With few streams the sweep is also made between two packets of one tick, which saves the code of a stop. */
@@ -83,7 +85,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   #nextBidi: number;
   #wantsUni = false;
   #wantsBidi = false;
-  #stopCredits = STOP_RESERVE_STREAMS;
+  readonly #stops = new StopQueue();
   readonly #sweep = new StopSweep(this.#streams);
   #lastPingMs: number;
   readonly #handshakeDeadlineMs: number;
@@ -181,6 +183,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.#flushedMs = nowMs;
     this.#blocked = !this.#closed && this.#schedule.pump(this.native);
     this.#sendPackets();
+    if (this.#stops.release(this.native)) this.#sendPackets();
     try {
       this.#runNotices();
       if (this.#engineDeadline.stale) this.#checkClosed();
@@ -381,9 +384,10 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.#loop.scheduleFlush(this);
   }
 
-  takeStopCredit(): boolean {
-    if (this.#stopCredits === 0) return false;
-    this.#stopCredits -= 1;
+  queueStop(stream: QuicStream, wireCode: number): boolean {
+    if (!this.#stops.add(stream.id, wireCode)) return false;
+    this.urgent = true;
+    this.queueFlush();
     return true;
   }
 
@@ -403,6 +407,8 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.#checkClosed();
     if (this.#closed || !this.#established) return;
     if (this.#pathsChanged) this.#followPaths();
+    // Or what still comes for a stopped stream would look like a new one.
+    this.#stops.release(this.native);
     this.#sweep.run(this.#loop.nowMs);
     if (this.#unread.length > 0) this.#deliverUnread();
     if (this.handler?.accepting === true && this.native.isReadable()) {
@@ -524,15 +530,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   }
 
   #followPaths(): void {
-    this.#pathsChanged = false;
-    for (;;) {
-      // The binding's declaration leaves out that there may be none.
-      const event = this.native.pathEventNext() as NativePathEvent | null;
-      if (event === null) break;
-      if (event.type === "PeerMigrated") this.#counters.migrations += 1;
-      // A path is validated some packets later: look again when they come.
-      if (event.type === "New" || event.type === "ReusedSourceConnectionId") this.#pathsChanged = true;
-    }
+    this.#pathsChanged = readPathEvents(this.native, this.#counters);
     this.#sender.syncConnectionIds(this);
   }
 

@@ -162,6 +162,27 @@ describe("QuicConnection", () => {
     expect(pair.server.closed).toBe(false);
   });
 
+  test.each([undefined, "/live"])(
+    "tells the code of a stop that answers the first bytes at once (path %s)",
+    async (path) => {
+      const pair = await pairWith(path === undefined ? {} : { webtransportPath: path });
+      attach(pair.server, (stream) => {
+        stream.receiver = { onData: () => stream.stop(24), onReset: () => {} };
+      });
+      attach(pair.client);
+      const codes: number[] = [];
+      for (let round = 1; round <= 20; round += 1) {
+        const stream = pair.client.openUni();
+        if (stream === undefined) throw new Error("no stream");
+        stream.handler = { onDrain: () => {}, onStop: (code) => codes.push(code) };
+        stream.write(Uint8Array.of(1, 2));
+        await settle(() => codes.length === round);
+      }
+      expect(new Set(codes)).toEqual(new Set([24]));
+      expect(pair.endpoint.server.counters.streamsAccepted).toBeLessThanOrEqual(20 + 3);
+    },
+  );
+
   test("notices that the peer is gone", async () => {
     const { server: session, relay } = await relayedPair({
       transport: { idleTimeoutMs: 1_000, keepAliveMs: 200 },

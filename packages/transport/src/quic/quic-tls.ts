@@ -4,7 +4,7 @@ import { rootCertificates } from "node:tls";
 import type { NativeConfig, NativeConnection, Quiche } from "./native.ts";
 import { QuicError } from "./quic-error.ts";
 import type { QuicTransportOptions } from "./quic-limits.ts";
-import { STOP_RESERVE_STREAMS } from "./stop-sweep.ts";
+import { STOP_RESERVE_STREAMS } from "./stop-queue.ts";
 
 /** A server's certificate chain and key, both PEM. */
 export interface QuicServerTls {

@@ -3,12 +3,6 @@ import type { QuicStream } from "./quic-stream.ts";
 /** Streams that one sweep asks; the rest follow with the next packet or after this time. */
 const SWEEP_STREAMS = 64;
 const SWEEP_INTERVAL_MS = 50;
-/**
- * quiche 0.18 never gives back the stream credit of a peer's stream that was ended by STOP_SENDING. So the limit
- * that is announced has a reserve of this size, one STOP_SENDING takes one out of it, and once it is used up
- * stopped streams are read and thrown away instead.
- */
-export const STOP_RESERVE_STREAMS = 3_072;
 
 /**
  * Finds the streams that the peer stopped. The engine tells of a STOP_SENDING only when the stream is touched,
