@@ -217,10 +217,12 @@ describe("a WHIP publisher", () => {
     const clip = makeWhipClip({ audio: false });
     const first = await publish(origin, { clip });
     await record(origin, "video");
-    const closed = waitFor("the first one's end", () => first.connection.state() === "closed");
-    await publish(origin, { clip });
-    await closed;
+    const second = await publish(origin, { clip });
+    await waitFor("the first one to be gone", () => origin.webrtc?.peerCount === 1);
+    expect((await fetch(first.location, { method: "DELETE" })).status).toBe(404);
+    expect(second.connection.state()).toBe("connected");
     expect(origin.node.registry.get(PATH)?.connected).toBe(true);
+    expect(origin.webrtc?.peerCount).toBe(1);
   });
 
   it("continues its broadcast when it comes back after its connection was lost", async () => {
@@ -251,7 +253,7 @@ describe("a WHIP publisher", () => {
     expect(await publisher.end()).toBe(200);
     await waitFor("the end of the broadcast", () => origin.node.registry.get(PATH) === undefined, 4_000);
     expect((await fetch(publisher.location, { method: "DELETE" })).status).toBe(404);
-    await waitFor("the publisher to be told", () => publisher.connection.state() === "closed");
+    expect(origin.webrtc?.peerCount).toBe(0);
   });
 
   it("is kicked by the operator", async () => {
@@ -260,8 +262,9 @@ describe("a WHIP publisher", () => {
     await record(origin, "video");
     const response = await fetch(`${origin.api}/v1/broadcasts/${PATH}`, { method: "DELETE" });
     expect(response.status).toBe(204);
-    await waitFor("the publisher to be told", () => publisher.connection.state() === "closed");
     expect(origin.node.registry.get(PATH)).toBeUndefined();
+    expect(origin.webrtc?.peerCount).toBe(0);
+    expect((await fetch(publisher.location, { method: "DELETE" })).status).toBe(404);
   });
 
   it("counts as a session, and its bytes are counted", async () => {

@@ -204,6 +204,21 @@ describe("WhipSession", () => {
     expect(bench.registry.get(PATH)?.connected).toBe(true);
   });
 
+  it("lets its broadcast wait while it is silent, and goes on with it", () => {
+    const bench = new Bench();
+    const sender = new VideoSender();
+    for (const packet of sender.next()) bench.session.onRtp("0", packet);
+    const ingest = bench.registry.get(PATH);
+    bench.advance(4_000);
+    expect(ingest?.connected).toBe(false);
+    for (let i = 0; i < 4; i += 1) for (const packet of sender.next()) bench.session.onRtp("0", packet);
+    expect(bench.registry.get(PATH)).toBe(ingest);
+    expect(ingest?.connected).toBe(true);
+    expect(bench.frames("video").map(({ payload }) => isKeyframe(payload))).toEqual([true, true]);
+    bench.advance(16_000);
+    expect(bench.state).toBe("closed");
+  });
+
   it("writes pictures and describes them, whatever order their packets come in", () => {
     const bench = new Bench();
     const sender = new VideoSender();
@@ -253,7 +268,11 @@ describe("WhipSession", () => {
     for (const packet of sender.next()) bench.session.onRtp("0", packet);
     bench.advance(1_960);
     expect(bench.count("pli")).toBe(0);
-    bench.advance(4_000);
+    for (let i = 0; i < 4; i += 1) {
+      bench.advance(1_000);
+      // A sign of life.
+      bench.session.onRtcp(encodeGoodbye([1]));
+    }
     expect(bench.count("pli")).toBeGreaterThanOrEqual(3);
     expect(bench.count("pli")).toBeLessThanOrEqual(5);
   });
