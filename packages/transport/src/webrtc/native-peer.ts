@@ -62,19 +62,19 @@ export class NativePeer implements WebRtcPeer {
     return this.state === "closed";
   }
 
-  sendRtp(packet: Buffer): boolean {
+  sendRtp(packet: Uint8Array): boolean {
     return this.#send(packet);
   }
 
-  sendRtcp(packet: Buffer): boolean {
+  sendRtcp(packet: Uint8Array): boolean {
     return this.#send(packet);
   }
 
-  /** Hot path: once per packet and viewer. The library tells RTP and RTCP apart by the second byte. */
-  #send(packet: Buffer): boolean {
+  /** Hot path: once per packet and viewer. The binding takes any view of bytes, whatever its types say. The library tells RTP and RTCP apart by the second byte. */
+  #send(packet: Uint8Array): boolean {
     if (this.#track === undefined || this.state === "closed" || this.state === "connecting") return false;
     try {
-      if (this.#track.sendMessageBinary(packet)) {
+      if (this.#track.sendMessageBinary(packet as Buffer)) {
         this.#sentBytes += packet.byteLength;
         return true;
       }

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
+import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { performance } from "node:perf_hooks";
 import { type NativeIceServer, parseIceServer } from "./ice-server-url.ts";
@@ -33,16 +34,26 @@ export async function openWebRtcEngine(
   deps: WebRtcEngineDeps,
 ): Promise<WebRtcEngine> {
   const servers = (options.iceServers ?? []).map(parseIceServer);
-  const { port, host, publicAddresses = [] } = options;
+  const { port, publicAddresses = [] } = options;
   if (port !== 0 && (port < LOWEST_PORT || port > 65_535))
     throw new WebRtcError("invalid-options", `the WebRTC port is 0 or ${LOWEST_PORT} to 65535, not ${port}`);
-  if (isIP(host) === 0) throw new WebRtcError("invalid-options", `not an IP address to listen on: ${host}`);
   for (const address of publicAddresses) {
     if (isIP(address) === 0) throw new WebRtcError("invalid-options", `not an IP address: ${address}`);
   }
+  const host = await resolveHost(options.host);
   const native = await loadNative();
   const listener = await listen(native, host, port);
-  return new NativeEngine({ ...options, servers, listener, native }, deps);
+  return new NativeEngine({ ...options, host, servers, listener, native }, deps);
+}
+
+/** The native engine takes addresses only; a host such as `localhost` is looked up once, at start. */
+async function resolveHost(host: string): Promise<string> {
+  if (isIP(host) !== 0) return host;
+  try {
+    return (await lookup(host)).address;
+  } catch (cause) {
+    throw new WebRtcError("invalid-options", `no address to listen on: ${host}`, { cause });
+  }
 }
 
 async function listen(native: NativeBinding, host: string, port: number): Promise<NativeListener> {

@@ -16,7 +16,7 @@ export interface WebRtcIceServer {
 }
 
 export interface WebRtcEngineOptions {
-  /** Address of the UDP socket; `0.0.0.0` = all IPv4, `::` = all of both families. */
+  /** Address (or a name for one) of the UDP socket; `0.0.0.0` = all IPv4, `::` = all of both families. */
   readonly host: string;
   /** The one UDP port of all peers; 0 = any free one. */
   readonly port: number;

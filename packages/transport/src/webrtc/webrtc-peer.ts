@@ -64,8 +64,8 @@ export interface WebRtcPeer {
    * The same sequence number of an SSRC must never be sent with different bytes: that breaks AES-GCM (RFC 7714
    * section 8.1).
    */
-  sendRtp(packet: Buffer): boolean;
-  sendRtcp(packet: Buffer): boolean;
+  sendRtp(packet: Uint8Array): boolean;
+  sendRtcp(packet: Uint8Array): boolean;
   /** A trickled candidate, with or without `candidate:`. Throws `candidate-malformed`; ignores names and excess. */
   addRemoteCandidate(candidate: string): void;
   stats(): WebRtcPeerStats;
