@@ -7,6 +7,8 @@ import {
 } from "@canopy/media/rtp";
 import { Audio, type DataChannel, PeerConnection, type Track, Video } from "node-datachannel";
 
+import { throughProxy, type UdpProxy, withoutCandidates } from "./udp-proxy.ts";
+
 export interface WhepClientOptions {
   /** Such as `http://127.0.0.1:4443/whep/live/demo`. */
   readonly url: string;
@@ -15,8 +17,8 @@ export interface WhepClientOptions {
   /** Opens a data channel of that label. */
   readonly dataChannel?: string;
   readonly token?: string;
-  /** True: the packet is lost on its way. */
-  readonly lose?: (kind: MediaKind, sequence: number) => boolean;
+  /** The path that media takes. */
+  readonly proxy?: UdpProxy;
   /** Whether lost packets are asked for again. */
   readonly nack?: boolean;
 }
@@ -27,7 +29,6 @@ export type MediaKind = "video" | "audio";
 export class ReceivedMedia {
   packets = 0;
   bytes = 0;
-  lost = 0;
   duplicates = 0;
   readonly ssrcs = new Set<number>();
   readonly payloadTypes = new Set<number>();
@@ -156,20 +157,22 @@ export class WhepClient implements AsyncDisposable {
     });
     this.connection.setLocalDescription("offer");
     await gathered;
-    const { token, url } = this.#options;
+    const { token, url, proxy } = this.#options;
+    const offer = this.connection.localDescription()?.sdp ?? "";
     const response = await fetch(url, {
       method: "POST",
       headers: {
         "content-type": "application/sdp",
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       },
-      body: this.connection.localDescription()?.sdp ?? "",
+      body: proxy === undefined ? offer : withoutCandidates(offer),
     });
     if (response.status !== 201) throw new WhepRefusal(response.status, await response.text());
     this.location = response.headers.get("location") ?? "";
     this.etag = response.headers.get("etag") ?? "";
     this.answer = await response.text();
-    this.connection.setRemoteDescription(this.answer, "answer");
+    const answer = proxy === undefined ? this.answer : throughProxy(this.answer, proxy);
+    this.connection.setRemoteDescription(answer, "answer");
   }
 
   #onPacket(kind: MediaKind, media: ReceivedMedia, packet: Buffer): void {
@@ -182,10 +185,6 @@ export class WhepClient implements AsyncDisposable {
     const near = media.highest < 0 ? header.sequence : media.highest;
     const sequence = near + (((header.sequence - near) << 16) >> 16);
     if (media.firstAtMs === 0) media.firstAtMs = performance.now();
-    if (this.#options.lose?.(kind, sequence) === true) {
-      media.lost += 1;
-      return;
-    }
     media.packets += 1;
     media.bytes += packet.byteLength;
     media.ssrcs.add(header.ssrc);

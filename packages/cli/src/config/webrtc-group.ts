@@ -1,4 +1,4 @@
-import { defineGroup, listOption, portOption, switchOption } from "@canopy/runtime";
+import { defineGroup, listOption, numberOption, portOption, switchOption } from "@canopy/runtime";
 
 export const webrtcGroup = defineGroup("WebRTC at the rim: WHIP from publishers, WHEP to viewers.", {
   port: portOption({
@@ -15,6 +15,13 @@ export const webrtcGroup = defineGroup("WebRTC at the rim: WHIP from publishers,
     name: "ice-server",
     description:
       "STUN or TURN server that publishers and viewers are told of, such as `stun:stun.example.com` or `turn:user:secret@turn.example.com`; several may be given.",
+  }),
+  maxHalfOpen: numberOption({
+    name: "webrtc-half-open",
+    default: 256,
+    min: 1,
+    max: 100_000,
+    description: "WebRTC connections at one time whose handshakes are not done; each has 10 s for them.",
   }),
   off: switchOption({ name: "no-webrtc", description: "Takes no WebRTC connections." }),
 });

@@ -21,12 +21,22 @@ export async function openWebRtc(
   const port = webrtc.port ?? defaultPort(listen.port);
   try {
     return await openWebRtcEngine(
-      { host, port, publicAddresses: webrtc.publicAddresses },
+      {
+        host,
+        port,
+        publicAddresses: webrtc.publicAddresses,
+        limits: { maxPeers: listen.maxSessions, maxHalfOpen: webrtc.maxHalfOpen },
+      },
       { logger: parts.logger.child("webrtc") },
     );
   } catch (error) {
     if (!(error instanceof WebRtcError)) throw error;
     const cause = { cause: error };
+    if (error.code === "unsupported-platform" && webrtc.port === undefined) {
+      // Everything else works here: only who asked for WebRTC by name is refused.
+      parts.logger.warn({ err: error }, "this node takes no WebRTC connections");
+      return undefined;
+    }
     if (error.code === "listen-failed") {
       const message = `UDP port ${port} on ${host} is in use; choose another one with --webrtc-port`;
       throw new RuntimeError("listen-failed", message, cause);

@@ -21,6 +21,9 @@ export interface NativePeerDeps {
   readonly onClosed: (peer: NativePeer, reason: WebRtcCloseReason) => void;
 }
 
+/** A peer that sends more than it may for so long is closed: to drop its packets costs, too. */
+const MAX_FLOOD_SECONDS = 3;
+
 let nextPeerId = 1;
 
 /** A peer around libdatachannel's connection. All its events come in turns of their own, never inside our calls. */
@@ -45,6 +48,7 @@ export class NativePeer implements WebRtcPeer {
   #receivedBytes = 0;
   #refused = 0;
   #packetsThisSecond = 0;
+  #floodSeconds = 0;
   #candidates = 0;
   #disconnectedAtMs = 0;
 
@@ -127,8 +131,14 @@ export class NativePeer implements WebRtcPeer {
 
   /** Once per second, by the engine's one timer. */
   tick(nowMs: number): void {
-    this.#packetsThisSecond = 0;
     const { limits } = this.#deps;
+    this.#floodSeconds = this.#packetsThisSecond > limits.maxPacketsPerSecond ? this.#floodSeconds + 1 : 0;
+    this.#packetsThisSecond = 0;
+    if (this.#floodSeconds >= MAX_FLOOD_SECONDS) {
+      this.#deps.logger.warn({ peer: this.id }, "a peer is closed that sends too many packets");
+      this.closeFor("failed");
+      return;
+    }
     if (this.state === "connecting" && nowMs - this.openedAtMs > limits.handshakeTimeoutMs) {
       this.closeFor("handshake-timeout");
     } else if (

@@ -236,6 +236,26 @@ describe("openWebRtcEngine", () => {
     await until(() => client.received.get("video")?.length === 1);
   });
 
+  it("drops what a peer sends beyond its rate, and closes it when it does not stop", async () => {
+    const engine = await openEngine({ maxPacketsPerSecond: 100 });
+    const { client, recorder } = await connect(engine, { video: "SendOnly" });
+    using _ = client;
+    const video = client.tracks.get("video");
+    await until(() => video?.isOpen() === true);
+    let sequence = 0;
+    const endsAt = performance.now() + 10_000;
+    while (recorder.closed === undefined && performance.now() < endsAt) {
+      for (let index = 0; index < 50; index += 1) {
+        video?.sendMessageBinary(
+          rtpPacket({ type: 102, sequence: sequence++ & 0xffff, ssrc: 1, payload: "x" }),
+        );
+      }
+      await delay(50);
+    }
+    expect(recorder.closed).toBe("failed");
+    expect(recorder.rtp.length).toBeLessThanOrEqual(500);
+  });
+
   it("says which port is taken", async () => {
     const socket = createSocket("udp4");
     await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
