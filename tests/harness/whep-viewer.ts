@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import { TransportFeedbackRecorder } from "@canopy/media/rtp";
+import { encodeEstimatedBitrate, TransportFeedbackRecorder } from "@canopy/media/rtp";
 import { Audio, PeerConnection, type Track, Video } from "node-datachannel";
 import {
   GenericNack,
@@ -26,8 +26,8 @@ export interface WhepViewerOptions {
   /** Asks for another rhythm of looking for what is missing; shared by the viewers of a process. */
   readonly ticker?: ReceiverTicker;
   readonly kinds?: readonly MediaKind[];
-  /** Offers transport-wide congestion control, as browsers do; on unless said otherwise. */
-  readonly transportFeedback?: boolean;
+  /** Takes part in congestion control as browsers do, in the way that the edge chooses; on unless said otherwise. */
+  readonly congestionFeedback?: boolean;
   /** A whole frame. `ageMs` is now minus its media time; undefined before the first sender report. */
   readonly onFrame?: (kind: MediaKind, ageMs: number | undefined) => void;
 }
@@ -41,6 +41,11 @@ const TRANSPORT_FEEDBACK_MS = 100;
 const CONNECT_DEADLINE_MS = 60_000;
 const TRANSPORT_FEEDBACK_URI = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 const TRANSPORT_FEEDBACK_ID = 5;
+const SEND_TIME_URI = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
+const SEND_TIME_ID = 4;
+/** What libwebrtc's estimate comes to on a path that is not full: so much above what arrives. */
+const ESTIMATE_SHARE = 1.5;
+const ESTIMATE_FLOOR_BPS = 10_000;
 const VIDEO_PAYLOAD_TYPE = 102;
 const AUDIO_PAYLOAD_TYPE = 111;
 /** Seconds from 1900 to 1970. */
@@ -124,6 +129,9 @@ export class WhepViewer implements AsyncDisposable {
   #location: string | undefined;
   #state = "new";
   #reportedMs = 0;
+  /** The edge takes REMB. */
+  #estimates = false;
+  #estimatedBytes = 0;
   #feedbackMs = 0;
   #closed = false;
 
@@ -201,6 +209,7 @@ export class WhepViewer implements AsyncDisposable {
     await gathered;
     const local = this.#connection.localDescription()?.sdp ?? "";
     const answer = await this.#post(this.#offer(proxy === undefined ? local : withoutCandidates(local)));
+    this.#estimates = / goog-remb\r$/m.test(answer);
     if (answer.includes(TRANSPORT_FEEDBACK_URI)) this.#feedback = new TransportFeedbackRecorder(this.#ssrc);
     this.#connection.setRemoteDescription(
       proxy === undefined ? answer : throughProxy(answer, proxy),
@@ -215,14 +224,16 @@ export class WhepViewer implements AsyncDisposable {
       },
       CONNECT_DEADLINE_MS,
     );
+    this.#reportedMs = performance.now();
     this.#ticker.add(this.#tick);
   }
 
   /** libdatachannel writes no header extensions. */
   #offer(sdp: string): string {
-    if (this.#options.transportFeedback === false) return sdp;
+    if (this.#options.congestionFeedback === false) return sdp.replace(/^a=rtcp-fb:.* goog-remb\r\n/gm, "");
+    const extensions = `a=extmap:${SEND_TIME_ID} ${SEND_TIME_URI}\r\na=extmap:${TRANSPORT_FEEDBACK_ID} ${TRANSPORT_FEEDBACK_URI}`;
     return sdp
-      .replace(/^(a=mid:.*)$/gm, `$1\r\na=extmap:${TRANSPORT_FEEDBACK_ID} ${TRANSPORT_FEEDBACK_URI}`)
+      .replace(/^(a=mid:.*)$/gm, `$1\r\n${extensions}`)
       .replace(/^(a=rtpmap:(\d+) .*)$/gm, "$1\r\na=rtcp-fb:$2 transport-cc")
       .replaceAll("\r\r\n", "\r\n");
   }
@@ -278,7 +289,10 @@ export class WhepViewer implements AsyncDisposable {
 
   #onTick(nowMs: number): void {
     const reportIsDue = nowMs - this.#reportedMs >= REPORT_MS;
-    if (reportIsDue) this.#reportedMs = nowMs;
+    if (reportIsDue) {
+      if (this.#estimates) this.#sendEstimate(nowMs - this.#reportedMs);
+      this.#reportedMs = nowMs;
+    }
     for (const received of this.#tracks) {
       const { reception } = received;
       const lost = reception.nacks(nowMs);
@@ -302,6 +316,22 @@ export class WhepViewer implements AsyncDisposable {
     const report = reception.report(clock?.lsr ?? 0, dlsr);
     if (report === undefined) return;
     this.#send(received, new RtcpRrPacket({ ssrc: this.#ssrc, reports: [report] }).serialize());
+  }
+
+  /** REMB (draft-alvestrand-rmcat-remb), over all tracks. */
+  #sendEstimate(elapsedMs: number): void {
+    const received = this.#tracks.filter(({ reception }) => reception.ssrc !== 0);
+    const bytes = received.reduce((sum, { reception }) => sum + reception.stats.bytes, 0);
+    const bitsPerSecond = ((bytes - this.#estimatedBytes) * 8_000) / elapsedMs;
+    this.#estimatedBytes = bytes;
+    const [first] = received;
+    if (first === undefined) return;
+    const estimate = encodeEstimatedBitrate(
+      this.#ssrc,
+      bitsPerSecond * ESTIMATE_SHARE + ESTIMATE_FLOOR_BPS,
+      received.map(({ reception }) => reception.ssrc),
+    );
+    this.#send(first, Buffer.from(estimate.buffer, estimate.byteOffset, estimate.length));
   }
 
   #sendFeedback(recorder: TransportFeedbackRecorder): void {

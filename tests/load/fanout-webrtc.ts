@@ -11,8 +11,8 @@ export interface WebRtcFanoutOptions {
   readonly seconds: number;
   /** Processes of viewers. */
   readonly processes: number;
-  /** Viewers answer as Chromium does, with transport-wide feedback. */
-  readonly transportFeedback: boolean;
+  /** Viewers take part in congestion control, as browsers do. */
+  readonly congestionFeedback: boolean;
   readonly profileFolder: string | undefined;
 }
 
@@ -23,12 +23,12 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 /** N WHEP viewers of one edge, in the table of `fanout`. */
 export async function measureWebRtcFanout(options: WebRtcFanoutOptions): Promise<void> {
-  const { steps, seconds, processes, transportFeedback, profileFolder } = options;
+  const { steps, seconds, processes, congestionFeedback, profileFolder } = options;
   await using tree = await startPinnedTree({ profileFolder });
   const { edge, edgeUrl } = tree;
   await using load = new WhepLoad(
     processes,
-    { url: edgeUrl, broadcast: BROADCAST, transportFeedback },
+    { url: edgeUrl, broadcast: BROADCAST, congestionFeedback },
     pinToOtherCores,
   );
   const rows: Row[] = [];
@@ -67,7 +67,7 @@ export async function measureWebRtcFanout(options: WebRtcFanoutOptions): Promise
     previous = { residentBytes: after.residentBytes, viewers };
   }
   report("fanout webrtc", rows, {
-    ...{ seconds, bitrate: "1.5 Mbit/s", fps: FRAMES_PER_SECOND, processes, transportFeedback },
+    ...{ seconds, bitrate: "1.5 Mbit/s", fps: FRAMES_PER_SECOND, processes, congestionFeedback },
     load: loadavg(),
   });
 }

@@ -154,7 +154,7 @@ if (isWhepLoadProcess()) {
     steps,
     seconds,
     processes: Number(values.processes),
-    transportFeedback: !values["no-feedback"],
+    congestionFeedback: !values["no-feedback"],
     profileFolder: values.profile,
   });
 } else {

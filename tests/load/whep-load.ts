@@ -16,7 +16,7 @@ const AGES_KEPT = 20_000;
 export interface WhepLoadOptions {
   readonly url: string;
   readonly broadcast: string;
-  readonly transportFeedback: boolean;
+  readonly congestionFeedback: boolean;
 }
 
 const COUNTED = ["packets", "bytes", "frames", "missed", "recovered", "nacks", "plis", "freezes"] as const;
