@@ -14,6 +14,7 @@ export type {
   PublishVideoOptions,
   VideoLimits,
 } from "./publish-options.ts";
+export { workerTicker } from "./worker-ticker.ts";
 
 /**
  * Publishes a camera, a screen or any MediaStream as H.264 and Opus, over MoQ or by WHIP. Returns at once; the state tells how it
