@@ -29,3 +29,5 @@ export { type AuthorizePublish, createRtmpIngest, type RtmpIngestDeps } from "./
 export { DEFAULT_RTMP_LIMITS, type RtmpLimits } from "./upstream/rtmp/rtmp-limits.ts";
 export { DEFAULT_RTMP_OPTIONS } from "./upstream/rtmp/rtmp-options.ts";
 export { RtmpServer, type RtmpServerCounters, type RtmpServerOptions } from "./upstream/rtmp/rtmp-server.ts";
+export { WhipIngest, type WhipIngestDeps } from "./upstream/whip/whip-ingest.ts";
+export { DEFAULT_WHIP_OPTIONS, type WhipOptions } from "./upstream/whip/whip-options.ts";

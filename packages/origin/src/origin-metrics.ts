@@ -6,6 +6,7 @@ import type { RtmpServerCounters } from "./upstream/rtmp/rtmp-server.ts";
 /** What the origin counts beside its relay node. Names and labels are the contract's. */
 export interface OriginCounters {
   readonly rtmp: RtmpServerCounters;
+  whipReceivedBytes(bytes: number): void;
   countTimed(kind: TimedKind): void;
 }
 
@@ -23,6 +24,7 @@ export function createOriginCounters(metrics: Metrics): OriginCounters {
       },
       receivedBytes: (bytes) => received("rtmp", bytes),
     },
+    whipReceivedBytes: (bytes) => received("whip", bytes),
     countTimed: (kind) => timed(kind),
   };
 }

@@ -1,5 +1,6 @@
 import { type CreateMoqConnection, RelayNode, type RelayNodeOptions, type Store } from "@canopy/relay";
-import type { Admission } from "@canopy/relay/node";
+import type { Admission, SessionGate } from "@canopy/relay/node";
+import { type AnnouncedIceServer, WebRtcRoutes } from "@canopy/relay/webrtc";
 import {
   type Clock,
   type HttpServer,
@@ -10,6 +11,7 @@ import {
   type SessionScope,
 } from "@canopy/runtime";
 import type { Session } from "@canopy/transport";
+import type { WebRtcEngine } from "@canopy/transport/webrtc";
 import { monotonicFactory } from "ulid";
 import { registerOriginRoutes } from "./api/origin-routes.ts";
 import { SessionEvents } from "./api/session-events.ts";
@@ -22,6 +24,8 @@ import { MoqPublishers } from "./upstream/moq/moq-publishers.ts";
 import { createRtmpIngest } from "./upstream/rtmp/rtmp-ingest.ts";
 import { DEFAULT_RTMP_OPTIONS } from "./upstream/rtmp/rtmp-options.ts";
 import type { RtmpServer, RtmpServerOptions } from "./upstream/rtmp/rtmp-server.ts";
+import { WhipIngest } from "./upstream/whip/whip-ingest.ts";
+import { DEFAULT_WHIP_OPTIONS, type WhipOptions } from "./upstream/whip/whip-options.ts";
 
 export interface OriginNodeOptions {
   readonly name: string;
@@ -29,6 +33,9 @@ export interface OriginNodeOptions {
   readonly version: string;
   /** Undefined: no RTMP. */
   readonly rtmp: Partial<RtmpServerOptions> | undefined;
+  readonly whip?: Partial<WhipOptions>;
+  /** STUN and TURN servers that WHIP clients are told of. */
+  readonly iceServers?: readonly AnnouncedIceServer[];
   readonly ingest?: Partial<IngestOptions>;
   readonly webhooks?: Partial<WebhookOptions>;
   readonly relay?: Omit<RelayNodeOptions, "name" | "acceptPublishers">;
@@ -37,6 +44,8 @@ export interface OriginNodeOptions {
 export interface OriginNodeDeps {
   /** Default: the protocol's own sessions. */
   readonly createMoq?: CreateMoqConnection;
+  /** Undefined: no WHIP. Belongs to the caller, who closes it after the node. */
+  readonly webrtc?: WebRtcEngine | undefined;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -45,7 +54,7 @@ export interface OriginNodeDeps {
 const TICK_MS = 1_000;
 
 /**
- * Where broadcasts enter: a relay node whose store is filled by RTMP and MoQ publishers, with the HTTP API.
+ * Where broadcasts enter: a relay node whose store is filled by RTMP, WHIP and MoQ publishers, with the HTTP API.
  * Order of use: `registerRoutes` while the HTTP server is built (it brings the admission that publishers are checked
  * with), `start`, `acceptSession` for every session, `close`.
  */
@@ -54,17 +63,22 @@ export class OriginNode implements AsyncDisposable {
   readonly registry: BroadcastRegistry;
   /** Undefined if RTMP is off. */
   readonly rtmp: RtmpServer | undefined;
+  /** Undefined if there is no WebRTC engine. */
+  readonly whip: WhipIngest | undefined;
   readonly webhooks: WebhookSender;
   readonly #options: OriginNodeOptions;
+  readonly #deps: OriginNodeDeps;
   readonly #moq: MoqPublishers;
   readonly #sessionEvents: SessionEvents;
   readonly #withdraw: (() => void)[] = [];
   #admission: Admission | undefined;
+  #whipRoutes: WebRtcRoutes | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: OriginNodeOptions, deps: OriginNodeDeps) {
     this.#options = options;
+    this.#deps = deps;
     const { clock, logger, metrics } = deps;
     // Ids rise within a millisecond, too: they put messages of one media time in order.
     const nextUlid = monotonicFactory();
@@ -109,6 +123,7 @@ export class OriginNode implements AsyncDisposable {
       },
     );
     this.#moq = new MoqPublishers({ registry: this.registry, clock, logger: logger.child("moq") });
+    this.whip = deps.webrtc && this.#createWhip(counters.whipReceivedBytes);
     if (options.rtmp === undefined) return;
     const rtmp = createRtmpIngest(
       { ...DEFAULT_RTMP_OPTIONS, ...options.rtmp },
@@ -131,9 +146,26 @@ export class OriginNode implements AsyncDisposable {
   }
 
   /** Adds the API to the node's HTTP server, before it listens. */
-  async registerRoutes(app: HttpServer["app"], admission: Admission): Promise<void> {
+  async registerRoutes(app: HttpServer["app"], admission: Admission, gate: SessionGate): Promise<void> {
+    const { iceServers = [], version } = this.#options;
+    const { webrtc, metrics } = this.#deps;
+    const { whip } = this;
     this.#admission = admission;
-    await registerOriginRoutes(app, { registry: this.registry, admission, version: this.#options.version });
+    await registerOriginRoutes(app, { registry: this.registry, admission, version });
+    if (webrtc === undefined || whip === undefined) return;
+    // A server that did not get its ports is built anew.
+    this.#whipRoutes?.close();
+    this.#whipRoutes = await WebRtcRoutes.register(
+      app,
+      { role: "whip", iceServers },
+      {
+        engine: webrtc,
+        admission,
+        gate,
+        metrics,
+        preparePeer: (request) => whip.prepare(request),
+      },
+    );
   }
 
   /** Starts the relay node and listens for RTMP; rejects if the port is taken. */
@@ -181,11 +213,28 @@ export class OriginNode implements AsyncDisposable {
   async #close(): Promise<void> {
     clearInterval(this.#timer);
     await this.rtmp?.close();
+    this.whip?.close();
+    this.#whipRoutes?.close();
     this.#moq.close();
     this.registry.close();
     await this.relay.close();
     this.webhooks.close();
     for (const withdraw of this.#withdraw.splice(0)) withdraw();
+  }
+
+  #createWhip(receivedBytes: (bytes: number) => void): WhipIngest {
+    const { clock, logger } = this.#deps;
+    return new WhipIngest(
+      { ...DEFAULT_WHIP_OPTIONS, ...this.#options.whip },
+      {
+        registry: this.registry,
+        clock,
+        logger: logger.child("whip"),
+        receivedBytes,
+        onPublisher: ({ remoteAddress }, path) =>
+          this.#sessionEvents.opened({ transport: "whip", remoteAddress, path }),
+      },
+    );
   }
 
   async #authorizePublish(path: string, token: string | undefined): Promise<void> {

@@ -1,9 +1,10 @@
 import { EdgeNode } from "@canopy/edge";
 import { drainNode } from "@canopy/relay/node";
-import { ConfigError, type ConfigOf } from "@canopy/runtime";
+import { ConfigError, type ConfigOf, Lifetime } from "@canopy/runtime";
 import type { CommandContext } from "../command-line/command-context.ts";
 import type { COMMAND_GROUPS } from "../config/command-groups.ts";
 import { createNodeParts, readText } from "../node/create-node-parts.ts";
+import { openWebRtc, parseIceServers } from "../node/open-webrtc.ts";
 import { untilAborted } from "../node/until-aborted.ts";
 
 /** Runs a relay or an edge until it is asked to stop. */
@@ -11,9 +12,13 @@ export async function runEdge(
   config: ConfigOf<(typeof COMMAND_GROUPS)["edge"]>,
   context: CommandContext,
 ): Promise<void> {
-  const { listen, tree, access } = config;
+  const { listen, tree, access, whep } = config;
   const { parentCa } = tree;
   const parts = await createNodeParts(tree.tier === 1 ? "relay" : "edge", config);
+  await using lifetime = new Lifetime({ logger: parts.logger });
+  // Viewers arrive at edges; a relay has none.
+  const webrtc = tree.tier > 1 ? await openWebRtc(config, parts) : undefined;
+  if (webrtc !== undefined) lifetime.own("webrtc", webrtc);
   await using node = await EdgeNode.open(
     {
       ...listen,
@@ -28,8 +33,9 @@ export async function runEdge(
         sha256: tree.parentSha256,
       },
       parentToken: tree.parentToken,
+      whep: { ...whep, iceServers: parseIceServers(config.webrtc.iceServers) },
     },
-    parts,
+    { ...parts, webrtc },
   );
   await untilAborted(context.signal);
   await drainNode(node, { timeoutMs: listen.drainSeconds * 1_000, uri: listen.drainTo ?? "" });

@@ -10,6 +10,9 @@ import { tlsGroup } from "./tls-group.ts";
 import { tokenGroup } from "./token-group.ts";
 import { treeGroup } from "./tree-group.ts";
 import { webhookGroup } from "./webhook-group.ts";
+import { webrtcGroup } from "./webrtc-group.ts";
+import { whepGroup } from "./whep-group.ts";
+import { whipGroup } from "./whip-group.ts";
 
 /** The settings of every command; the reference page is made from this. */
 export const COMMAND_GROUPS = {
@@ -18,6 +21,8 @@ export const COMMAND_GROUPS = {
     listen: listenGroup(4440),
     quic: quicGroup,
     rtmp: rtmpGroup,
+    webrtc: webrtcGroup,
+    whip: whipGroup,
     ingest: ingestGroup,
     webhooks: webhookGroup,
     tls: tlsGroup,
@@ -28,6 +33,8 @@ export const COMMAND_GROUPS = {
     listen: listenGroup(4443),
     quic: quicGroup,
     tree: treeGroup,
+    webrtc: webrtcGroup,
+    whep: whepGroup,
     tls: tlsGroup,
     access: accessGroup,
     log: logGroup,
