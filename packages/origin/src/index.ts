@@ -5,6 +5,19 @@ export {
   type WebhookEventType,
   type WebhookOptions,
 } from "./api/webhook-sender.ts";
+export { type AudioBridgeOptions, DEFAULT_AUDIO_BRIDGE } from "./audio/bridge-options.ts";
+export { startWorker } from "./audio/start-worker.ts";
+export type { BridgeCodec, SourceFormat, TargetFormat, TranscodeFormat } from "./audio/transcode-format.ts";
+export {
+  DEFAULT_TRANSCODER_THREAD,
+  TranscoderThread,
+  type TranscoderThreadDeps,
+  type TranscoderThreadOptions,
+  type TranscoderWorker,
+  type TranscoderWorkerEvents,
+  type Transcoding,
+  type TranscodingOutput,
+} from "./audio/transcoder-thread.ts";
 
 export { BroadcastIngest } from "./ingest/broadcast-ingest.ts";
 export {

@@ -1,4 +1,5 @@
 import type { Metrics } from "@canopy/runtime";
+import type { BridgeCounters } from "./audio/bridge-counters.ts";
 import type { OriginErrorCode } from "./origin-error.ts";
 import type { TimedKind } from "./timed/timed-lane.ts";
 import type { RtmpServerCounters } from "./upstream/rtmp/rtmp-server.ts";
@@ -27,6 +28,22 @@ export function createOriginCounters(metrics: Metrics): OriginCounters {
     whipReceivedBytes: (bytes) => received("whip", bytes),
     countTimed: (kind) => timed(kind),
   };
+}
+
+/** Registers what the audio bridge counts; the returned functions take it out again. */
+export function readBridgeCounters(metrics: Metrics, counters: BridgeCounters): (() => void)[] {
+  const { active, frames, dropped } = counters;
+  return [
+    ...(["aac-opus", "opus-aac"] as const).flatMap((kind) => [
+      metrics.read("canopy_bridges", kind, () => active[kind]),
+      metrics.read("canopy_bridge_frames_total", kind, () => frames[kind]),
+    ]),
+    ...(["queue", "restart", "undecodable", "oversize"] as const).map((reason) =>
+      metrics.read("canopy_bridge_dropped_frames_total", reason, () => dropped[reason]),
+    ),
+    metrics.read("canopy_bridge_restarts_total", "died", () => counters.restarts),
+    metrics.read("canopy_bridge_restarts_total", "unavailable", () => counters.unavailable),
+  ];
 }
 
 /** The label `reason` of what ended a connection; undefined for an end that is no refusal. */

@@ -16,10 +16,16 @@ import { monotonicFactory } from "ulid";
 import { registerOriginRoutes } from "./api/origin-routes.ts";
 import { SessionEvents } from "./api/session-events.ts";
 import { DEFAULT_WEBHOOK_OPTIONS, type WebhookOptions, WebhookSender } from "./api/webhook-sender.ts";
+import { startWorker } from "./audio/start-worker.ts";
+import {
+  DEFAULT_TRANSCODER_THREAD,
+  TranscoderThread,
+  type TranscoderThreadOptions,
+} from "./audio/transcoder-thread.ts";
 import { BroadcastRegistry } from "./ingest/broadcast-registry.ts";
 import { DEFAULT_INGEST_OPTIONS, type IngestOptions } from "./ingest/ingest-options.ts";
 import { OriginError } from "./origin-error.ts";
-import { createOriginCounters } from "./origin-metrics.ts";
+import { createOriginCounters, readBridgeCounters } from "./origin-metrics.ts";
 import { MoqPublishers } from "./upstream/moq/moq-publishers.ts";
 import { createRtmpIngest } from "./upstream/rtmp/rtmp-ingest.ts";
 import { DEFAULT_RTMP_OPTIONS } from "./upstream/rtmp/rtmp-options.ts";
@@ -38,6 +44,8 @@ export interface OriginNodeOptions {
   readonly iceServers?: readonly AnnouncedIceServer[];
   readonly ingest?: Partial<IngestOptions>;
   readonly webhooks?: Partial<WebhookOptions>;
+  /** The thread that transcodes sound; what it is asked to make is said in `ingest.audioBridge`. */
+  readonly transcoders?: Partial<TranscoderThreadOptions>;
   readonly relay?: Omit<RelayNodeOptions, "name" | "acceptPublishers">;
 }
 
@@ -66,6 +74,8 @@ export class OriginNode implements AsyncDisposable {
   /** Undefined if there is no WebRTC engine. */
   readonly whip: WhipIngest | undefined;
   readonly webhooks: WebhookSender;
+  /** Started when somebody first follows a bridged track. */
+  readonly transcoders: TranscoderThread;
   readonly #options: OriginNodeOptions;
   readonly #deps: OriginNodeDeps;
   readonly #moq: MoqPublishers;
@@ -99,6 +109,11 @@ export class OriginNode implements AsyncDisposable {
         onPublisherSession: (publisher) => this.#moq.open(publisher),
       },
     );
+    this.transcoders = new TranscoderThread(
+      { ...DEFAULT_TRANSCODER_THREAD, ...options.transcoders },
+      { clock, logger: logger.child("audio"), startWorker },
+    );
+    this.#withdraw.push(...readBridgeCounters(metrics, this.transcoders.counters));
     this.registry = new BroadcastRegistry(
       { ...DEFAULT_INGEST_OPTIONS, ...options.ingest },
       {
@@ -107,6 +122,7 @@ export class OriginNode implements AsyncDisposable {
         logger: logger.child("ingest"),
         createId,
         countTimed: counters.countTimed,
+        transcoders: this.transcoders,
         events: {
           onStarted: (ingest) =>
             this.webhooks.send("broadcast.started", {
@@ -217,6 +233,7 @@ export class OriginNode implements AsyncDisposable {
     this.#whipRoutes?.close();
     this.#moq.close();
     this.registry.close();
+    this.transcoders[Symbol.dispose]();
     await this.relay.close();
     this.webhooks.close();
     for (const withdraw of this.#withdraw.splice(0)) withdraw();

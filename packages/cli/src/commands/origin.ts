@@ -43,7 +43,7 @@ export async function runOrigin(config: OriginConfig, context: CommandContext): 
 }
 
 function createOrigin(config: OriginConfig, parts: NodeParts, webrtc: WebRtcEngine | undefined): OriginNode {
-  const { listen, rtmp, whip, ingest, webhooks } = config;
+  const { listen, rtmp, whip, ingest, audioBridge, webhooks } = config;
   return new OriginNode(
     {
       name: parts.name,
@@ -51,7 +51,14 @@ function createOrigin(config: OriginConfig, parts: NodeParts, webrtc: WebRtcEngi
       rtmp: { host: listen.host, port: rtmp.port, maxConnections: rtmp.maxConnections },
       whip,
       iceServers: parseIceServers(config.webrtc.iceServers),
-      ingest,
+      ingest: {
+        ...ingest,
+        audioBridge: {
+          enabled: !audioBridge.off,
+          stereoBitrateBps: audioBridge.stereoKbps * 1_000,
+          monoBitrateBps: audioBridge.monoKbps * 1_000,
+        },
+      },
       webhooks: { urls: webhooks.urls, ...webhookSecret(webhooks) },
     },
     { ...parts, webrtc },

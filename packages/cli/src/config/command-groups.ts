@@ -1,4 +1,5 @@
 import { accessGroup } from "./access-group.ts";
+import { audioBridgeGroup } from "./audio-bridge-group.ts";
 import { broadcastGroup } from "./broadcast-group.ts";
 import { devGroup } from "./dev-group.ts";
 import { ingestGroup } from "./ingest-group.ts";
@@ -24,6 +25,7 @@ export const COMMAND_GROUPS = {
     webrtc: webrtcGroup,
     whip: whipGroup,
     ingest: ingestGroup,
+    audioBridge: audioBridgeGroup,
     webhooks: webhookGroup,
     tls: tlsGroup,
     access: accessGroup,

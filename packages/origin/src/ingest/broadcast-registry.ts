@@ -1,5 +1,6 @@
 import { RelayError, type RouteSource, type Store } from "@canopy/relay";
 import type { Clock, Logger } from "@canopy/runtime";
+import type { TranscoderThread } from "../audio/transcoder-thread.ts";
 import { OriginError } from "../origin-error.ts";
 import type { TimedKind } from "../timed/timed-lane.ts";
 import { BroadcastIngest } from "./broadcast-ingest.ts";
@@ -20,6 +21,8 @@ export interface BroadcastRegistryDeps {
   /** A new ULID. */
   createId(nowMs: number): string;
   countTimed(kind: TimedKind): void;
+  /** Undefined: sound is not transcoded. */
+  readonly transcoders?: TranscoderThread;
 }
 
 const TICK_MS = 1_000;
@@ -155,7 +158,7 @@ export class BroadcastRegistry implements Disposable {
   }
 
   #publish(path: string, publisher: Publisher, source: RouteSource | undefined): BroadcastIngest {
-    const { store, clock, createId, countTimed } = this.#deps;
+    const { store, clock, createId, countTimed, transcoders } = this.#deps;
     try {
       const broadcast = store.publish(path, source === undefined ? {} : { source });
       const route = broadcast.routes.find((candidate) => candidate.source === source);
@@ -168,6 +171,7 @@ export class BroadcastRegistry implements Disposable {
         withdraw,
         createId,
         countTimed,
+        ...(transcoders === undefined ? {} : { transcoders }),
       });
     } catch (cause) {
       if (!(cause instanceof RelayError)) throw cause;

@@ -2,7 +2,13 @@ import { ERROR_CODES, type ErrorCode, type SubscribeOptions, type TrackInfo } fr
 import { RelayError } from "../relay-error.ts";
 import type { Route, TrackFeed } from "./route.ts";
 import type { StoreContext } from "./store-context.ts";
-import { Track } from "./track.ts";
+import { type OpenFeed, Track } from "./track.ts";
+
+/** A track that is made at this node while somebody follows it. */
+interface Offer {
+  readonly info: TrackInfo;
+  readonly open: OpenFeed;
+}
 
 /** How a broadcast tells its store that the publisher at this node is gone. */
 export interface BroadcastOwner {
@@ -18,6 +24,7 @@ export class Broadcast {
   /** All known routes of the path; kept by the store. */
   readonly routes: Route[];
   readonly tracks = new Map<string, Track>();
+  private readonly offers = new Map<string, Offer>();
   private readonly owner: BroadcastOwner;
   private readonly context: StoreContext;
   private readonly openFeed = (track: Track, demand: SubscribeOptions): TrackFeed | undefined => {
@@ -59,7 +66,23 @@ export class Broadcast {
       existing.close();
       this.tracks.delete(name);
     }
-    return this.addTrack(name, info, false);
+    return this.addTrack(name, info, undefined);
+  }
+
+  /**
+   * A track that is made at this node, but only while somebody follows it: `open` is called for the first
+   * subscriber, and the feed is closed the store's keep time after the last one left. It stands beside the tracks of
+   * the publisher and does not move with his route.
+   */
+  offerTrack(name: string, info: TrackInfo, open: OpenFeed): void {
+    this.offers.set(name, { info, open });
+  }
+
+  /** The offer is over; whoever follows the track is told that it is closed. */
+  withdrawOffer(name: string, code?: ErrorCode): void {
+    if (!this.offers.delete(name)) return;
+    const track = this.tracks.get(name);
+    if (track?.offered === true) track.close(code);
   }
 
   /**
@@ -69,11 +92,19 @@ export class Broadcast {
   request(name: string): Track | undefined {
     const existing = this.tracks.get(name);
     if (existing !== undefined && !existing.closed) return existing;
-    if (this.closed || this.route.source === undefined) return undefined;
-    return this.addTrack(name, undefined, true);
+    if (this.closed) return undefined;
+    const offer = this.offers.get(name);
+    if (offer !== undefined) return this.addTrack(name, offer.info, offer.open, true);
+    if (this.route.source === undefined) return undefined;
+    return this.addTrack(name, undefined, this.openFeed);
   }
 
-  private addTrack(name: string, info: TrackInfo | undefined, pulled: boolean): Track {
+  private addTrack(
+    name: string,
+    info: TrackInfo | undefined,
+    openFeed: OpenFeed | undefined,
+    offered = false,
+  ): Track {
     const { limits, counters } = this.context;
     if (this.closed) throw new RelayError("broadcast_closed", this.path);
     const tooLong = Buffer.byteLength(name) > limits.maxTrackNameBytes;
@@ -81,7 +112,7 @@ export class Broadcast {
       counters.limitRefusals += 1;
       throw new RelayError("limit_reached", tooLong ? "maxTrackNameBytes" : "maxTracksPerBroadcast");
     }
-    const track = new Track(name, info, pulled ? this.openFeed : undefined, this.context);
+    const track = new Track(name, info, openFeed, this.context, offered);
     this.tracks.set(name, track);
     return track;
   }
@@ -109,12 +140,13 @@ export class Broadcast {
     this.route = route;
     // The same session by other hops, and it was not lost in between: what is flowing goes on flowing.
     if (route.source === previous.source && previous.lingerUntilMs === 0) return;
-    for (const track of this.tracks.values()) if (track.pulled) track.switchFeed();
+    for (const track of this.tracks.values()) if (track.pulled && !track.offered) track.switchFeed();
   }
 
   /** The current route's session is gone; feeds come back with another route. */
   sourceLost(): void {
     for (const track of this.tracks.values()) {
+      if (track.offered) continue;
       if (track.pulled) track.dropFeed();
       else track.latest?.finish();
     }
@@ -123,6 +155,7 @@ export class Broadcast {
   close(code?: ErrorCode): void {
     if (this.closed) return;
     this.closed = true;
+    this.offers.clear();
     for (const track of this.tracks.values()) track.close(code);
   }
 

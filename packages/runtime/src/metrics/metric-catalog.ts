@@ -117,6 +117,26 @@ export const METRICS = {
     help: "What WebRTC peers sent or asked for and was not heeded: packets that are not here any more or too many, RTCP over the rate or malformed, media in a session without.",
     label: { name: "reason", values: ["nack", "rtcp-rate", "malformed", "unexpected"] },
   },
+  canopy_bridges: {
+    type: "gauge",
+    help: "Streams of sound that are being transcoded because somebody follows them.",
+    label: { name: "kind", values: ["aac-opus", "opus-aac"] },
+  },
+  canopy_bridge_frames_total: {
+    type: "counter",
+    help: "Frames of sound that transcoding has made.",
+    label: { name: "kind", values: ["aac-opus", "opus-aac"] },
+  },
+  canopy_bridge_dropped_frames_total: {
+    type: "counter",
+    help: "Frames of sound that were to be transcoded and were not, by reason.",
+    label: { name: "reason", values: ["queue", "restart", "undecodable", "oversize"] },
+  },
+  canopy_bridge_restarts_total: {
+    type: "counter",
+    help: "Ends of the thread that transcodes: it died and was started again, or cannot run here.",
+    label: { name: "reason", values: ["died", "unavailable"] },
+  },
   canopy_event_loop_utilization_ratio: {
     type: "gauge",
     help: "Share of the last second in which the event loop was busy, 0 to 1.",
