@@ -285,6 +285,51 @@ describe("whepUpstream", () => {
   });
 });
 
+describe("CanopyPlayerElement", () => {
+  it("shows the picture of WHEP at once where sound needs a tap, and lets it out with one", async () => {
+    await using edge = await startEdge();
+    await using tab = await openTab();
+    const { page } = tab;
+    await page.evaluate((src) => {
+      // As browsers do that want a gesture first. (A script that a test runs counts as one.)
+      let hasGesture = false;
+      addEventListener("pointerdown", () => {
+        hasGesture = true;
+      });
+      const { play } = HTMLMediaElement.prototype;
+      HTMLMediaElement.prototype.play = function (): Promise<void> {
+        if (hasGesture || this.muted) return play.call(this);
+        return Promise.reject(new DOMException("a gesture first", "NotAllowedError"));
+      };
+      const element = document.createElement("canopy-player");
+      for (const [name, value] of Object.entries({ src, broadcast: "live/test", transports: "whep" })) {
+        element.setAttribute(name, value);
+      }
+      document.body.append(element);
+    }, edge.url);
+    const element = page.locator("canopy-player");
+    await waitFor("playing", async () => (await element.getAttribute("data-state")) === "playing");
+    expect(await element.getAttribute("data-transport")).toBe("whep");
+    const unmute = page.getByRole("button", { name: "Tap for sound" });
+    await unmute.waitFor({ state: "visible", timeout: 10_000 });
+    const isMuted = () =>
+      page.evaluate(() => document.querySelector("canopy-player")?.shadowRoot?.querySelector("video")?.muted);
+    expect(await isMuted()).toBe(true);
+    await unmute.click();
+    await unmute.waitFor({ state: "hidden", timeout: 10_000 });
+    expect(await isMuted()).toBe(false);
+    await page.evaluate(() => {
+      const player = document.querySelector("canopy-player");
+      if (player !== null) player.volume = 0.25;
+    });
+    expect(
+      await page.evaluate(
+        () => document.querySelector("canopy-player")?.shadowRoot?.querySelector("video")?.volume,
+      ),
+    ).toBe(0.25);
+  });
+});
+
 describe("Connection", () => {
   it("goes on with another transport when the broadcast gets B-frames, and keeps the picture", async () => {
     await using relay = await RelayEdge.start(clip);

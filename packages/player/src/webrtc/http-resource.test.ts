@@ -82,8 +82,7 @@ describe("patchResource", () => {
 describe("deleteResource", () => {
   it("outlives the page and does not mind a dead server", async () => {
     const { asked, deps } = answering(() => Promise.reject(new TypeError("refused")));
-    deleteResource(ENDPOINT, deps);
-    await Promise.resolve();
+    await deleteResource(ENDPOINT, deps);
     expect(asked[0]?.init).toMatchObject({ method: "DELETE", keepalive: true });
   });
 });

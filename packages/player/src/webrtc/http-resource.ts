@@ -101,12 +101,13 @@ export async function patchResource(
   }
 }
 
-/** Ends the session at the server. Goes out even while the page is being left. */
-export function deleteResource(url: string, deps: Omit<HttpResourceDeps, "signal">): void {
-  // Without an answer the server notices by itself that the peer is gone.
-  deps
-    .fetch(url, { method: "DELETE", headers: authorization(deps.token), keepalive: true })
-    .catch(() => undefined);
+/** Ends the session at the server, even while the page is being left. Settles with the answer, or without one. */
+export async function deleteResource(url: string, deps: Omit<HttpResourceDeps, "signal">): Promise<void> {
+  try {
+    await deps.fetch(url, { method: "DELETE", headers: authorization(deps.token), keepalive: true });
+  } catch {
+    // The server notices by itself that the peer is gone.
+  }
 }
 
 /** What a refusal means for whoever asked. */

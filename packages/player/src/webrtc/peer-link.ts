@@ -23,6 +23,9 @@ const GATHER_TIMEOUT_MS = 300;
 
 const POLL_MS = 500;
 
+/** An end that nobody confirms is one all the same. */
+const CLOSE_TIMEOUT_MS = 300;
+
 /** ICE asks for a sign of life every 2.5 s, RTCP every second or so. */
 const SILENCE_MS = 3_200;
 
@@ -106,9 +109,17 @@ export class PeerLink {
     const { peer, fetch } = this.#deps;
     peer.onicecandidate = null;
     peer.onconnectionstatechange = null;
-    peer.close();
     const url = this.#resource?.url;
-    if (url !== undefined) deleteResource(url, { fetch, token: this.#options.token });
+    if (url === undefined) {
+      peer.close();
+      return;
+    }
+    // The request first: a connection that ends without it looks like one that is lost and may come back.
+    const timer = setTimeout(() => peer.close(), CLOSE_TIMEOUT_MS);
+    void deleteResource(url, { fetch, token: this.#options.token }).then(() => {
+      clearTimeout(timer);
+      peer.close();
+    });
   }
 
   readonly #onPageHide = (): void => {
@@ -128,7 +139,9 @@ export class PeerLink {
       const result = await postOffer(this.#options.endpoint, sdp, this.#http);
       if (result.kind === "created") this.#resource = result;
       if (this.#closed) {
-        if (result.kind === "created" && result.url !== undefined) deleteResource(result.url, this.#http);
+        if (result.kind === "created" && result.url !== undefined) {
+          await deleteResource(result.url, this.#http);
+        }
         return;
       }
       if (result.kind === "refused") {
@@ -237,6 +250,9 @@ export class PeerLink {
     if (signs !== this.#signs) {
       this.#signs = signs;
       this.#signsAtMs = nowMs;
+      // A restart that found its way at once may leave the state as it was.
+      const { connectionState } = this.#deps.peer;
+      if (!this.#isConnected && !this.#isRestarting) this.#onState(connectionState);
     } else if (this.#isConnected && !this.#isRestarting && nowMs - this.#signsAtMs > SILENCE_MS) {
       this.#restart();
     }

@@ -39,6 +39,7 @@ export class ElementOutput {
     this.#element.autoplay = false;
     this.#element.playsInline = true;
     this.#element.srcObject = this.#stream;
+    this.#element.addEventListener("pause", this.#onPause);
     this.#requestFrame();
     void this.#play();
   }
@@ -47,11 +48,20 @@ export class ElementOutput {
     if (this.#closed) return;
     this.#closed = true;
     if (this.#frameRequest !== undefined) this.#element.cancelVideoFrameCallback(this.#frameRequest);
+    this.#element.removeEventListener("pause", this.#onPause);
     for (const track of this.#stream.getTracks()) this.#stream.removeTrack(track);
     if (this.#element.srcObject !== this.#stream) return;
     this.#deps.onReset();
     this.#element.srcObject = null;
   }
+
+  /** Unmuted by a script, before the viewer did anything: the browser pauses it. The picture goes on without sound. */
+  readonly #onPause = (): void => {
+    if (this.#closed || this.#element.muted || navigator.userActivation?.hasBeenActive !== false) return;
+    this.#element.muted = true;
+    this.#deps.onSoundBlocked();
+    void this.#play();
+  };
 
   #requestFrame(): void {
     this.#frameRequest = this.#element.requestVideoFrameCallback((_now, metadata) => {

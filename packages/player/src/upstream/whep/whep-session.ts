@@ -158,7 +158,9 @@ export class WhepSession {
   }
 
   #onPicture(metadata: ElementFrameMetadata): void {
-    const { width, height, presentationTime, captureTime, rtpTimestamp: rtp } = metadata;
+    const { width, height, presentationTime, captureTime } = metadata;
+    // Browsers that do not tell it here tell that of the frame decoded last: the same, or the next one.
+    const rtp = metadata.rtpTimestamp ?? this.#video.receiver.getSynchronizationSources()[0]?.rtpTimestamp;
     this.#pictureAtMs = performance.now();
     const presentedAtUs = (performance.timeOrigin + presentationTime) * 1000;
     const nowUs = this.#deps.nowUs();
