@@ -226,13 +226,14 @@ export class WhipSession implements WebRtcPeerHandler {
   }
 
   #openBroadcast(): BroadcastIngest | undefined {
-    const { registry, logger } = this.#deps;
+    const { registry, logger, counters } = this.#deps;
     const { path } = this.#options;
     if (this.#peer?.state !== "connected") return undefined;
     try {
       this.#ingest = registry.open(path, this.#publisher);
     } catch (error) {
       if (!(error instanceof OriginError)) throw error;
+      counters.refused(error.code);
       // It was free when the offer was answered; WHIP has no way to tell more than the end of the connection.
       logger.info(
         { code: error.code, broadcast: path },
