@@ -208,7 +208,9 @@ export class WhepViewer implements AsyncDisposable {
     this.#connection.setLocalDescription("offer");
     await gathered;
     const local = this.#connection.localDescription()?.sdp ?? "";
-    const answer = await this.#post(this.#offer(proxy === undefined ? local : withoutCandidates(local)));
+    // The edge learns where the checks come from. With candidates in the offer its own checks may come before its
+    // answer, which libdatachannel does not survive ("Got a remote candidate without ICE transport").
+    const answer = await this.#post(this.#offer(withoutCandidates(local)));
     this.#estimates = / goog-remb\r$/m.test(answer);
     if (answer.includes(TRANSPORT_FEEDBACK_URI)) this.#feedback = new TransportFeedbackRecorder(this.#ssrc);
     this.#connection.setRemoteDescription(
