@@ -49,6 +49,8 @@ describe("WHEP in Chromium", () => {
       expect(frames).toEqual([...frames].sort((left, right) => left - right));
       expect(percentile(ages, 0.5)).toBeLessThan(1_000);
       expect(stats.srtpCipher).toContain("GCM");
+      // The publisher sends AAC: the origin bridges it.
+      expect(stats.audioPackets).toBeGreaterThan(300);
       expect(stats.dtlsRole).toBe("client");
       // Sender reports carry media time, which is the wall clock at capture.
       expect(Math.abs(Date.now() - stats.playoutMs)).toBeLessThan(2_000);
