@@ -135,6 +135,6 @@ export class AudioTranscoder {
     // A whole block later is the block before, also across a gap.
     const isWholeBlock = delaySamples === blockSamples && previousUs !== undefined;
     const startUs = isWholeBlock ? previousUs : blockUs - (delaySamples * 1e6) / BRIDGE_SAMPLE_RATE;
-    this.#emit(Math.max(0, Math.round(startUs)), Uint8Array.from(data));
+    this.#emit(Math.max(0, Math.round(startUs)), new Uint8Array(data));
   }
 }

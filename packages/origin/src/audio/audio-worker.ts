@@ -1,6 +1,5 @@
 /** The thread that transcodes: loads FFmpeg, then answers batch by batch. Its own loop may wait, nobody else's does. */
 import { parentPort } from "node:worker_threads";
-import { OriginError } from "../origin-error.ts";
 import { AudioTranscoder } from "./audio-transcoder.ts";
 import { type BridgeFrame, readFrameBatch, writeFrameBatch } from "./frame-batch.ts";
 import { type Ffmpeg, loadFfmpeg } from "./load-ffmpeg.ts";
@@ -18,11 +17,10 @@ function close(id: number): void {
   transcoders.delete(id);
 }
 
+/** Whatever is wrong with one publisher's stream must not end the sound of the others. */
 function fail(id: number, error: unknown): void {
   close(id);
-  // What is not FFmpeg's answer is a fault of ours: the thread ends by it and is started anew.
-  if (!(error instanceof OriginError)) throw error;
-  send({ kind: "failed", id, reason: error.message });
+  send({ kind: "failed", id, reason: error instanceof Error ? error.message : String(error) });
 }
 
 function open(message: ToWorker & { readonly kind: "open" }, ffmpeg: Ffmpeg): void {

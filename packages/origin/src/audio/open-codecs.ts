@@ -53,6 +53,8 @@ export function openEncoder(to: TargetFormat, ffmpeg: Ffmpeg): OpenEncoder {
   if (isOpus) {
     context.setOption("application", "audio");
     context.setOption("frame_duration", "20");
+    // Viewers over WebRTC have no use for peaks far above the rate that was asked for.
+    context.setOption("vbr", "constrained");
   } else {
     context.setOption("aac_coder", "fast");
   }

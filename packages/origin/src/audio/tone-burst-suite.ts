@@ -16,6 +16,8 @@ export interface ToneBursts {
   readonly seconds: number;
   /** Of Opus. */
   readonly frameMs?: number;
+  /** "music" is sound without silence, which costs an encoder what real sound does. */
+  readonly signal?: "bursts" | "music";
 }
 
 export interface EncodedBursts {
@@ -34,7 +36,7 @@ const GAIN = 0.4;
 /** Encodes bursts that begin at whole half seconds after `startUs`, with the times that decode to them. */
 export async function encodeBursts(bursts: ToneBursts): Promise<EncodedBursts> {
   const ffmpeg = await loadFfmpeg();
-  const { sampleRate, channels, startUs } = bursts;
+  const { sampleRate, startUs } = bursts;
   const context = openEncoder(bursts, ffmpeg);
   const frame = openFrame(context, ffmpeg);
   const packet = new ffmpeg.Packet();
@@ -44,7 +46,7 @@ export async function encodeBursts(bursts: ToneBursts): Promise<EncodedBursts> {
   for (let block = 0; block < blocks; block++) {
     const first = block * context.frameSize;
     frame.makeWritable();
-    fill(frame, first, sampleRate, channels);
+    fill(frame, first, bursts);
     frame.pts = BigInt(first);
     context.sendFrameSync(frame);
     while (context.receivePacketSync(packet) >= 0) {
@@ -139,19 +141,35 @@ function openFrame(context: CodecContext, ffmpeg: Ffmpeg): Frame {
   return frame;
 }
 
-function fill(frame: Frame, first: number, sampleRate: number, channels: number): void {
+function fill(frame: Frame, first: number, { sampleRate, channels, signal }: ToneBursts): void {
   const planes = frame.extendedData ?? [];
   const planar = planes.length === channels && channels > 1;
-  const every = (BURST_EVERY_US * sampleRate) / 1e6;
   for (let index = 0; index < frame.nbSamples; index++) {
-    const at = first + index;
-    const isLoud = at >= every && at % every < BURST_SECONDS * sampleRate;
-    // A cosine begins at its height, so the onset is a single sample.
-    const value = isLoud ? GAIN * Math.cos((2 * Math.PI * TONE_HZ * (at % every)) / sampleRate) : 0;
     for (let channel = 0; channel < channels; channel++) {
+      const value =
+        signal === "music" ? music(first + index, channel, sampleRate) : burst(first + index, sampleRate);
       const plane = planes[planar ? channel : 0];
-      const place = planar ? index : index * channels + channel;
-      plane?.writeFloatLE(value, place * 4);
+      plane?.writeFloatLE(value, (planar ? index : index * channels + channel) * 4);
     }
   }
+}
+
+function burst(sample: number, sampleRate: number): number {
+  const every = (BURST_EVERY_US * sampleRate) / 1e6;
+  const since = sample % every;
+  if (sample < every || since >= BURST_SECONDS * sampleRate) return 0;
+  // A cosine begins at its height, so the onset is a single sample.
+  return GAIN * Math.cos((2 * Math.PI * TONE_HZ * since) / sampleRate);
+}
+
+/** Partials that come and go, different in each channel, over noise that repeats. */
+function music(sample: number, channel: number, sampleRate: number): number {
+  const seconds = sample / sampleRate;
+  let value = 0;
+  for (let partial = 1; partial <= 8; partial++) {
+    const loudness = 0.5 + 0.5 * Math.sin(seconds * (0.7 * partial + channel));
+    value += (loudness / partial) * Math.sin(2 * Math.PI * (220 + 3 * channel) * partial * seconds);
+  }
+  const noise = (((sample * 2_654_435_761 + channel * 40_503) >>> 8) & 0xff) / 255 - 0.5;
+  return 0.2 * value + 0.03 * noise;
 }
