@@ -165,7 +165,9 @@ export class WhepClient implements AsyncDisposable {
         "content-type": "application/sdp",
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       },
-      body: proxy === undefined ? offer : withoutCandidates(offer),
+      // Like a browser that hides its addresses. With them the node's checks may come in the middle of
+      // `setRemoteDescription` on a busy machine, and libdatachannel then takes the certificate for a wrong one.
+      body: withoutCandidates(offer),
     });
     if (response.status !== 201) throw new WhepRefusal(response.status, await response.text());
     this.location = response.headers.get("location") ?? "";

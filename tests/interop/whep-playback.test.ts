@@ -1,4 +1,5 @@
 import {
+  encodeEstimatedBitrate,
   parseRtcp,
   rtpTimestampOfUs,
   timestampDistance,
@@ -130,6 +131,30 @@ describe("WHEP playback", () => {
     expect(steps.every((step) => step > 0)).toBe(true);
     expect(client.state).toBe("connected");
     expect([...client.of("video").ssrcs]).toHaveLength(1);
+  });
+
+  it("changes to a rendition that fits, on one stream without a gap, and back when the path is free", async () => {
+    const edge = await startEdge();
+    const broadcast = publish(edge, { videoTracks: ["video", "video-low"], framesPerGroup: 15 }).run();
+    const client = await play(edge);
+    await waitFor("pictures", () => client.pictures.length > 5);
+    const followers = (name: string): number => broadcast.broadcast.track(name)?.observerCount ?? 0;
+    let estimate = 1_100_000;
+    const [ssrc] = client.of("video").ssrcs;
+    const timer = setInterval(() => client.sendRtcp(encodeEstimatedBitrate(1, estimate, [ssrc ?? 0])), 200);
+    open.push({ [Symbol.dispose]: () => clearInterval(timer) });
+    await waitFor("the lower rendition", () => followers("video-low") === 1 && followers("video") === 0);
+    estimate = 5_000_000;
+    await waitFor("the higher rendition", () => followers("video-low") === 0 && followers("video") === 1);
+    const { sequences, ssrcs } = client.of("video");
+    const ordered = [...sequences].sort((left, right) => left - right);
+    expect(ordered).toEqual(ordered.map((_value, index) => (ordered[0] ?? 0) + index));
+    expect(ssrcs.size).toBe(1);
+    expect(await edge.metric("canopy_webrtc_rendition_changes_total")).toBe(2);
+    // The renditions hold the same pictures: around a change some come twice, none is missing.
+    const seen = new Set(numbers(client));
+    const first = numbers(client)[0] ?? -1;
+    expect(seen.size).toBe((numbers(client).at(-1) ?? -1) - first + 1);
   });
 
   it("counts sessions, frames and bytes, and forgets a session that is deleted", async () => {

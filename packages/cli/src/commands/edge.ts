@@ -15,6 +15,8 @@ export async function runEdge(
   const { listen, tree, access, whep } = config;
   const { parentCa } = tree;
   const parts = await createNodeParts(tree.tier === 1 ? "relay" : "edge", config);
+  const parents = tree.parents.length > 0 ? tree.parents.map(checkParent) : noParent();
+  const iceServers = parseIceServers(config.webrtc.iceServers);
   await using lifetime = new Lifetime({ logger: parts.logger });
   // Viewers arrive at edges; a relay has none.
   const webrtc = tree.tier > 1 ? await openWebRtc(config, parts) : undefined;
@@ -27,13 +29,13 @@ export async function runEdge(
       tier: tree.tier,
       tls: parts.tls,
       allowAnonymous: access.allowAnonymous,
-      parents: tree.parents.length > 0 ? tree.parents.map(checkParent) : noParent(),
+      parents,
       parentTrust: {
         ca: parentCa === undefined ? undefined : await readText(parentCa, "--parent-ca"),
         sha256: tree.parentSha256,
       },
       parentToken: tree.parentToken,
-      whep: { ...whep, iceServers: parseIceServers(config.webrtc.iceServers) },
+      whep: { ...whep, iceServers },
     },
     { ...parts, webrtc },
   );

@@ -21,6 +21,12 @@ export interface NativePeerDeps {
   readonly onClosed: (peer: NativePeer, reason: WebRtcCloseReason) => void;
 }
 
+/** A peer that sends more than it may for so long is closed: to drop its packets costs, too. */
+const MAX_FLOOD_SECONDS = 3;
+
+/** How long an offer's candidates wait for the client's own checks. */
+const CANDIDATE_PATIENCE_MS = 300;
+
 let nextPeerId = 1;
 
 /** A peer around libdatachannel's connection. All its events come in turns of their own, never inside our calls. */
@@ -45,6 +51,9 @@ export class NativePeer implements WebRtcPeer {
   #receivedBytes = 0;
   #refused = 0;
   #packetsThisSecond = 0;
+  #floodSeconds = 0;
+  /** Of the offer, until they are used. */
+  #offered: readonly string[] = [];
   #candidates = 0;
   #disconnectedAtMs = 0;
 
@@ -97,6 +106,15 @@ export class NativePeer implements WebRtcPeer {
     }
   }
 
+  /**
+   * Candidates of the offer are tried only if the client's own checks have not come by then: they do come, unless this
+   * side is behind a NAT, and most of the candidates are private addresses that nobody could reach from here. Besides,
+   * a check of ours that arrives before the client has taken the answer makes libdatachannel (OBS) fail its handshake.
+   */
+  offerCandidates(candidates: readonly string[]): void {
+    this.#offered = candidates;
+  }
+
   stats(): WebRtcPeerStats {
     return {
       sentBytes: this.#sentBytes,
@@ -127,8 +145,18 @@ export class NativePeer implements WebRtcPeer {
 
   /** Once per second, by the engine's one timer. */
   tick(nowMs: number): void {
-    this.#packetsThisSecond = 0;
     const { limits } = this.#deps;
+    this.#floodSeconds = this.#packetsThisSecond > limits.maxPacketsPerSecond ? this.#floodSeconds + 1 : 0;
+    this.#packetsThisSecond = 0;
+    if (this.#floodSeconds >= MAX_FLOOD_SECONDS) {
+      this.#deps.logger.warn({ peer: this.id }, "a peer is closed that sends too many packets");
+      this.closeFor("failed");
+      return;
+    }
+    if (this.state === "connecting" && nowMs - this.openedAtMs > CANDIDATE_PATIENCE_MS) {
+      for (const candidate of this.#offered) this.addRemoteCandidate(candidate);
+      this.#offered = [];
+    }
     if (this.state === "connecting" && nowMs - this.openedAtMs > limits.handshakeTimeoutMs) {
       this.closeFor("handshake-timeout");
     } else if (

@@ -170,10 +170,10 @@ describe("openWebRtcEngine", () => {
     const engine = await openEngine();
     using client = await createTestClient({ video: "RecvOnly" });
     const offer = parseOffer(client.offer);
-    expect(offer.candidates.length).toBeGreaterThan(0);
+    expect(client.candidates.length).toBeGreaterThan(0);
     const recorder = new Recorder();
-    const { peer, sdp } = await engine.answer({ ...offer, candidates: [] }, planFor(offer), recorder);
-    for (const candidate of offer.candidates) peer.addRemoteCandidate(candidate);
+    const { peer, sdp } = await engine.answer(offer, planFor(offer), recorder);
+    for (const candidate of client.candidates) peer.addRemoteCandidate(candidate);
     client.accept(sdp);
     await until(() => peer.state === "connected");
     expect(peer.remoteAddress).toMatch(/^127\.0\.0\.1:\d+$/);
@@ -234,6 +234,47 @@ describe("openWebRtcEngine", () => {
     socket.close();
     peer.sendRtp(rtpPacket({ type: 102, sequence: 1, ssrc: 1_000, payload: "still here" }));
     await until(() => client.received.get("video")?.length === 1);
+  });
+
+  it("drops what a peer sends beyond its rate, and closes it when it does not stop", async () => {
+    const engine = await openEngine({ maxPacketsPerSecond: 100 });
+    const { client, recorder } = await connect(engine, { video: "SendOnly" });
+    using _ = client;
+    const video = client.tracks.get("video");
+    await until(() => video?.isOpen() === true);
+    let sequence = 0;
+    const endsAt = performance.now() + 10_000;
+    while (recorder.closed === undefined && performance.now() < endsAt) {
+      for (let index = 0; index < 50; index += 1) {
+        video?.sendMessageBinary(
+          rtpPacket({ type: 102, sequence: sequence++ & 0xffff, ssrc: 1, payload: "x" }),
+        );
+      }
+      await delay(50);
+    }
+    expect(recorder.closed).toBe("failed");
+    expect(recorder.rtp.length).toBeLessThanOrEqual(500);
+  });
+
+  it.each(["::1", "localhost"])("listens on %s", async (host) => {
+    const engine = await openWebRtcEngine({ host, port: 0 }, { logger: createSilentLogger() });
+    engines.push(engine);
+    const probe = await createTestClient({ video: "RecvOnly" });
+    const answer = await engine.answer(
+      parseOffer(probe.offer),
+      planFor(parseOffer(probe.offer)),
+      new Recorder(),
+    );
+    probe[Symbol.dispose]();
+    const address = /^a=candidate:\S+ 1 UDP \d+ (\S+) /m.exec(answer.sdp)?.[1];
+    const { client, peer } = await connect(engine, {
+      video: "RecvOnly",
+      ...(address === undefined ? {} : { address }),
+    });
+    using _ = client;
+    peer.sendRtp(rtpPacket({ type: 102, sequence: 1, ssrc: 1_000, payload: "hello" }));
+    await until(() => client.received.get("video")?.length === 1);
+    expect(peer.remoteAddress).toContain(address === "::1" ? "[::1]:" : "127.0.0.1:");
   });
 
   it("says which port is taken", async () => {

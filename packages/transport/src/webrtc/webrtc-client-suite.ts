@@ -5,7 +5,12 @@ export interface TestClient extends Disposable {
   readonly tracks: ReadonlyMap<string, Track>;
   /** RTP and RTCP that arrived, by mid. */
   readonly received: Map<string, Buffer[]>;
+  /**
+   * Without candidates, like that of a browser that hides its addresses. With them our checks may come in the middle of
+   * the client's `setRemoteDescription` on a busy machine, and libdatachannel then takes the certificate for a wrong one.
+   */
   readonly offer: string;
+  readonly candidates: readonly string[];
   accept(answer: string): void;
   readonly connected: Promise<void>;
 }
@@ -16,13 +21,15 @@ export interface TestClientOptions {
   /** Label of a data channel that the client opens. */
   readonly dataChannel?: string;
   readonly sendSsrc?: number;
+  /** Default: 127.0.0.1. */
+  readonly address?: string;
 }
 
 /** A WebRTC client that is not ours: libdatachannel itself, with its own SDP. */
 export async function createTestClient(options: TestClientOptions): Promise<TestClient> {
   const connection = new PeerConnection("client", {
     iceServers: [],
-    bindAddress: "127.0.0.1",
+    bindAddress: options.address ?? "127.0.0.1",
     disableAutoNegotiation: true,
   });
   const tracks = new Map<string, Track>();
@@ -60,11 +67,13 @@ export async function createTestClient(options: TestClientOptions): Promise<Test
   });
   connection.setLocalDescription("offer");
   await gathered;
+  const sdp = connection.localDescription()?.sdp ?? "";
   return {
     connection,
     tracks,
     received,
-    offer: connection.localDescription()?.sdp ?? "",
+    offer: sdp.replace(/a=(candidate:.*|end-of-candidates)\r\n/g, ""),
+    candidates: sdp.match(/candidate:.*/g) ?? [],
     accept: (answer) => connection.setRemoteDescription(answer, "answer"),
     connected,
     [Symbol.dispose]: () => connection.close(),

@@ -38,8 +38,13 @@ const TIMED_LABEL = "timed";
 const MAX_RTCP_PER_SECOND = 200;
 /** Loss reports of before the first packets were caught up say nothing. */
 const SETTLE_MS = 3_000;
-/** Shortest time between two restarts at the cached keyframe: one has to arrive before the next can be of use. */
-const MIN_RESTART_INTERVAL_MS = 500;
+/**
+ * Pause between two restarts at the cached keyframe: one has to arrive before the next can be of use. It doubles while
+ * requests go on, so that nobody makes a node send whole groups without end, and is forgotten after a while of quiet.
+ */
+const FIRST_RESTART_PAUSE_MS = 500;
+const MAX_RESTART_PAUSE_MS = 4_000;
+const RESTART_QUIET_MS = 10_000;
 /** What may be sent again in a second beyond a fifth of what was sent: a whole group of a slow stream. */
 const RETRANSMIT_FLOOR = 300;
 const RETRANSMIT_SHARE = 0.2;
@@ -57,6 +62,7 @@ export class WhepViewer implements WebRtcPeerHandler, WhepBroadcastUser {
   #timed: WebRtcDataChannel | undefined;
   #connectedAtMs = 0;
   #restartedAtMs = Number.NEGATIVE_INFINITY;
+  #restartPauseMs = FIRST_RESTART_PAUSE_MS;
   #rtcpThisSecond = 0;
   #retransmitBudget = RETRANSMIT_FLOOR;
   #sentAtLastTick = 0;
@@ -288,9 +294,13 @@ export class WhepViewer implements WebRtcPeerHandler, WhepBroadcastUser {
   /** Answered from the cache, whoever and how many ask: nothing of it goes upstream. */
   #onPictureLoss(): void {
     const leg = this.#legs.get("video");
-    const nowMs = this.#deps.nowMs();
-    if (leg === undefined || nowMs - this.#restartedAtMs < MIN_RESTART_INTERVAL_MS) return;
-    this.#restartedAtMs = nowMs;
+    const sinceMs = this.#deps.nowMs() - this.#restartedAtMs;
+    if (leg === undefined || sinceMs < this.#restartPauseMs) return;
+    const calm = sinceMs > RESTART_QUIET_MS;
+    this.#restartPauseMs = calm
+      ? FIRST_RESTART_PAUSE_MS
+      : Math.min(MAX_RESTART_PAUSE_MS, this.#restartPauseMs * 2);
+    this.#restartedAtMs = this.#deps.nowMs();
     if (leg.restart()) this.#deps.counters.restarts += 1;
   }
 

@@ -3,6 +3,7 @@ import {
   createHttpServer,
   createMetrics,
   createSilentLogger,
+  delay,
   ProblemError,
 } from "@canopy/runtime";
 import {
@@ -14,7 +15,7 @@ import {
 } from "@canopy/transport/webrtc";
 import { PeerConnection, Video } from "node-datachannel";
 import { afterEach, describe, expect, it } from "vitest";
-import { createAdmission } from "../admission.ts";
+import { type Admission, createAdmission } from "../admission.ts";
 import { SessionGate } from "../session-gate.ts";
 import type { PreparedPeer } from "./peer-request.ts";
 import { WEBRTC_PROBLEMS } from "./webrtc-problems.ts";
@@ -47,15 +48,20 @@ async function setUp(
     readonly limits?: Partial<WebRtcLimits>;
     readonly maxSessions?: number;
     readonly anonymous?: boolean;
+    readonly expiresAtMs?: number;
   } = {},
 ) {
   const logger = createSilentLogger();
   const clock = createClock();
   const metrics = createMetrics({ processMetrics: false });
-  const admission = createAdmission(
-    { allowAnonymous: options.anonymous ?? true },
-    { clock, verifier: undefined },
-  );
+  const open = createAdmission({ allowAnonymous: options.anonymous ?? true }, { clock, verifier: undefined });
+  const { expiresAtMs } = options;
+  const admission =
+    expiresAtMs === undefined
+      ? open
+      : ({
+          authorize: async (path: string) => ({ ...(await open.authorize(path)), expiresAtMs }),
+        } as unknown as Admission);
   const gate = new SessionGate(
     { protocols: [], maxSessions: options.maxSessions ?? 10, maxSessionsPerAddress: 10 },
     { admission, clock, metrics, logger },
@@ -232,6 +238,17 @@ describe("WebRtcRoutes", () => {
     await app.inject({ method: "DELETE", url: String(created.headers.location) });
     expect(gate.size).toBe(0);
     expect((await post(app, offer)).statusCode).toBe(201);
+  });
+
+  it("ends a session when its token expires", async () => {
+    const expiresAtMs = Date.now() + 1_500;
+    const { app, peers, routes } = await setUp({ expiresAtMs });
+    expect((await post(app, await createOffer())).statusCode).toBe(201);
+    expect(peers[0]?.state).toBe("connecting");
+    const endsAt = performance.now() + 10_000;
+    while (routes.size > 0 && performance.now() < endsAt) await delay(20);
+    expect(peers[0]?.state).toBe("closed");
+    expect(Date.now()).toBeGreaterThanOrEqual(expiresAtMs);
   });
 
   it("answers browsers and others what may be done", async () => {

@@ -38,7 +38,7 @@ export function parseOffer(sdp: string): SdpOffer {
     fingerprint: parseFingerprint(transport, session),
     setup: parseSetup(transport, session),
     media,
-    bundle: tagged === undefined ? [media[0]?.mid ?? ""] : bundle,
+    bundle,
     candidates: parseCandidates(sections),
   };
 }

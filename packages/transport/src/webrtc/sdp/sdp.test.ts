@@ -119,6 +119,12 @@ describe("parseOffer", () => {
     expect(offer.media.map(({ usable }) => usable)).toEqual([true, false, true]);
   });
 
+  it("takes the first section alone when nothing is grouped", () => {
+    const offer = parseOffer(OFFER.replace("a=group:BUNDLE 0 1 2\r\n", ""));
+    expect(offer.media.map(({ usable }) => usable)).toEqual([true, false, false]);
+    expect(offer.bundle).toEqual([]);
+  });
+
   it.each([
     ["nothing", ""],
     ["something else", "hello"],

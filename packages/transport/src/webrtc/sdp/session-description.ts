@@ -70,7 +70,7 @@ export interface SdpOffer {
   readonly fingerprint: { readonly algorithm: string; readonly value: string };
   readonly setup: "actpass" | "active" | "passive";
   readonly media: readonly SdpMedia[];
-  /** Mids of the bundle group, in order. */
+  /** Mids of the bundle group, in order; without a group only the first section is usable. */
   readonly bundle: readonly string[];
   /** Candidates that came with the offer; literal addresses only, others are left out (RFC 8828's mDNS names). */
   readonly candidates: readonly string[];

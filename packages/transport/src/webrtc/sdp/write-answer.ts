@@ -44,7 +44,8 @@ export function writeAnswer(offer: SdpOffer, plan: AnswerPlan, local: LocalTrans
     `o=- ${local.sessionId} 1 IN IP4 127.0.0.1`,
     "s=-",
     "t=0 0",
-    `a=group:BUNDLE ${accepted.map(({ mid }) => mid).join(" ")}`,
+    // An answer groups only what the offer has grouped (RFC 9143 section 7.3).
+    ...(offer.bundle.length === 0 ? [] : [`a=group:BUNDLE ${accepted.map(({ mid }) => mid).join(" ")}`]),
     "a=msid-semantic: WMS *",
   ];
   for (const section of offer.media) {
