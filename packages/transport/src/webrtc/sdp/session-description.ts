@@ -85,7 +85,13 @@ export interface AnswerMedia {
   /** With the ids of the offer. */
   readonly extensions?: readonly SdpHeaderExtension[];
   /** What is sent in this section. */
-  readonly send?: { readonly ssrc: number; readonly cname: string; readonly streamId: string };
+  readonly send?: {
+    readonly ssrc: number;
+    readonly cname: string;
+    readonly streamId: string;
+    /** RTP timestamp at the NTP epoch, if timestamps are wall-clock time (RFC 7273 section 5.2). */
+    readonly mediaClockOffset?: number;
+  };
   /** Simulcast layers that are received. */
   readonly rids?: readonly string[];
   /** `b=AS`, kilobits per second. */
