@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import { encodeEstimatedBitrate, TransportFeedbackRecorder } from "@canopy/media/rtp";
-import { Audio, PeerConnection, type Track, Video } from "node-datachannel";
+import { Audio, PeerConnection, RtcpReceivingSession, type Track, Video } from "node-datachannel";
 import {
   GenericNack,
   PictureLossIndication,
@@ -28,6 +28,8 @@ export interface WhepViewerOptions {
   readonly kinds?: readonly MediaKind[];
   /** Takes part in congestion control as browsers do, in the way that the edge chooses; on unless said otherwise. */
   readonly congestionFeedback?: boolean;
+  /** Packets are received, decrypted and reported on by libdatachannel alone, and nothing is counted: a cheap load. */
+  readonly isSilent?: boolean;
   /** A whole frame. `ageMs` is now minus its media time; undefined before the first sender report. */
   readonly onFrame?: (kind: MediaKind, ageMs: number | undefined) => void;
 }
@@ -193,6 +195,11 @@ export class WhepViewer implements AsyncDisposable {
     const track = this.#connection.addTrack(description);
     const received = new ReceivedTrack(kind, track, this.#options.onFrame);
     this.#tracks.push(received);
+    if (this.#options.isSilent === true) {
+      // Nobody takes what arrives: the library drops it when a track's queue of 1 MiB is full.
+      track.setMediaHandler(new RtcpReceivingSession());
+      return;
+    }
     track.onMessage((packet) => {
       if (!this.#closed) this.#onPacket(received, packet);
     });
@@ -227,7 +234,7 @@ export class WhepViewer implements AsyncDisposable {
       CONNECT_DEADLINE_MS,
     );
     this.#reportedMs = performance.now();
-    this.#ticker.add(this.#tick);
+    if (this.#options.isSilent !== true) this.#ticker.add(this.#tick);
   }
 
   /** libdatachannel writes no header extensions. */

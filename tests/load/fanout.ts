@@ -32,6 +32,7 @@ const { values } = parseArgs({
     packet: { type: "string", default: "1350" },
     idle: { type: "boolean", default: false },
     processes: { type: "string", default: "1" },
+    watchful: { type: "string", default: "40" },
     loss: { type: "string" },
     delay: { type: "string", default: "50" },
     seed: { type: "string", default: "1" },
@@ -44,7 +45,7 @@ const { values } = parseArgs({
 if (values.help) {
   console.log(
     "fanout [--viewers 100,200,300] [--seconds 15] [--transport webtransport|quic] [--flush auto|frame|<ms>] [--packet 1350] [--idle]\n" +
-      "fanout --transport webrtc [--viewers 100,200,300] [--seconds 15] [--processes 1] [--no-feedback] [--profile <folder>]\n" +
+      "fanout --transport webrtc [--viewers 100,200,300] [--seconds 15] [--processes 1] [--watchful 40] [--no-feedback] [--profile <folder>]\n" +
       "fanout --transport webrtc --loss 0,2,5,10,20 [--delay 50] [--viewers 4] [--seconds 60] [--seed 1]",
   );
   process.exit(0);
@@ -155,6 +156,7 @@ if (isWhepLoadProcess()) {
     seconds,
     processes: Number(values.processes),
     congestionFeedback: !values["no-feedback"],
+    watchful: Number(values.watchful),
     profileFolder: values.profile,
   });
 } else {
