@@ -173,6 +173,11 @@ export class WhepViewer implements AsyncDisposable {
     return this.#location ?? "";
   }
 
+  /** What it asked for. */
+  get kinds(): readonly MediaKind[] {
+    return this.#tracks.map(({ kind }) => kind);
+  }
+
   stats(kind: MediaKind): WhepTrackStats {
     const found = this.#tracks.find((track) => track.kind === kind);
     if (found === undefined) throw new Error(`the viewer did not ask for ${kind}`);

@@ -14,6 +14,8 @@ export interface WebRtcFanoutOptions {
   readonly processes: number;
   /** Viewers take part in congestion control, as browsers do. */
   readonly congestionFeedback: boolean;
+  /** Leaves the sound out, which is a quarter of the packets. */
+  readonly isVideoOnly: boolean;
   /** Viewers that look at every packet; the figures per viewer are theirs. */
   readonly watchful: number;
   readonly profileFolder: string | undefined;
@@ -26,12 +28,16 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 /** N WHEP viewers of one edge, in the table of `fanout`. */
 export async function measureWebRtcFanout(options: WebRtcFanoutOptions): Promise<void> {
-  const { steps, seconds, processes, congestionFeedback, watchful, profileFolder } = options;
+  const { steps, seconds, processes, congestionFeedback, isVideoOnly, watchful, profileFolder } = options;
   await using tree = await startPinnedTree({ profileFolder });
   const { edge, edgeUrl } = tree;
   await using load = new WhepLoad(
     processes,
-    { url: edgeUrl, broadcast: BROADCAST, congestionFeedback, watchful: Math.ceil(watchful / processes) },
+    {
+      ...{ url: edgeUrl, broadcast: BROADCAST, congestionFeedback },
+      kinds: isVideoOnly ? ["video"] : ["video", "audio"],
+      watchful: Math.ceil(watchful / processes),
+    },
     pinToOtherCores,
   );
   const rows: Row[] = [];
@@ -73,7 +79,7 @@ export async function measureWebRtcFanout(options: WebRtcFanoutOptions): Promise
     });
     previous = { residentBytes: after.residentBytes, viewers };
   }
-  report("fanout webrtc", rows, {
+  report(isVideoOnly ? "fanout webrtc video" : "fanout webrtc", rows, {
     ...{ seconds, bitrate: "1.5 Mbit/s", fps: FRAMES_PER_SECOND, processes, watchful, congestionFeedback },
     load: loadavg(),
   });

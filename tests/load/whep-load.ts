@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { ReceiverTicker, WhepViewer } from "../harness/whep-viewer.ts";
+import { type MediaKind, ReceiverTicker, WhepViewer } from "../harness/whep-viewer.ts";
 import { Samples } from "./samples.ts";
 
 // Many WHEP viewers in processes of their own: receiving and decrypting costs as much as sending does, and must not
@@ -17,6 +17,7 @@ export interface WhepLoadOptions {
   readonly url: string;
   readonly broadcast: string;
   readonly congestionFeedback: boolean;
+  readonly kinds: readonly MediaKind[];
   /** So many viewers of each process look at every packet; the others only receive and decrypt, which costs less. */
   readonly watchful: number;
 }
@@ -106,12 +107,15 @@ function counted(count: (name: keyof Counted) => number): Counted {
 }
 
 function sum(viewers: readonly WhepViewer[]): Counted {
-  const video = viewers.map((viewer) => viewer.stats("video"));
-  const audio = viewers.map((viewer) => viewer.stats("audio"));
-  return counted((name) => {
-    const all = name === "frames" ? video : [...video, ...audio];
-    return all.reduce((total, stats) => total + stats[name], 0);
-  });
+  const tracks = viewers.flatMap((viewer) =>
+    viewer.kinds.map((kind) => ({ kind, stats: viewer.stats(kind) })),
+  );
+  return counted((name) =>
+    tracks.reduce(
+      (total, { kind, stats }) => (name === "frames" && kind === "audio" ? total : total + stats[name]),
+      0,
+    ),
+  );
 }
 
 /** The viewers' processes, as the benchmark sees them. */
