@@ -23,7 +23,8 @@ beforeAll(async () => {
   );
   [script, chromium] = await Promise.all([
     bundlePage(join(ROOT, "tests", "browser", "whep", "whep-page.ts")),
-    launchChromium(),
+    // Addresses as they are: the names that hide them need multicast, which not every machine has.
+    launchChromium({ args: ["--disable-features=WebRtcHideLocalIpsWithMdns"] }),
   ]);
 });
 
@@ -38,15 +39,6 @@ interface Tab extends AsyncDisposable {
 
 async function openTab(): Promise<Tab> {
   const { page, errors } = await chromium.openPage();
-  await page.evaluate(() => {
-    const O = RTCPeerConnection;
-    window.RTCPeerConnection = class extends O {
-      constructor(c?: RTCConfiguration) {
-        super(c);
-        Object.assign(window, { pc: this });
-      }
-    };
-  });
   await page.addScriptTag({ content: script, type: "module" });
   await page.waitForFunction(() => window.whep !== undefined);
   return { page, errors, [Symbol.asyncDispose]: () => page.context().close() };
@@ -105,18 +97,8 @@ describe("whepUpstream", () => {
       width: 640,
     });
     expect(figures.isLatencyAbsolute).toBe(true);
-    console.log(
-      JSON.stringify(
-        await page.evaluate(async () =>
-          [...(await (window as unknown as { pc: RTCPeerConnection }).pc.getStats()).values()].filter((e) =>
-            /inbound|playout/.test(e.type),
-          ),
-        ),
-      ),
-    );
     expect(figures.latencyMs).toBeGreaterThan(10);
     expect(figures.latencyMs).toBeLessThan(400);
-    console.log(JSON.stringify({ ...figures, presentedTimestampsUs: 0 }));
     expect(edge.requests.filter((request) => request.startsWith("POST"))).toHaveLength(1);
   });
 
@@ -133,7 +115,13 @@ describe("whepUpstream", () => {
       return { v: 1, id: `m${String(index).padStart(3, "0")}`, type: "cue", at, data: index } as const;
     });
     for (const [index, message] of sent.entries()) edge.sendTimed(message, ways[index % 3] ?? "both");
-    await waitFor("all messages", async () => (await readLog(page)).timed.length >= sent.length);
+    await waitFor(
+      "all messages",
+      async () => (await readLog(page)).timed.length >= sent.length,
+      15_000,
+    ).catch(() => {
+      // The comparison says which ones are missing.
+    });
     await presents(page, 10);
     const { timed, presented } = await readLog(page);
     expect(timed.map(({ id }) => id)).toEqual(sent.map(({ id }) => id));

@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import { encodeEstimatedBitrate, TransportFeedbackRecorder } from "@canopy/media/rtp";
-import { Audio, PeerConnection, type Track, Video } from "node-datachannel";
+import { Audio, PeerConnection, RtcpReceivingSession, type Track, Video } from "node-datachannel";
 import {
   GenericNack,
   PictureLossIndication,
@@ -28,6 +28,8 @@ export interface WhepViewerOptions {
   readonly kinds?: readonly MediaKind[];
   /** Takes part in congestion control as browsers do, in the way that the edge chooses; on unless said otherwise. */
   readonly congestionFeedback?: boolean;
+  /** Packets are received, decrypted and reported on by libdatachannel alone, and nothing is counted: a cheap load. */
+  readonly isSilent?: boolean;
   /** A whole frame. `ageMs` is now minus its media time; undefined before the first sender report. */
   readonly onFrame?: (kind: MediaKind, ageMs: number | undefined) => void;
 }
@@ -171,6 +173,11 @@ export class WhepViewer implements AsyncDisposable {
     return this.#location ?? "";
   }
 
+  /** What it asked for. */
+  get kinds(): readonly MediaKind[] {
+    return this.#tracks.map(({ kind }) => kind);
+  }
+
   stats(kind: MediaKind): WhepTrackStats {
     const found = this.#tracks.find((track) => track.kind === kind);
     if (found === undefined) throw new Error(`the viewer did not ask for ${kind}`);
@@ -193,6 +200,11 @@ export class WhepViewer implements AsyncDisposable {
     const track = this.#connection.addTrack(description);
     const received = new ReceivedTrack(kind, track, this.#options.onFrame);
     this.#tracks.push(received);
+    if (this.#options.isSilent === true) {
+      // Nobody takes what arrives: the library drops it when a track's queue of 1 MiB is full.
+      track.setMediaHandler(new RtcpReceivingSession());
+      return;
+    }
     track.onMessage((packet) => {
       if (!this.#closed) this.#onPacket(received, packet);
     });
@@ -208,7 +220,9 @@ export class WhepViewer implements AsyncDisposable {
     this.#connection.setLocalDescription("offer");
     await gathered;
     const local = this.#connection.localDescription()?.sdp ?? "";
-    const answer = await this.#post(this.#offer(proxy === undefined ? local : withoutCandidates(local)));
+    // The edge learns where the checks come from. With candidates in the offer its own checks may come before its
+    // answer, which libdatachannel does not survive ("Got a remote candidate without ICE transport").
+    const answer = await this.#post(this.#offer(withoutCandidates(local)));
     this.#estimates = / goog-remb\r$/m.test(answer);
     if (answer.includes(TRANSPORT_FEEDBACK_URI)) this.#feedback = new TransportFeedbackRecorder(this.#ssrc);
     this.#connection.setRemoteDescription(
@@ -225,7 +239,7 @@ export class WhepViewer implements AsyncDisposable {
       CONNECT_DEADLINE_MS,
     );
     this.#reportedMs = performance.now();
-    this.#ticker.add(this.#tick);
+    if (this.#options.isSilent !== true) this.#ticker.add(this.#tick);
   }
 
   /** libdatachannel writes no header extensions. */

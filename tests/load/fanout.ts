@@ -32,6 +32,8 @@ const { values } = parseArgs({
     packet: { type: "string", default: "1350" },
     idle: { type: "boolean", default: false },
     processes: { type: "string", default: "1" },
+    watchful: { type: "string", default: "40" },
+    "video-only": { type: "boolean", default: false },
     loss: { type: "string" },
     delay: { type: "string", default: "50" },
     seed: { type: "string", default: "1" },
@@ -44,7 +46,7 @@ const { values } = parseArgs({
 if (values.help) {
   console.log(
     "fanout [--viewers 100,200,300] [--seconds 15] [--transport webtransport|quic] [--flush auto|frame|<ms>] [--packet 1350] [--idle]\n" +
-      "fanout --transport webrtc [--viewers 100,200,300] [--seconds 15] [--processes 1] [--no-feedback] [--profile <folder>]\n" +
+      "fanout --transport webrtc [--viewers 100,200,300] [--seconds 15] [--processes 1] [--watchful 40] [--video-only] [--no-feedback] [--profile <folder>]\n" +
       "fanout --transport webrtc --loss 0,2,5,10,20 [--delay 50] [--viewers 4] [--seconds 60] [--seed 1]",
   );
   process.exit(0);
@@ -155,6 +157,8 @@ if (isWhepLoadProcess()) {
     seconds,
     processes: Number(values.processes),
     congestionFeedback: !values["no-feedback"],
+    isVideoOnly: values["video-only"],
+    watchful: Number(values.watchful),
     profileFolder: values.profile,
   });
 } else {

@@ -3,6 +3,7 @@ import type { PlayerError } from "../../player-error.ts";
 import type { WebRtcAddress } from "../../webrtc/endpoint-url.ts";
 import type { Refusal } from "../../webrtc/http-resource.ts";
 import { PeerLink } from "../../webrtc/peer-link.ts";
+import { type StatsEntry, statsNumber } from "../../webrtc/stats-entry.ts";
 import { withStereoOpus } from "../../webrtc/stereo-opus.ts";
 import type { UpstreamSink } from "../upstream.ts";
 import { type ElementFrameMetadata, ElementOutput } from "./element-output.ts";
@@ -12,6 +13,9 @@ import { SeiReader, seiReaderConfiguration } from "./sei-reader.ts";
 
 const VIDEO_RATE_HZ = 90_000;
 const AUDIO_RATE_HZ = 48_000;
+
+/** From the NTP epoch (1900) to the Unix epoch, RFC 5905 §6. */
+const NTP_UNIX_MS = 2_208_988_800_000;
 
 /** Name of the data channel on which the edge sends timed messages. */
 const TIMED_CHANNEL = "timed";
@@ -91,7 +95,10 @@ export class WhepSession {
           this.#output.attach();
           deps.onConnected();
         },
-        onStats: deps.onStats,
+        onStats: (report) => {
+          this.#learnClocks(report.values());
+          deps.onStats(report);
+        },
         onRefused: (refusal) => {
           this.close();
           deps.onRefused(refusal);
@@ -157,8 +164,24 @@ export class WhepSession {
     return answer;
   }
 
+  /** What a server's sender reports say of its clock, where its answer says nothing. */
+  #learnClocks(report: Iterable<StatsEntry>): void {
+    if (this.#videoClock.isExact && this.#audioClock.isExact) return;
+    for (const entry of report) {
+      if (entry.type !== "inbound-rtp" || typeof entry.estimatedPlayoutTimestamp !== "number") continue;
+      const isVideo = entry.kind === "video";
+      const { receiver } = isVideo ? this.#video : this.#audio;
+      const [source] = receiver.getSynchronizationSources();
+      if (source === undefined) continue;
+      // What is presented at the moment of the report, and how long before that moment the last frame came out.
+      const sinceMs = statsNumber(entry.timestamp) - source.timestamp;
+      const captureUs = (entry.estimatedPlayoutTimestamp - NTP_UNIX_MS - sinceMs) * 1000;
+      (isVideo ? this.#videoClock : this.#audioClock).observe(source.rtpTimestamp, captureUs);
+    }
+  }
+
   #onPicture(metadata: ElementFrameMetadata): void {
-    const { width, height, presentationTime, captureTime } = metadata;
+    const { width, height, presentationTime } = metadata;
     // Browsers that do not tell it here tell that of the frame decoded last: the same, or the next one.
     const rtp = metadata.rtpTimestamp ?? this.#video.receiver.getSynchronizationSources()[0]?.rtpTimestamp;
     this.#pictureAtMs = performance.now();
@@ -167,9 +190,6 @@ export class WhepSession {
     const serverUs = presentedAtUs + nowUs - (performance.timeOrigin + performance.now()) * 1000;
     let timestampUs: number | undefined;
     if (rtp !== undefined) {
-      if (captureTime !== undefined) {
-        this.#videoClock.observe(rtp, serverUs - (presentationTime - captureTime) * 1000);
-      }
       const mediaUs = this.#videoClock.toMediaUs(rtp, serverUs);
       if (mediaUs !== undefined) {
         this.#deps.onLatency(serverUs - mediaUs);
