@@ -190,7 +190,9 @@ describe("writeAnswer", () => {
         sessionId: "1",
       },
     );
-    expect(sdp.match(/^[mo]=.*|^a=(group|mid|setup|sendonly|inactive|rtcp-fb|mediaclk|candidate).*/gm)).toEqual([
+    expect(
+      sdp.match(/^[mo]=.*|^a=(group|mid|setup|sendonly|inactive|rtcp-fb|mediaclk|candidate).*/gm),
+    ).toEqual([
       "o=- 1 1 IN IP4 127.0.0.1",
       "a=group:BUNDLE 0 2",
       "m=video 9 UDP/TLS/RTP/SAVPF 103",
