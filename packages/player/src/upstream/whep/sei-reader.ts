@@ -31,21 +31,33 @@ export interface SeiReaderDeps {
 }
 
 /**
- * Reads timed messages out of encoded frames in a worker. A frame that came before the transform is attached passes it
- * by silently, and one that waits for a worker that never starts is lost: `ready` settles when either is excluded.
+ * Reads timed messages out of encoded frames in a worker. One that waits for a worker that never starts would be lost:
+ * `ready` settles when the worker runs, or cannot.
  */
 export class SeiReader {
   readonly ready: Promise<void>;
   #worker: Worker | undefined;
-  #isActive = false;
+  #isRunning = false;
 
-  constructor(receivers: readonly RTCRtpReceiver[], deps: SeiReaderDeps) {
-    this.ready = this.#start(receivers, deps);
+  constructor(deps: SeiReaderDeps) {
+    this.ready = this.#start(deps);
   }
 
-  /** Frames are read. Otherwise messages come by the data channel alone. */
-  get isActive(): boolean {
-    return this.#isActive;
+  /**
+   * Reads what comes through a receiver from now on: to be called in the event `track`. Earlier, Chromium connects the
+   * transform to a receiver that the answer then replaces; later, frames have passed it by. Without a worker messages
+   * come by the data channel alone.
+   */
+  attach(receiver: RTCRtpReceiver): void {
+    if (this.#worker === undefined || !this.#isRunning || receiver.track.kind !== "video") {
+      passUntouched(receiver);
+    } else if (hasScriptTransform()) receiver.transform = new RTCRtpScriptTransform(this.#worker, {});
+    else {
+      const streams = encodedStreams(receiver);
+      if (streams === undefined) return;
+      const { readable, writable } = streams;
+      this.#worker.postMessage({ readable, writable }, [readable, writable]);
+    }
   }
 
   close(): void {
@@ -53,7 +65,7 @@ export class SeiReader {
     this.#worker = undefined;
   }
 
-  async #start(receivers: readonly RTCRtpReceiver[], { onMessages }: SeiReaderDeps): Promise<void> {
+  async #start({ onMessages }: SeiReaderDeps): Promise<void> {
     if (!hasScriptTransform() && !hasEncodedStreams()) return;
     const url = URL.createObjectURL(new Blob([SEI_WORKER_SOURCE], { type: "text/javascript" }));
     try {
@@ -70,12 +82,10 @@ export class SeiReader {
           );
         }
       };
-      for (const receiver of receivers) attach(worker, receiver);
-      this.#isActive = true;
+      this.#isRunning = true;
     } catch {
       // Not allowed here: the data channel brings the same messages.
       this.close();
-      for (const receiver of receivers) passUntouched(receiver);
     } finally {
       URL.revokeObjectURL(url);
     }
@@ -97,25 +107,13 @@ function started(worker: Worker): Promise<void> {
   });
 }
 
-function attach(worker: Worker, receiver: LegacyReceiver): void {
-  if (hasScriptTransform()) {
-    if (receiver.track.kind === "video") receiver.transform = new RTCRtpScriptTransform(worker, {});
-    return;
-  }
-  if (receiver.track.kind !== "video") {
-    passUntouched(receiver);
-    return;
-  }
-  const streams = receiver.createEncodedStreams?.();
-  if (streams === undefined) return;
-  const { readable, writable } = streams;
-  worker.postMessage({ readable, writable }, [readable, writable]);
-}
-
 /** With `encodedInsertableStreams` nothing flows by itself. */
-function passUntouched(receiver: LegacyReceiver): void {
-  if (hasScriptTransform()) return;
-  const streams = receiver.createEncodedStreams?.();
+function passUntouched(receiver: RTCRtpReceiver): void {
+  const streams = encodedStreams(receiver);
   // It ends with the peer connection.
   void streams?.readable.pipeTo(streams.writable).catch(() => {});
+}
+
+function encodedStreams(receiver: LegacyReceiver): EncodedStreams | undefined {
+  return hasScriptTransform() ? undefined : receiver.createEncodedStreams?.();
 }

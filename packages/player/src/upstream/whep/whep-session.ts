@@ -78,9 +78,9 @@ export class WhepSession {
       onFrame: (metadata) => this.#onPicture(metadata),
       onSoundBlocked: () => sink.onElementSoundBlocked(),
     });
-    this.#sei = new SeiReader([this.#video.receiver, this.#audio.receiver], {
-      onMessages: (rtp, messages) => this.#messages.add(rtp, messages),
-    });
+    const sei = new SeiReader({ onMessages: (rtp, messages) => this.#messages.add(rtp, messages) });
+    this.#sei = sei;
+    peer.ontrack = ({ receiver }) => sei.attach(receiver);
     this.#openChannel(peer);
     this.#timer = setInterval(() => this.#tellTime(), TELL_TIME_MS);
     this.#link = new PeerLink(
