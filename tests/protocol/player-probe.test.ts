@@ -33,6 +33,7 @@ async function connect(version: Version) {
       broadcast: "live/test",
       token: undefined,
       latencyMs: 100,
+      isSync: false,
       mediaElement: undefined,
     },
     {
@@ -42,6 +43,9 @@ async function connect(version: Version) {
       onFrame: nothing,
       onGroupEnd: nothing,
       onElementFrame: nothing,
+      onElementTime: nothing,
+      onElementReset: nothing,
+      onElementSoundBlocked: nothing,
       onTimed: nothing,
       onAnnounced: nothing,
       onEnded: nothing,

@@ -137,9 +137,11 @@ describe("BroadcastBridges", () => {
   });
 
   it("takes the rendition back when the publisher sends something else", () => {
-    const { store, broadcast, update, names } = createBridges();
+    const { store, time, broadcast, update, names } = createBridges();
     update(AAC);
     const { events } = follow(broadcast.request("audio-opus"));
+    // At its beginning a broadcast lets viewers wait for tracks that it does not have yet.
+    time.ms += 5_000;
     update({ codec: "opus", sampleRate: 48_000, numberOfChannels: 2 });
     store.flush();
     expect(events).toEqual(["closed 13"]);
