@@ -52,11 +52,11 @@ export interface BrowserViewerOptions {
   readonly query?: Readonly<Record<string, string>>;
 }
 
-/** The clock reader of the broadcaster as a script for the page: it is one module without imports. */
-function clockReaderScript(): string {
+/** The clock code of the broadcaster as a script for a page: it is one module without imports. */
+export function clockReaderScript(): string {
   const code = readFileSync(join(ROOT, "packages", "cli", "dist", "broadcast", "clock-code.js"), "utf8");
   return `${code.replace(/^export /gm, "").replace(/^\/\/# sourceMappingURL.*$/m, "")}
-window.readClockCode = readClockCode;`;
+Object.assign(window, { readClockCode, encodeClockCode, CLOCK_CODE_COLUMNS, CLOCK_CODE_ROW_HEIGHT });`;
 }
 
 /** Runs in the page before its own scripts: notes painted clocks and fired events. */
@@ -72,22 +72,31 @@ function observePlayer(): void {
   Object.assign(window, { observed });
   const keptPainted = 20_000;
   let scratch: OffscreenCanvas | undefined;
+  /** The browser's own element where a transport presents in it, else the canvas. */
+  const shownBy = (player: PlayerElement): HTMLVideoElement | HTMLCanvasElement | undefined => {
+    const video = player.shadowRoot?.querySelector("video");
+    if (video?.srcObject !== null && video !== null && video !== undefined) return video;
+    return player.shadowRoot?.querySelector("canvas") ?? undefined;
+  };
   const readClock = (player: PlayerElement): { unixMs: number; frame: number } | undefined => {
-    const canvas = player.shadowRoot?.querySelector("canvas");
+    const shown = shownBy(player);
     const read = (
       window as unknown as { readClockCode?: (view: object) => { unixMs: number; frame: number } | undefined }
     ).readClockCode;
-    if (canvas === null || canvas === undefined || canvas.width < 64 || read === undefined) return undefined;
+    if (shown === undefined || read === undefined) return undefined;
+    const size =
+      shown instanceof HTMLVideoElement ? { width: shown.videoWidth, height: shown.videoHeight } : shown;
+    if (size.width < 64) return undefined;
     // Only the strip on top is copied; the reader is told the height of the whole picture.
-    const height = Math.ceil(canvas.height / 8);
-    if (scratch?.width !== canvas.width || scratch.height !== height) {
-      scratch = new OffscreenCanvas(canvas.width, height);
+    const height = Math.ceil(size.height / 8);
+    if (scratch?.width !== size.width || scratch.height !== height) {
+      scratch = new OffscreenCanvas(size.width, height);
     }
     const context = scratch.getContext("2d", { willReadFrequently: true });
     if (context === null) return undefined;
-    context.drawImage(canvas, 0, 0);
+    context.drawImage(shown, 0, 0);
     const { data } = context.getImageData(0, 0, scratch.width, scratch.height);
-    return read({ data, width: canvas.width, height: canvas.height, bytesPerPixel: 4 });
+    return read({ data, width: size.width, height: size.height, bytesPerPixel: 4 });
   };
   let lastFrame = -1;
   let lastPresented = -1;
@@ -104,11 +113,16 @@ function observePlayer(): void {
     }
     if (player !== null && typeof player.stats === "function") {
       const stats = player.stats();
+      const shown = shownBy(player);
+      const presented =
+        shown instanceof HTMLVideoElement
+          ? shown.getVideoPlaybackQuality().totalVideoFrames
+          : stats?.presentedFrames;
       // Reading pixels costs as much as painting them: only when there is a new picture, or the first one as a still.
-      const isNew = stats?.presentedFrames !== lastPresented || lastFrame < 0;
+      const isNew = presented !== lastPresented || lastFrame < 0;
       const seenMs = performance.timeOrigin + performance.now();
       const clock = isNew ? readClock(player) : undefined;
-      lastPresented = stats?.presentedFrames ?? -1;
+      lastPresented = presented ?? -1;
       if (clock !== undefined && clock.frame !== lastFrame) {
         lastFrame = clock.frame;
         const mediaTimeUs = stats.presentedTimestampsUs.at(-1) ?? 0;

@@ -22,13 +22,16 @@ function udpIsFree(port: number): Promise<boolean> {
   });
 }
 
-/** The first of `count` consecutive ports that are free for TCP and UDP on loopback. */
+/** A node's WebRTC port is this far above its own. */
+const WEBRTC_OFFSET = 1_000;
+
+/** The first of `count` consecutive ports that are free for TCP and UDP on loopback, and 1,000 above for UDP. */
 export async function findFreePorts(count: number): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const first = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT - count));
     let free = true;
     for (let port = first; free && port < first + count; port++) {
-      free = (await tcpIsFree(port)) && (await udpIsFree(port));
+      free = (await tcpIsFree(port)) && (await udpIsFree(port)) && (await udpIsFree(port + WEBRTC_OFFSET));
     }
     if (free) return first;
   }

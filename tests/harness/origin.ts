@@ -1,6 +1,6 @@
 import { OriginNode, type OriginNodeOptions } from "@canopy/origin";
 import { MoqSession } from "@canopy/protocol";
-import { createAdmission } from "@canopy/relay/node";
+import { createAdmission, SessionGate } from "@canopy/relay/node";
 import {
   createClock,
   createHttpServer,
@@ -10,47 +10,69 @@ import {
   type Metrics,
   type TokenVerifier,
 } from "@canopy/runtime";
+import { openWebRtcEngine, type WebRtcEngine, type WebRtcLimits } from "@canopy/transport/webrtc";
 
 export interface StartOriginOptions extends Partial<OriginNodeOptions> {
   /** Undefined: everybody may do everything. */
   readonly verifier?: TokenVerifier;
+  /** With WHIP; the engine's limits. */
+  readonly webrtc?: Partial<WebRtcLimits>;
 }
 
-/** An origin with HTTP API and RTMP on free ports, in this process. MoQ sessions are given to `node` by the test. */
+/** An origin with HTTP API, RTMP and, if asked for, WHIP on free ports, in this process. MoQ sessions are given to `node` by the test. */
 export class TestOrigin implements AsyncDisposable {
   readonly node: OriginNode;
   readonly metrics: Metrics;
   readonly http: HttpServer;
   readonly api: string;
+  readonly webrtc: WebRtcEngine | undefined;
+  readonly #gate: SessionGate;
 
-  private constructor(node: OriginNode, metrics: Metrics, http: HttpServer, port: number) {
-    this.node = node;
-    this.metrics = metrics;
-    this.http = http;
+  private constructor(
+    parts: {
+      readonly node: OriginNode;
+      readonly metrics: Metrics;
+      readonly http: HttpServer;
+      readonly webrtc: WebRtcEngine | undefined;
+      readonly gate: SessionGate;
+    },
+    port: number,
+  ) {
+    this.node = parts.node;
+    this.metrics = parts.metrics;
+    this.http = parts.http;
+    this.webrtc = parts.webrtc;
+    this.#gate = parts.gate;
     this.api = `http://127.0.0.1:${port}`;
   }
 
   static async start(options: StartOriginOptions = {}): Promise<TestOrigin> {
-    const { verifier, ...nodeOptions } = options;
+    const { verifier, webrtc: webrtcLimits, ...nodeOptions } = options;
     const clock = createClock();
     const logger = createSilentLogger();
     const metrics = createMetrics({ processMetrics: false });
+    const webrtc =
+      webrtcLimits &&
+      (await openWebRtcEngine({ host: "127.0.0.1", port: 0, limits: webrtcLimits }, { logger }));
     const node = new OriginNode(
       { name: "origin", version: "0.0.0", rtmp: { port: 0 }, ...nodeOptions },
       {
         clock,
         logger,
         metrics,
+        webrtc,
         createMoq: ({ path, ...rest }, handler) =>
           new MoqSession(path === undefined ? rest : { ...rest, path }, handler),
       },
     );
     const http = await createHttpServer({ host: "127.0.0.1", port: 0 }, { logger, metrics, clock });
     const admission = createAdmission({ allowAnonymous: true }, { clock, verifier });
-    await node.registerRoutes(http.app, admission);
+    const limits = { protocols: [], maxSessions: 1_000, maxSessionsPerAddress: 1_000 };
+    const gate = new SessionGate(limits, { admission, clock, logger, metrics });
+    await node.registerRoutes(http.app, admission, gate);
     const { port } = await http.start();
     await node.start();
-    return new TestOrigin(node, metrics, http, port);
+    return new TestOrigin({ node, metrics, http, webrtc, gate }, port);
   }
 
   get rtmp(): string {
@@ -60,5 +82,7 @@ export class TestOrigin implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.node.close();
     await this.http.close();
+    this.#gate.close();
+    await this.webrtc?.close();
   }
 }

@@ -1,5 +1,4 @@
 import { type Catalog, parseCatalog } from "@canopy/media/catalog";
-import { decodeLegacyFrame } from "@canopy/media/container";
 import {
   type BroadcastIngest,
   BroadcastRegistry,
@@ -15,16 +14,7 @@ import {
 } from "@canopy/origin";
 import { Store } from "@canopy/relay";
 import { createClock, createSilentLogger } from "@canopy/runtime";
-
-export interface RecordedFrame {
-  readonly group: number;
-  /** Index in its group. */
-  readonly index: number;
-  readonly timestampUs: number;
-  /** When it came out of the store, on the same clock. */
-  readonly arrivalUs: number;
-  readonly payload: Uint8Array;
-}
+import { type RecordedFrame, recordTrack } from "./record-track.ts";
 
 export interface RtmpOriginOptions {
   readonly ingest?: Partial<IngestOptions>;
@@ -114,29 +104,7 @@ export class RtmpOrigin implements AsyncDisposable {
 
   /** Starts to record a track; frames are added to the returned list as they come. */
   record(path: string, track: string): RecordedFrame[] {
-    const frames: RecordedFrame[] = [];
-    let index = 0;
-    this.store
-      .get(path)
-      ?.track(track)
-      ?.subscribe({
-        onGroup: () => {
-          index = 0;
-        },
-        onFrame: (frame, group) => {
-          const payload = frame.wire.subarray(frame.payloadOffset);
-          const isMedia = track !== "catalog.json" && track !== "timed";
-          frames.push({
-            group: group.sequence,
-            index: index++,
-            timestampUs: frame.timestamp,
-            arrivalUs: this.clock.nowUs(),
-            payload: isMedia ? decodeLegacyFrame(payload).payload : payload,
-          });
-        },
-        onClosed: () => {},
-      });
-    return frames;
+    return recordTrack(this, path, track);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

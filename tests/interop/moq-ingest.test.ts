@@ -148,6 +148,15 @@ const CATALOG: Catalog = {
   chat: { track: "chat" },
 };
 
+/** What the origin offers beside the publisher's Opus. */
+const BRIDGED = {
+  codec: "mp4a.40.2",
+  description: "1190",
+  sampleRate: 48_000,
+  numberOfChannels: 2,
+  bitrate: 128_000,
+};
+
 describe("MoQ publishing", () => {
   for (const protocol of ["moq-lite-05", "moq-lite-04"]) {
     it(`re-publishes what a publisher announces in Canopy's form (${protocol})`, async () => {
@@ -156,7 +165,13 @@ describe("MoQ publishing", () => {
       await readyTrack(origin, "hd");
       expect(latestCatalog(origin)).toEqual({
         ...CATALOG,
-        canopy: { timed: { track: "timed" }, publisher: "moq", bFrames: false },
+        audio: { renditions: { ...CATALOG.audio?.renditions, "sound-aac": BRIDGED } },
+        canopy: {
+          bridges: { "sound-aac": "sound" },
+          timed: { track: "timed" },
+          publisher: "moq",
+          bFrames: false,
+        },
       });
       await waitFor("the subscription", () => publisher.track("hd").subscribers === 1);
       const startUs = Date.now() * 1_000 - 1_500_000;

@@ -65,6 +65,16 @@ describe("the origin's API", () => {
         sampleRate: 48_000,
         channels: 2,
       }),
+      {
+        name: "audio-opus",
+        kind: "audio",
+        codec: "opus",
+        sampleRate: 48_000,
+        channels: 2,
+        bitrate: 0,
+        bridgeOf: "audio",
+        active: false,
+      },
       { name: "catalog.json", kind: "data" },
       { name: "timed", kind: "data" },
     ]);

@@ -14,7 +14,8 @@ import {
   video,
 } from "../../packages/origin/src/upstream/rtmp/rtmp-sender-suite.ts";
 import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
-import { type RecordedFrame, RtmpOrigin, type RtmpOriginOptions } from "../harness/rtmp-origin.ts";
+import type { RecordedFrame } from "../harness/record-track.ts";
+import { RtmpOrigin, type RtmpOriginOptions } from "../harness/rtmp-origin.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 const GOOD_PATH = "live/good";

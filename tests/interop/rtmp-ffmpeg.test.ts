@@ -3,7 +3,8 @@ import { decodeTimedMessage, readTimedMessages } from "@canopy/media/timed";
 import { afterEach, describe, expect, it } from "vitest";
 import { type StartedProcess, startProcess } from "../harness/child-process.ts";
 import { type ClipOptions, makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
-import { type RecordedFrame, RtmpOrigin, type RtmpOriginOptions } from "../harness/rtmp-origin.ts";
+import type { RecordedFrame } from "../harness/record-track.ts";
+import { RtmpOrigin, type RtmpOriginOptions } from "../harness/rtmp-origin.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 const PATH = "live/demo";

@@ -1,43 +1,55 @@
-import { spawnSync } from "node:child_process";
-import { cpus, loadavg } from "node:os";
+import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { QuicLoop } from "@canopy/transport/quic";
-import { CANOPY_COMMAND } from "../harness/canopy-dev.ts";
-import { startProcess } from "../harness/child-process.ts";
-import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
-import { findFreePorts } from "../harness/free-ports.ts";
 import { MoqViewer } from "../harness/moq-viewer.ts";
 import { scrapeMetrics } from "../harness/scrape-metrics.ts";
 import { waitFor } from "../harness/wait-for.ts";
+import { measureWebRtcFanout } from "./fanout-webrtc.ts";
+import { BROADCAST, startPinnedTree } from "./pinned-tree.ts";
 import { readProcessUsage } from "./process-usage.ts";
 import { type Row, report } from "./report.ts";
 import { Samples } from "./samples.ts";
+import { isWhepLoadProcess, runWhepLoadProcess } from "./whep-load.ts";
+import { measureWhepLoss } from "./whep-loss.ts";
 
-// How much one edge costs per viewer: N moq-lite viewers on loopback, one 1.5 Mbit/s stream of 30 frames/s with
-// AAC. The edge is pinned to one core, everything else (origin, publisher, viewers) to the others. Memory is what
-// the last step added: the first one also pays for a heap that has grown to its working size. `--idle` counts
-// sessions that subscribe to the catalog only.
+// How much one edge costs per viewer: N moq-lite or WHEP viewers on loopback, one 1.5 Mbit/s stream of 30 frames/s
+// with AAC (Opus for WHEP). The edge is pinned to one core, everything else (origin, publisher, viewers) to the
+// others. Memory is what the last step added: the first one also pays for a heap that has grown to its working size.
+// `--idle` counts sessions that subscribe to the catalog only. `--loss` puts WHEP viewers behind a bad path instead.
+
+const DEFAULT_VIEWERS = "100,200,300";
+const DEFAULT_SECONDS = "15";
+/** Behind a bad path: few viewers, watched for longer. */
+const LOSS_VIEWERS = 4;
+const LOSS_SECONDS = 60;
 
 const { values } = parseArgs({
   options: {
-    viewers: { type: "string", default: "100,200,300" },
-    seconds: { type: "string", default: "15" },
+    viewers: { type: "string", default: DEFAULT_VIEWERS },
+    seconds: { type: "string", default: DEFAULT_SECONDS },
     transport: { type: "string", default: "webtransport" },
     flush: { type: "string", default: "auto" },
     packet: { type: "string", default: "1350" },
     idle: { type: "boolean", default: false },
+    processes: { type: "string", default: "1" },
+    loss: { type: "string" },
+    delay: { type: "string", default: "50" },
+    seed: { type: "string", default: "1" },
+    "no-feedback": { type: "boolean", default: false },
+    profile: { type: "string" },
     help: { type: "boolean", default: false },
   },
 });
 
 if (values.help) {
   console.log(
-    "fanout [--viewers 100,200,300] [--seconds 15] [--transport webtransport|quic] [--flush auto|frame|<ms>] [--packet 1350] [--idle]",
+    "fanout [--viewers 100,200,300] [--seconds 15] [--transport webtransport|quic] [--flush auto|frame|<ms>] [--packet 1350] [--idle]\n" +
+      "fanout --transport webrtc [--viewers 100,200,300] [--seconds 15] [--processes 1] [--no-feedback] [--profile <folder>]\n" +
+      "fanout --transport webrtc --loss 0,2,5,10,20 [--delay 50] [--viewers 4] [--seconds 60] [--seed 1]",
   );
   process.exit(0);
 }
 
-const BROADCAST = "live/fanout";
 const TRACKS = values.idle ? ["catalog.json"] : ["video", "audio"];
 const FIRST_FRAMES = values.idle ? 0 : 10;
 const transport = values.transport === "quic" ? "quic" : "webtransport";
@@ -48,12 +60,8 @@ const VIEWER_FLUSH_MS = 10;
 const CONNECT_TOGETHER = 10;
 const seconds = Number(values.seconds);
 const steps = values.viewers.split(",").map(Number);
-/** Time for the congestion windows and the heap to settle before the measurement. */
-const SETTLE_MS = 4_000;
-
-function pin(pid: number, cores: string): void {
-  spawnSync("taskset", ["--all-tasks", "--cpu-list", "--pid", cores, String(pid)], { stdio: "ignore" });
-}
+/** Time for congestion windows, compiled code and heaps to settle: with 300 viewers round trips take that long to fall. */
+const SETTLE_MS = 9_000;
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -68,34 +76,12 @@ function bytesOf(viewers: readonly MoqViewer[]): number {
   return viewers.reduce((total, viewer) => total + viewer.view(TRACKS[0] ?? "").bytes, 0);
 }
 
-async function main(): Promise<void> {
-  const port = await findFreePorts(3);
-  const common = ["--host", "127.0.0.1", "--allow-anonymous", "--log-level", "warn"];
-  const limits = ["--max-sessions", "20000", "--max-sessions-per-address", "20000"];
-  await using origin = startProcess(process.execPath, [
-    CANOPY_COMMAND,
-    ...["origin", "--port", String(port), "--rtmp-port", String(port + 1), ...common],
-  ]);
-  const originUrl = `http://127.0.0.1:${port}`;
-  const edgeUrl = `http://127.0.0.1:${port + 2}`;
-  await waitFor("the origin", async () => (await fetch(`${originUrl}/livez`)).ok, 60_000);
-  await using edge = startProcess(process.execPath, [
-    CANOPY_COMMAND,
-    ...["edge", "--port", String(port + 2), "--parent", `https://127.0.0.1:${port}`, ...common, ...limits],
-    ...["--flush-interval", flushInterval, "--max-packet-size", values.packet],
-  ]);
-  await waitFor("the edge", async () => (await fetch(`${edgeUrl}/readyz`)).ok, 60_000);
-
-  const clip = makeClip({ seconds: 60, size: "1280x720", bitrateKbps: 1_400 });
-  await using publisher = publishWithFfmpeg(clip, `rtmp://127.0.0.1:${port + 1}/${BROADCAST}`);
-  const otherCores = cpus().length > 1 ? `1-${cpus().length - 1}` : "0";
-  pin(edge.pid, "0");
-  for (const pid of [origin.pid, publisher.pid, process.pid]) pin(pid, otherCores);
-  await waitFor(
-    "the broadcast",
-    async () => (await fetch(`${originUrl}/v1/broadcasts/${BROADCAST}`)).ok,
-    60_000,
-  );
+async function measureMoqFanout(): Promise<void> {
+  await using tree = await startPinnedTree({
+    edgeArgs: ["--flush-interval", flushInterval, "--max-packet-size", values.packet],
+    profileFolder: values.profile,
+  });
+  const { edge, edgeUrl } = tree;
 
   const rows: Row[] = [];
   const viewers: MoqViewer[] = [];
@@ -159,5 +145,25 @@ async function main(): Promise<void> {
   report(name, rows, { ...circumstances, maxPacketBytes: Number(values.packet), load: loadavg() });
 }
 
-await main();
+if (isWhepLoadProcess()) {
+  await runWhepLoadProcess();
+} else if (values.transport !== "webrtc") {
+  await measureMoqFanout();
+} else if (values.loss === undefined) {
+  await measureWebRtcFanout({
+    steps,
+    seconds,
+    processes: Number(values.processes),
+    congestionFeedback: !values["no-feedback"],
+    profileFolder: values.profile,
+  });
+} else {
+  await measureWhepLoss({
+    lossPercents: values.loss.split(",").map(Number),
+    delayMs: Number(values.delay),
+    seed: Number(values.seed),
+    viewers: values.viewers === DEFAULT_VIEWERS ? LOSS_VIEWERS : Number(values.viewers),
+    seconds: values.seconds === DEFAULT_SECONDS ? LOSS_SECONDS : seconds,
+  });
+}
 process.exit(0);

@@ -9,7 +9,13 @@ import { Samples } from "./samples.ts";
 
 // How long a viewer waits: from navigation to the first painted frame in Chromium, each time in a new context.
 
-const { values } = parseArgs({ options: { joins: { type: "string", default: "30" } } });
+const { values } = parseArgs({
+  options: {
+    joins: { type: "string", default: "30" },
+    // One of the player's, such as whep; its own choice unless said otherwise.
+    transport: { type: "string" },
+  },
+});
 const joins = Number(values.joins);
 /** Joins fall at different places in the group: a prime number of ms apart. */
 const PAUSE_MS = 373;
@@ -30,6 +36,7 @@ async function main(): Promise<void> {
       console: dev.console,
       src: dev.edges,
       broadcast: "live/demo",
+      query: values.transport === undefined ? {} : { transports: values.transport },
     });
     // Looked for seldom: every look takes time from the page that is joining.
     await sleep(JOIN_MS);
@@ -50,7 +57,8 @@ async function main(): Promise<void> {
     "p95 ms": samples.percentile(0.95),
     "max ms": samples.percentile(1),
   });
-  report("join", [row("navigation → painted", navigation), row("play() → presented", play)], {
+  const name = values.transport === undefined ? "join" : `join ${values.transport}`;
+  report(name, [row("navigation → painted", navigation), row("play() → presented", play)], {
     joins,
     load: loadavg().map((load) => Math.round(load * 10) / 10),
   });

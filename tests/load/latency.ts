@@ -4,21 +4,34 @@ import { openViewer } from "../harness/browser-viewer.ts";
 import { startCanopyDev } from "../harness/canopy-dev.ts";
 import { launchChromium } from "../harness/chromium.ts";
 import { MoqViewer } from "../harness/moq-viewer.ts";
+import { waitFor } from "../harness/wait-for.ts";
+import { openWhipPage } from "../harness/whip-page.ts";
 import { type Row, report } from "./report.ts";
 import { Samples } from "./samples.ts";
 
 // Capture to painted frame in Chromium through 1, 2 and 3 hops, by the clock that the broadcaster draws into the
 // picture; and what each hop adds, by the arrival of the very same frames at three viewers without a screen.
+// `--publish whip`: another Chromium draws the clock and publishes it by WHIP, so that its capture and its encoder
+// count. `--play whep`: the player plays by WHEP, which only edges serve.
 
 const { values } = parseArgs({
   options: {
     seconds: { type: "string", default: "20" },
     // Wished latencies, ms, separated by commas; "default" leaves the choice to the player.
     latency: { type: "string", default: "default,80" },
+    publish: { type: "string", default: "rtmp" },
+    play: { type: "string", default: "moq" },
+    // Of the picture that is published by WHIP.
+    size: { type: "string", default: "1280x720" },
   },
 });
 const seconds = Number(values.seconds);
-const BROADCAST = "live/demo";
+const { publish, play } = values;
+if (!["rtmp", "whip"].includes(publish)) throw new Error(`--publish is rtmp or whip, not ${publish}`);
+if (!["moq", "whep"].includes(play)) throw new Error(`--play is moq or whep, not ${play}`);
+const BROADCAST = publish === "whip" ? "live/camera" : "live/demo";
+const FRAMES_PER_SECOND = 30;
+const BITS_PER_SECOND = 1_500_000;
 /** The player's target settles within this. */
 const SETTLE_MS = 5_000;
 
@@ -36,27 +49,47 @@ async function watchArrivals(url: string): Promise<{ viewer: MoqViewer; arrivals
   return { viewer, arrivals };
 }
 
+/** Publishes the clock by WHIP in a browser of its own, so that it does not share the viewer's processes. */
+async function publishByWhip(origin: string): Promise<AsyncDisposable> {
+  const [width = 0, height = 0] = values.size.split("x").map(Number);
+  const chromium = await launchChromium();
+  try {
+    const picture = { width, height, framesPerSecond: FRAMES_PER_SECOND, bitsPerSecond: BITS_PER_SECOND };
+    const page = await openWhipPage(chromium, { url: origin, broadcast: BROADCAST, ...picture });
+    await waitFor("encoded frames", async () => (await page.framesEncoded()) > FRAMES_PER_SECOND);
+  } catch (error) {
+    await chromium.close();
+    throw error;
+  }
+  return chromium;
+}
+
 async function main(): Promise<void> {
-  await using dev = await startCanopyDev({ edges: 1, broadcaster: true });
+  await using dev = await startCanopyDev({ edges: 1, broadcaster: publish === "rtmp" });
+  await using _publisher = publish === "whip" ? await publishByWhip(dev.origin) : undefined;
   const edge = dev.edges[0] ?? "";
   const hops: readonly (readonly [string, string])[] = [
     ["1 (origin)", dev.origin],
     ["2 (origin, relay)", dev.relay],
     ["3 (origin, relay, edge)", edge],
   ];
+  const played = play === "whep" ? hops.slice(-1) : hops;
 
   const rows: Row[] = [];
   {
     await using chromium = await launchChromium();
     const runs = values.latency
       .split(",")
-      .flatMap((wish) => hops.map(([name, src]) => ({ wish, name, src })));
+      .flatMap((wish) => played.map(([name, src]) => ({ wish, name, src })));
     for (const { wish, name, src } of runs) {
       const viewer = await openViewer(chromium, {
         console: dev.console,
         src: [src],
         broadcast: BROADCAST,
-        query: wish === "default" ? {} : { latency: wish },
+        query: {
+          ...(wish === "default" ? {} : { latency: wish }),
+          ...(play === "whep" ? { transports: "whep" } : {}),
+        },
       });
       await viewer.presents(30);
       await sleep(SETTLE_MS);
@@ -80,7 +113,8 @@ async function main(): Promise<void> {
       await viewer.close();
     }
   }
-  report("latency", rows, { seconds, load: loadavg().map((load) => Math.round(load * 10) / 10) });
+  const name = publish === "rtmp" && play === "moq" ? "latency" : `latency ${publish} ${play}`;
+  report(name, rows, { seconds, load: loadavg().map((load) => Math.round(load * 10) / 10) });
 
   const watched = [];
   for (const [, url] of hops) watched.push(await watchArrivals(url));
@@ -101,7 +135,7 @@ async function main(): Promise<void> {
     });
   }
   for (const { viewer } of watched) viewer.close();
-  report("latency per hop", hopRows, { seconds });
+  report(`${name} per hop`, hopRows, { seconds });
 }
 
 await main();

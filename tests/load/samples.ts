@@ -28,6 +28,11 @@ export class Samples {
     return kept[Math.min(kept.length - 1, Math.floor(p * kept.length))] ?? Number.NaN;
   }
 
+  /** The measurements that were kept, in no particular order. */
+  values(): number[] {
+    return Array.from(this.#values.subarray(0, Math.min(this.#count, this.#values.length)));
+  }
+
   clear(): void {
     this.#count = 0;
   }

@@ -33,6 +33,7 @@ async function connect(version: Version) {
       broadcast: "live/test",
       token: undefined,
       latencyMs: 100,
+      isSync: false,
       mediaElement: undefined,
     },
     {
@@ -42,13 +43,16 @@ async function connect(version: Version) {
       onFrame: nothing,
       onGroupEnd: nothing,
       onElementFrame: nothing,
+      onElementTime: nothing,
+      onElementReset: nothing,
+      onElementSoundBlocked: nothing,
       onTimed: nothing,
       onAnnounced: nothing,
       onEnded: nothing,
       onMove: nothing,
       onClosed: (error) => closed.push(error),
     },
-    { clock: { nowUs: () => 0 }, fetch },
+    { clock: { nowUs: () => 0 }, fetch, serverOffsetUs: () => undefined },
   );
   await new Promise(setImmediate);
   pair.clock.run();

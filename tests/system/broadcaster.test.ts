@@ -4,7 +4,8 @@ import { describe, expect, it } from "vitest";
 import { type BroadcastOptions, runBroadcast } from "../../packages/cli/src/broadcast/index.ts";
 import { PublishOrigin } from "../browser/publish/publish-origin.ts";
 import { makeClip } from "../harness/ffmpeg.ts";
-import { type RecordedFrame, RtmpOrigin } from "../harness/rtmp-origin.ts";
+import type { RecordedFrame } from "../harness/record-track.ts";
+import { RtmpOrigin } from "../harness/rtmp-origin.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 const SMALL = { width: 640, height: 360, fps: 30, gopSeconds: 1 };

@@ -11,6 +11,9 @@ import {
 } from "@canopy/relay/node";
 import { type Clock, Lifetime, type Logger, type Metrics, type TokenVerifier } from "@canopy/runtime";
 import { createDevelopmentCertificate, type QuicLoop } from "@canopy/transport/quic";
+import type { WebRtcEngine } from "@canopy/transport/webrtc";
+import { WhepEndpoint } from "./downstream/whep/whep-endpoint.ts";
+import { DEFAULT_WHEP_OPTIONS, type WhepOptions } from "./downstream/whep/whep-options.ts";
 import { connectParent, type ParentTrust } from "./upstream/connect-parent.ts";
 
 export interface EdgeNodeOptions {
@@ -31,6 +34,7 @@ export interface EdgeNodeOptions {
   readonly parentToken: string | undefined;
   /** Default: adaptive flushing, packets that pass every path, CUBIC. */
   readonly quic?: QuicSettings;
+  readonly whep?: Partial<WhepOptions>;
 }
 
 export interface EdgeNodeDeps {
@@ -39,6 +43,8 @@ export interface EdgeNodeDeps {
   readonly clock: Clock;
   /** Undefined on an open node. */
   readonly verifier: TokenVerifier | undefined;
+  /** Undefined: no WebRTC viewers. */
+  readonly webrtc?: WebRtcEngine | undefined;
 }
 
 /** A relay or an edge: takes broadcasts from a parent, and serves children and viewers. */
@@ -61,6 +67,8 @@ export class EdgeNode implements AsyncDisposable {
       const loop = createQuicLoop(options.quic);
       const quic = { logger: logger.child("quic"), loop };
       const relay = lifetime.own("relay", createRelay(options, deps, quic));
+      const whep = createWhep(options, deps, relay);
+      if (whep !== undefined) lifetime.own("whep", whep);
       const server = await NodeServer.open(
         { ...options, protocols: MOQ_PROTOCOLS, portOption: "port" },
         {
@@ -71,11 +79,13 @@ export class EdgeNode implements AsyncDisposable {
           verifier: deps.verifier,
           listenSessions: createQuicListener({ ...options, protocols: MOQ_PROTOCOLS }, quic),
           createDevelopmentCertificate: () => createDevelopmentCertificate(developmentHosts(options.host)),
+          registerRoutes: async (app, admission, gate) => whep?.register(app, admission, gate),
         },
       );
       lifetime.own("server", server);
       relay.start();
-      logger.info({ host: server.host, port: server.port, tier: options.tier }, "the node listens");
+      const { host, port } = server;
+      logger.info({ host, port, webrtcPort: deps.webrtc?.port, tier: options.tier }, "the node listens");
       return new EdgeNode(relay, server, lifetime);
     } catch (error) {
       await lifetime.close();
@@ -95,6 +105,20 @@ export class EdgeNode implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+function createWhep(
+  options: EdgeNodeOptions,
+  deps: EdgeNodeDeps,
+  relay: RelayNode,
+): WhepEndpoint | undefined {
+  const { webrtc, metrics, clock } = deps;
+  if (webrtc === undefined) return undefined;
+  const logger = deps.logger.child("whep");
+  return new WhepEndpoint(
+    { ...DEFAULT_WHEP_OPTIONS, ...options.whep },
+    { relay, webrtc, logger, metrics, clock },
+  );
 }
 
 function createRelay(

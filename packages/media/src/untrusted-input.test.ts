@@ -32,6 +32,13 @@ import {
 } from "./nal/length-prefixed.ts";
 import { encodeOpusHead, parseOpusHead } from "./opus/opus-head.ts";
 import { opusPacketChannels, opusPacketDurationUs } from "./opus/packet.ts";
+import { H264Depacketizer } from "./rtp/h264-depacketizer.ts";
+import { findExtension, textExtension } from "./rtp/header-extension.ts";
+import { OpusPacketizer } from "./rtp/opus-packetizer.ts";
+import { parseRedundantAudio, primaryOfRedundantAudio } from "./rtp/redundant-audio.ts";
+import { parseRtcp } from "./rtp/rtcp/parse-rtcp.ts";
+import { RtpHeader } from "./rtp/rtp-header.ts";
+import { RtpStream } from "./rtp/rtp-stream.ts";
 import { encodeTimedSei } from "./timed/encode-sei.ts";
 import { decodeTimedMessage, encodeTimedMessage } from "./timed/message.ts";
 import { readTimedMessages } from "./timed/read-sei.ts";
@@ -41,6 +48,7 @@ import {
   HEVC_VECTORS,
   loadVideo,
   mutate,
+  readVector,
   seededBytes,
   seededNumbers,
 } from "./vectors-suite.ts";
@@ -98,6 +106,13 @@ const surround = encodeOpusHead({
   coupledStreams: 2,
   mapping: Uint8Array.of(0, 4, 1, 2, 3, 5),
 });
+const rtpHeader = new RtpHeader();
+const hexOf = ({ hex }: { readonly hex: string }) => decodeHex(hex);
+const rtpHeaders = readVector<{ packets: readonly { hex: string }[] }>("rtp-headers").packets.map(hexOf);
+const rtcp = readVector<{ packets: readonly { hex: string }[] }>("rtcp").packets.map(hexOf);
+const rtpPayloads = readVector<{ packets: readonly string[] }>("rtp-h264-ffmpeg")
+  .packets.slice(0, 12)
+  .map((hex) => decodeHex(hex).subarray(12));
 
 const DECODERS: readonly Decoder[] = [
   { name: "splitAnnexB", decode: splitAnnexB, samples: [...streams, ...hevcStreams] },
@@ -203,6 +218,47 @@ const DECODERS: readonly Decoder[] = [
     name: "readTimedMessages of HEVC",
     decode: (bytes) => readTimedMessages(bytes, "hevc"),
     samples: hevcStreams,
+  },
+  { name: "RtpHeader", decode: (bytes) => rtpHeader.read(bytes), samples: rtpHeaders },
+  {
+    name: "findExtension",
+    decode: (bytes) => {
+      rtpHeader.read(bytes);
+      for (let id = 1; id < 16; id += 1) {
+        expect(findExtension(bytes, rtpHeader, id)).toBeLessThan(bytes.length + 1);
+        textExtension(bytes, rtpHeader, id);
+      }
+    },
+    samples: rtpHeaders,
+  },
+  {
+    name: "H264Depacketizer",
+    decode: (bytes) =>
+      new H264Depacketizer({ maxAccessUnitBytes: 4_096 }, { onAccessUnit: () => undefined }).push(
+        bytes,
+        0,
+        bytes.length,
+        1,
+        1,
+        true,
+      ),
+    samples: rtpPayloads,
+  },
+  {
+    name: "parseRedundantAudio",
+    decode: parseRedundantAudio,
+    samples: [decodeHex("ef0f00036faabbccddee"), decodeHex("6fddee")],
+  },
+  {
+    name: "primaryOfRedundantAudio",
+    decode: primaryOfRedundantAudio,
+    samples: [decodeHex("ef0f00036faabbccddee"), decodeHex("6fddee")],
+  },
+  { name: "parseRtcp", decode: (bytes) => parseRtcp(bytes), samples: rtcp, noticesCuts: true },
+  {
+    name: "OpusPacketizer",
+    decode: (bytes) => new OpusPacketizer(new RtpStream({ ssrc: 1, payloadType: 111 })).packetize(bytes, 0),
+    samples: [Uint8Array.of(0xfc, 1)],
   },
 ];
 

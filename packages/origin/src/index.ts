@@ -5,6 +5,19 @@ export {
   type WebhookEventType,
   type WebhookOptions,
 } from "./api/webhook-sender.ts";
+export { type AudioBridgeOptions, DEFAULT_AUDIO_BRIDGE } from "./audio/bridge-options.ts";
+export { startWorker } from "./audio/start-worker.ts";
+export type { BridgeCodec, SourceFormat, TargetFormat, TranscodeFormat } from "./audio/transcode-format.ts";
+export {
+  DEFAULT_TRANSCODER_THREAD,
+  TranscoderThread,
+  type TranscoderThreadDeps,
+  type TranscoderThreadOptions,
+  type TranscoderWorker,
+  type TranscoderWorkerEvents,
+  type Transcoding,
+  type TranscodingOutput,
+} from "./audio/transcoder-thread.ts";
 
 export { BroadcastIngest } from "./ingest/broadcast-ingest.ts";
 export {
@@ -29,3 +42,5 @@ export { type AuthorizePublish, createRtmpIngest, type RtmpIngestDeps } from "./
 export { DEFAULT_RTMP_LIMITS, type RtmpLimits } from "./upstream/rtmp/rtmp-limits.ts";
 export { DEFAULT_RTMP_OPTIONS } from "./upstream/rtmp/rtmp-options.ts";
 export { RtmpServer, type RtmpServerCounters, type RtmpServerOptions } from "./upstream/rtmp/rtmp-server.ts";
+export { WhipIngest, type WhipIngestDeps } from "./upstream/whip/whip-ingest.ts";
+export { DEFAULT_WHIP_OPTIONS, type WhipOptions } from "./upstream/whip/whip-options.ts";

@@ -23,6 +23,8 @@ export type OriginErrorCode =
   | "timed-too-large"
   | "timed-rate"
   | "timed-invalid"
+  | "bridge-unavailable"
+  | "bridge-failed"
   | "not-found";
 
 /** The one error class of this package. `message` is fit to be shown to the sender: it holds no secret. */

@@ -1,4 +1,5 @@
 import type { Metrics } from "@canopy/runtime";
+import type { BridgeCounters } from "./audio/bridge-counters.ts";
 import type { OriginErrorCode } from "./origin-error.ts";
 import type { TimedKind } from "./timed/timed-lane.ts";
 import type { RtmpServerCounters } from "./upstream/rtmp/rtmp-server.ts";
@@ -6,6 +7,7 @@ import type { RtmpServerCounters } from "./upstream/rtmp/rtmp-server.ts";
 /** What the origin counts beside its relay node. Names and labels are the contract's. */
 export interface OriginCounters {
   readonly rtmp: RtmpServerCounters;
+  whipReceivedBytes(bytes: number): void;
   countTimed(kind: TimedKind): void;
 }
 
@@ -23,8 +25,25 @@ export function createOriginCounters(metrics: Metrics): OriginCounters {
       },
       receivedBytes: (bytes) => received("rtmp", bytes),
     },
+    whipReceivedBytes: (bytes) => received("whip", bytes),
     countTimed: (kind) => timed(kind),
   };
+}
+
+/** Registers what the audio bridge counts; the returned functions take it out again. */
+export function readBridgeCounters(metrics: Metrics, counters: BridgeCounters): (() => void)[] {
+  const { active, frames, dropped } = counters;
+  return [
+    ...(["aac-opus", "opus-aac"] as const).flatMap((kind) => [
+      metrics.read("canopy_bridges", kind, () => active[kind]),
+      metrics.read("canopy_bridge_frames_total", kind, () => frames[kind]),
+    ]),
+    ...(["queue", "restart", "undecodable", "oversize"] as const).map((reason) =>
+      metrics.read("canopy_bridge_dropped_frames_total", reason, () => dropped[reason]),
+    ),
+    metrics.read("canopy_bridge_restarts_total", "died", () => counters.restarts),
+    metrics.read("canopy_bridge_restarts_total", "unavailable", () => counters.unavailable),
+  ];
 }
 
 /** The label `reason` of what ended a connection; undefined for an end that is no refusal. */

@@ -1,5 +1,6 @@
 import { type CreateMoqConnection, RelayNode, type RelayNodeOptions, type Store } from "@canopy/relay";
-import type { Admission } from "@canopy/relay/node";
+import type { Admission, SessionGate } from "@canopy/relay/node";
+import { type AnnouncedIceServer, WebRtcRoutes } from "@canopy/relay/webrtc";
 import {
   type Clock,
   type HttpServer,
@@ -10,18 +11,27 @@ import {
   type SessionScope,
 } from "@canopy/runtime";
 import type { Session } from "@canopy/transport";
+import type { WebRtcEngine } from "@canopy/transport/webrtc";
 import { monotonicFactory } from "ulid";
 import { registerOriginRoutes } from "./api/origin-routes.ts";
 import { SessionEvents } from "./api/session-events.ts";
 import { DEFAULT_WEBHOOK_OPTIONS, type WebhookOptions, WebhookSender } from "./api/webhook-sender.ts";
+import { startWorker } from "./audio/start-worker.ts";
+import {
+  DEFAULT_TRANSCODER_THREAD,
+  TranscoderThread,
+  type TranscoderThreadOptions,
+} from "./audio/transcoder-thread.ts";
 import { BroadcastRegistry } from "./ingest/broadcast-registry.ts";
 import { DEFAULT_INGEST_OPTIONS, type IngestOptions } from "./ingest/ingest-options.ts";
 import { OriginError } from "./origin-error.ts";
-import { createOriginCounters } from "./origin-metrics.ts";
+import { createOriginCounters, readBridgeCounters } from "./origin-metrics.ts";
 import { MoqPublishers } from "./upstream/moq/moq-publishers.ts";
 import { createRtmpIngest } from "./upstream/rtmp/rtmp-ingest.ts";
 import { DEFAULT_RTMP_OPTIONS } from "./upstream/rtmp/rtmp-options.ts";
 import type { RtmpServer, RtmpServerOptions } from "./upstream/rtmp/rtmp-server.ts";
+import { WhipIngest } from "./upstream/whip/whip-ingest.ts";
+import { DEFAULT_WHIP_OPTIONS, type WhipOptions } from "./upstream/whip/whip-options.ts";
 
 export interface OriginNodeOptions {
   readonly name: string;
@@ -29,14 +39,21 @@ export interface OriginNodeOptions {
   readonly version: string;
   /** Undefined: no RTMP. */
   readonly rtmp: Partial<RtmpServerOptions> | undefined;
+  readonly whip?: Partial<WhipOptions>;
+  /** STUN and TURN servers that WHIP clients are told of. */
+  readonly iceServers?: readonly AnnouncedIceServer[];
   readonly ingest?: Partial<IngestOptions>;
   readonly webhooks?: Partial<WebhookOptions>;
+  /** The thread that transcodes sound; what it is asked to make is said in `ingest.audioBridge`. */
+  readonly transcoders?: Partial<TranscoderThreadOptions>;
   readonly relay?: Omit<RelayNodeOptions, "name" | "acceptPublishers">;
 }
 
 export interface OriginNodeDeps {
   /** Default: the protocol's own sessions. */
   readonly createMoq?: CreateMoqConnection;
+  /** Undefined: no WHIP. Belongs to the caller, who closes it after the node. */
+  readonly webrtc?: WebRtcEngine | undefined;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -45,7 +62,7 @@ export interface OriginNodeDeps {
 const TICK_MS = 1_000;
 
 /**
- * Where broadcasts enter: a relay node whose store is filled by RTMP and MoQ publishers, with the HTTP API.
+ * Where broadcasts enter: a relay node whose store is filled by RTMP, WHIP and MoQ publishers, with the HTTP API.
  * Order of use: `registerRoutes` while the HTTP server is built (it brings the admission that publishers are checked
  * with), `start`, `acceptSession` for every session, `close`.
  */
@@ -54,17 +71,24 @@ export class OriginNode implements AsyncDisposable {
   readonly registry: BroadcastRegistry;
   /** Undefined if RTMP is off. */
   readonly rtmp: RtmpServer | undefined;
+  /** Undefined if there is no WebRTC engine. */
+  readonly whip: WhipIngest | undefined;
   readonly webhooks: WebhookSender;
+  /** Started when somebody first follows a bridged track. */
+  readonly transcoders: TranscoderThread;
   readonly #options: OriginNodeOptions;
+  readonly #deps: OriginNodeDeps;
   readonly #moq: MoqPublishers;
   readonly #sessionEvents: SessionEvents;
   readonly #withdraw: (() => void)[] = [];
   #admission: Admission | undefined;
+  #whipRoutes: WebRtcRoutes | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: OriginNodeOptions, deps: OriginNodeDeps) {
     this.#options = options;
+    this.#deps = deps;
     const { clock, logger, metrics } = deps;
     // Ids rise within a millisecond, too: they put messages of one media time in order.
     const nextUlid = monotonicFactory();
@@ -85,6 +109,11 @@ export class OriginNode implements AsyncDisposable {
         onPublisherSession: (publisher) => this.#moq.open(publisher),
       },
     );
+    this.transcoders = new TranscoderThread(
+      { ...DEFAULT_TRANSCODER_THREAD, ...options.transcoders },
+      { clock, logger: logger.child("audio"), startWorker },
+    );
+    this.#withdraw.push(...readBridgeCounters(metrics, this.transcoders.counters));
     this.registry = new BroadcastRegistry(
       { ...DEFAULT_INGEST_OPTIONS, ...options.ingest },
       {
@@ -93,6 +122,7 @@ export class OriginNode implements AsyncDisposable {
         logger: logger.child("ingest"),
         createId,
         countTimed: counters.countTimed,
+        transcoders: this.transcoders,
         events: {
           onStarted: (ingest) =>
             this.webhooks.send("broadcast.started", {
@@ -109,6 +139,7 @@ export class OriginNode implements AsyncDisposable {
       },
     );
     this.#moq = new MoqPublishers({ registry: this.registry, clock, logger: logger.child("moq") });
+    this.whip = deps.webrtc && this.#createWhip(counters.whipReceivedBytes);
     if (options.rtmp === undefined) return;
     const rtmp = createRtmpIngest(
       { ...DEFAULT_RTMP_OPTIONS, ...options.rtmp },
@@ -131,9 +162,26 @@ export class OriginNode implements AsyncDisposable {
   }
 
   /** Adds the API to the node's HTTP server, before it listens. */
-  async registerRoutes(app: HttpServer["app"], admission: Admission): Promise<void> {
+  async registerRoutes(app: HttpServer["app"], admission: Admission, gate: SessionGate): Promise<void> {
+    const { iceServers = [], version } = this.#options;
+    const { webrtc, metrics } = this.#deps;
+    const { whip } = this;
     this.#admission = admission;
-    await registerOriginRoutes(app, { registry: this.registry, admission, version: this.#options.version });
+    await registerOriginRoutes(app, { registry: this.registry, admission, version });
+    if (webrtc === undefined || whip === undefined) return;
+    // A server that did not get its ports is built anew.
+    this.#whipRoutes?.close();
+    this.#whipRoutes = await WebRtcRoutes.register(
+      app,
+      { role: "whip", iceServers },
+      {
+        engine: webrtc,
+        admission,
+        gate,
+        metrics,
+        preparePeer: (request) => whip.prepare(request),
+      },
+    );
   }
 
   /** Starts the relay node and listens for RTMP; rejects if the port is taken. */
@@ -181,11 +229,29 @@ export class OriginNode implements AsyncDisposable {
   async #close(): Promise<void> {
     clearInterval(this.#timer);
     await this.rtmp?.close();
+    this.whip?.close();
+    this.#whipRoutes?.close();
     this.#moq.close();
     this.registry.close();
+    this.transcoders[Symbol.dispose]();
     await this.relay.close();
     this.webhooks.close();
     for (const withdraw of this.#withdraw.splice(0)) withdraw();
+  }
+
+  #createWhip(receivedBytes: (bytes: number) => void): WhipIngest {
+    const { clock, logger } = this.#deps;
+    return new WhipIngest(
+      { ...DEFAULT_WHIP_OPTIONS, ...this.#options.whip },
+      {
+        registry: this.registry,
+        clock,
+        logger: logger.child("whip"),
+        receivedBytes,
+        onPublisher: ({ remoteAddress }, path) =>
+          this.#sessionEvents.opened({ transport: "whip", remoteAddress, path }),
+      },
+    );
   }
 
   async #authorizePublish(path: string, token: string | undefined): Promise<void> {

@@ -10,7 +10,7 @@ export type { TrackReader, TrackReading } from "./store/read-track.ts";
 export type { Route, RouteSource, TrackFeed } from "./store/route.ts";
 export { type PublishOptions, Store, type StoreDeps, type StoreOptions } from "./store/store.ts";
 export { DEFAULT_STORE_LIMITS, StoreCounters, type StoreLimits } from "./store/store-limits.ts";
-export type { InfoWaiter, Track, TrackObserver } from "./store/track.ts";
+export type { InfoWaiter, OpenFeed, Track, TrackObserver } from "./store/track.ts";
 export type { BroadcastWatcher } from "./store/watch-broadcasts.ts";
 export { type Parent, type ParentChooser, StaticParents } from "./tree/choose-parent.ts";
 export type { Topology, TopologyBroadcast, TopologyChild } from "./tree/describe-topology.ts";

@@ -1,9 +1,10 @@
 import { EdgeNode } from "@canopy/edge";
 import { drainNode } from "@canopy/relay/node";
-import { ConfigError, type ConfigOf } from "@canopy/runtime";
+import { ConfigError, type ConfigOf, Lifetime } from "@canopy/runtime";
 import type { CommandContext } from "../command-line/command-context.ts";
 import type { COMMAND_GROUPS } from "../config/command-groups.ts";
 import { createNodeParts, readText } from "../node/create-node-parts.ts";
+import { openWebRtc, parseIceServers } from "../node/open-webrtc.ts";
 import { untilAborted } from "../node/until-aborted.ts";
 
 /** Runs a relay or an edge until it is asked to stop. */
@@ -11,9 +12,15 @@ export async function runEdge(
   config: ConfigOf<(typeof COMMAND_GROUPS)["edge"]>,
   context: CommandContext,
 ): Promise<void> {
-  const { listen, tree, access } = config;
+  const { listen, tree, access, whep } = config;
   const { parentCa } = tree;
   const parts = await createNodeParts(tree.tier === 1 ? "relay" : "edge", config);
+  const parents = tree.parents.length > 0 ? tree.parents.map(checkParent) : noParent();
+  const iceServers = parseIceServers(config.webrtc.iceServers);
+  await using lifetime = new Lifetime({ logger: parts.logger });
+  // Viewers arrive at edges; a relay has none.
+  const webrtc = tree.tier > 1 ? await openWebRtc(config, parts) : undefined;
+  if (webrtc !== undefined) lifetime.own("webrtc", webrtc);
   await using node = await EdgeNode.open(
     {
       ...listen,
@@ -22,14 +29,15 @@ export async function runEdge(
       tier: tree.tier,
       tls: parts.tls,
       allowAnonymous: access.allowAnonymous,
-      parents: tree.parents.length > 0 ? tree.parents.map(checkParent) : noParent(),
+      parents,
       parentTrust: {
         ca: parentCa === undefined ? undefined : await readText(parentCa, "--parent-ca"),
         sha256: tree.parentSha256,
       },
       parentToken: tree.parentToken,
+      whep: { ...whep, iceServers },
     },
-    parts,
+    { ...parts, webrtc },
   );
   await untilAborted(context.signal);
   await drainNode(node, { timeoutMs: listen.drainSeconds * 1_000, uri: listen.drainTo ?? "" });

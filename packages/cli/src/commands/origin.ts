@@ -9,10 +9,12 @@ import {
 } from "@canopy/relay/node";
 import { ConfigError, type ConfigOf, Lifetime, listenError } from "@canopy/runtime";
 import { createDevelopmentCertificate } from "@canopy/transport/quic";
+import type { WebRtcEngine } from "@canopy/transport/webrtc";
 import type { CommandContext } from "../command-line/command-context.ts";
 import { packageVersion } from "../command-line/package-version.ts";
 import type { COMMAND_GROUPS } from "../config/command-groups.ts";
 import { createNodeParts, type NodeParts } from "../node/create-node-parts.ts";
+import { openWebRtc, parseIceServers } from "../node/open-webrtc.ts";
 import { untilAborted } from "../node/until-aborted.ts";
 
 type OriginConfig = ConfigOf<(typeof COMMAND_GROUPS)["origin"]>;
@@ -22,30 +24,44 @@ export async function runOrigin(config: OriginConfig, context: CommandContext): 
   const { listen, rtmp } = config;
   const parts = await createNodeParts("origin", config);
   await using lifetime = new Lifetime({ logger: parts.logger });
-  const origin = lifetime.own("origin", createOrigin(config, parts));
+  const webrtc = await openWebRtc(config, parts);
+  if (webrtc !== undefined) lifetime.own("webrtc", webrtc);
+  const origin = lifetime.own("origin", createOrigin(config, parts, webrtc));
   const server = lifetime.own("server", await openServer(config, parts, origin));
   try {
     await origin.start();
   } catch (error) {
     throw listenError(error, { host: listen.host, port: rtmp.port, portOption: "rtmp-port" });
   }
-  parts.logger.info({ host: listen.host, port: server.port, rtmpPort: rtmp.port }, "the origin listens");
+  parts.logger.info(
+    { host: listen.host, port: server.port, rtmpPort: rtmp.port, webrtcPort: webrtc?.port },
+    "the origin listens",
+  );
   await untilAborted(context.signal);
   const drain = { timeoutMs: listen.drainSeconds * 1_000, uri: listen.drainTo ?? "" };
   await drainNode({ server, relay: origin.relay }, drain);
 }
 
-function createOrigin(config: OriginConfig, parts: NodeParts): OriginNode {
-  const { listen, rtmp, ingest, webhooks } = config;
+function createOrigin(config: OriginConfig, parts: NodeParts, webrtc: WebRtcEngine | undefined): OriginNode {
+  const { listen, rtmp, whip, ingest, audioBridge, webhooks } = config;
   return new OriginNode(
     {
       name: parts.name,
       version: packageVersion(),
       rtmp: { host: listen.host, port: rtmp.port, maxConnections: rtmp.maxConnections },
-      ingest,
+      whip,
+      iceServers: parseIceServers(config.webrtc.iceServers),
+      ingest: {
+        ...ingest,
+        audioBridge: {
+          enabled: !audioBridge.off,
+          stereoBitrateBps: audioBridge.stereoKbps * 1_000,
+          monoBitrateBps: audioBridge.monoKbps * 1_000,
+        },
+      },
       webhooks: { urls: webhooks.urls, ...webhookSecret(webhooks) },
     },
-    parts,
+    { ...parts, webrtc },
   );
 }
 
@@ -68,7 +84,7 @@ function openServer(config: OriginConfig, parts: NodeParts, origin: OriginNode):
     {
       ...parts,
       node: origin,
-      registerRoutes: (app, admission) => origin.registerRoutes(app, admission),
+      registerRoutes: (app, admission, gate) => origin.registerRoutes(app, admission, gate),
       listenSessions: createQuicListener(options, quic),
       createDevelopmentCertificate: () => createDevelopmentCertificate(developmentHosts(listen.host)),
     },

@@ -1,4 +1,5 @@
 import { accessGroup } from "./access-group.ts";
+import { audioBridgeGroup } from "./audio-bridge-group.ts";
 import { broadcastGroup } from "./broadcast-group.ts";
 import { devGroup } from "./dev-group.ts";
 import { ingestGroup } from "./ingest-group.ts";
@@ -10,6 +11,9 @@ import { tlsGroup } from "./tls-group.ts";
 import { tokenGroup } from "./token-group.ts";
 import { treeGroup } from "./tree-group.ts";
 import { webhookGroup } from "./webhook-group.ts";
+import { webrtcGroup } from "./webrtc-group.ts";
+import { whepGroup } from "./whep-group.ts";
+import { whipGroup } from "./whip-group.ts";
 
 /** The settings of every command; the reference page is made from this. */
 export const COMMAND_GROUPS = {
@@ -18,7 +22,10 @@ export const COMMAND_GROUPS = {
     listen: listenGroup(4440),
     quic: quicGroup,
     rtmp: rtmpGroup,
+    webrtc: webrtcGroup,
+    whip: whipGroup,
     ingest: ingestGroup,
+    audioBridge: audioBridgeGroup,
     webhooks: webhookGroup,
     tls: tlsGroup,
     access: accessGroup,
@@ -28,6 +35,8 @@ export const COMMAND_GROUPS = {
     listen: listenGroup(4443),
     quic: quicGroup,
     tree: treeGroup,
+    webrtc: webrtcGroup,
+    whep: whepGroup,
     tls: tlsGroup,
     access: accessGroup,
     log: logGroup,

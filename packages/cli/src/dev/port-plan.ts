@@ -1,6 +1,7 @@
 import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 import { ConfigError, listenError } from "@canopy/runtime";
+import { WEBRTC_PORT_OFFSET } from "../node/open-webrtc.ts";
 
 /** Everything of `canopy dev` listens here. */
 export const DEV_HOST = "127.0.0.1";
@@ -16,6 +17,7 @@ export interface DevPorts {
 interface PlannedPort {
   readonly port: number;
   readonly option: string;
+  readonly tcp: boolean;
   readonly udp: boolean;
 }
 
@@ -53,9 +55,9 @@ export function planPorts(config: {
  * after others have started, and it does not know the options of `canopy dev`.
  */
 export async function checkPortsAreFree(ports: DevPorts): Promise<void> {
-  for (const { port, option, udp } of plannedPorts(ports)) {
+  for (const { port, option, tcp, udp } of plannedPorts(ports)) {
     try {
-      await tryTcp(port);
+      if (tcp) await tryTcp(port);
       if (udp) await tryUdp(port);
     } catch (error) {
       throw listenError(error, { host: DEV_HOST, port, portOption: option });
@@ -65,12 +67,19 @@ export async function checkPortsAreFree(ports: DevPorts): Promise<void> {
 
 function plannedPorts(ports: DevPorts): PlannedPort[] {
   return [
-    { port: ports.console, option: "port", udp: false },
-    { port: ports.origin, option: "origin-port", udp: true },
-    { port: ports.rtmp, option: "rtmp-port", udp: false },
-    { port: ports.relay, option: "relay-port", udp: true },
-    ...ports.edges.map((port) => ({ port, option: "edge-port", udp: true })),
+    { port: ports.console, option: "port", tcp: true, udp: false },
+    { port: ports.origin, option: "origin-port", tcp: true, udp: true },
+    { port: ports.rtmp, option: "rtmp-port", tcp: true, udp: false },
+    { port: ports.relay, option: "relay-port", tcp: true, udp: true },
+    ...ports.edges.map((port) => ({ port, option: "edge-port", tcp: true, udp: true })),
+    // The media of WHIP and WHEP.
+    webrtcPort(ports.origin, "origin-port"),
+    ...ports.edges.map((port) => webrtcPort(port, "edge-port")),
   ];
+}
+
+function webrtcPort(port: number, option: string): PlannedPort {
+  return { port: port + WEBRTC_PORT_OFFSET, option, tcp: false, udp: true };
 }
 
 function tryTcp(port: number): Promise<void> {

@@ -50,6 +50,16 @@ describe("parseCatalog", () => {
     });
   });
 
+  it("reads which renditions are bridged, and leaves out what is no list of names", () => {
+    const bridges = { "audio-opus": "audio" };
+    expect(parse({ canopy: { bridges } }).canopy?.bridges).toEqual(bridges);
+    const many = Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`a${i}`, "audio"]));
+    for (const wrong of ["audio", ["audio"], { "audio-opus": 5 }, { "audio-opus": "" }, many]) {
+      expect(parse({ canopy: { bridges: wrong, bFrames: true } }).canopy).toEqual({ bFrames: true });
+    }
+    expect(parseCatalog(encodeCatalog({ canopy: { bridges } })).canopy).toEqual({ bridges });
+  });
+
   it("leaves out renditions in a container that it does not know", () => {
     const renditions = {
       a: { codec: "opus", sampleRate: 48_000, numberOfChannels: 2, container: { kind: "next" } },

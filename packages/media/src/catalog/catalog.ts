@@ -66,6 +66,11 @@ export interface CanopySection {
   readonly publisher?: "rtmp" | "moq" | "whip";
   /** The video has B-frames, so it cannot go through WebRTC. */
   readonly bFrames?: boolean;
+  /**
+   * Audio renditions that were transcoded on the way, by the rendition they were made from: whoever can decode the
+   * original is better off with it.
+   */
+  readonly bridges?: Readonly<Record<string, string>>;
   readonly [key: string]: unknown;
 }
 

@@ -11,6 +11,7 @@ import {
   isFlag,
   isHex,
   isName,
+  isNameMap,
   isNumber,
   isObject,
   isSize,
@@ -45,12 +46,16 @@ const VIDEO_SECTION: FieldRules = {
 
 const AUDIO_SECTION: FieldRules = { required: { renditions: isObject }, optional: {} };
 
+/** One for each rendition at most. */
+const MAX_BRIDGES = DEFAULT_CATALOG_LIMITS.maxRenditions;
+
 const CANOPY_SECTION: FieldRules = {
   required: {},
   optional: {
     timed: (value) => isObject(value) && isName(value.track),
     publisher: (value) => value === "rtmp" || value === "moq" || value === "whip",
     bFrames: isFlag,
+    bridges: (value) => isNameMap(value) && Object.keys(value as object).length <= MAX_BRIDGES,
   },
 };
 

@@ -22,6 +22,7 @@ export const isCount: FieldCheck = (value) => Number.isSafeInteger(value) && (va
 export const isHex: FieldCheck = (value) =>
   typeof value === "string" && value.length % 2 === 0 && /^[0-9a-fA-F]*$/.test(value);
 export const isSize: FieldCheck = (value) => isObject(value) && isCount(value.width) && isCount(value.height);
+export const isNameMap: FieldCheck = (value) => isObject(value) && Object.values(value).every(isName);
 
 export interface FieldRules {
   /** Absence or a wrong value refuses the catalog. */

@@ -67,6 +67,11 @@ const TRACK_SCHEMA = {
     framerate: { type: "number", description: "Measured." },
     bitrate: { type: "integer", description: "Measured, bits per second." },
     keyframeIntervalMs: { type: "integer" },
+    bridgeOf: {
+      type: "string",
+      description: "The track that this one is transcoded from, while somebody follows it.",
+    },
+    active: { type: "boolean", description: "Of a bridged track: it is being made now." },
   },
 } as const;
 
@@ -89,7 +94,7 @@ export const BROADCAST_SCHEMA = {
     },
     startedAt: { type: "string", format: "date-time" },
     tracks: { type: "array", items: TRACK_SCHEMA },
-    bitrate: { type: "integer", description: "Measured over all tracks, bits per second." },
+    bitrate: { type: "integer", description: "Measured over the publisher's tracks, bits per second." },
     bFrames: { type: "boolean", description: "The video cannot go through WebRTC." },
     mediaTimeUs: { type: "integer", description: "Newest media time, microseconds since the Unix epoch." },
     pendingTimedMessages: { type: "integer" },

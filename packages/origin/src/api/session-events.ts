@@ -1,7 +1,7 @@
 import type { WebhookSender } from "./webhook-sender.ts";
 
 export interface SessionFacts {
-  /** `rtmp`, `quic`, `webtransport` or `websocket`. */
+  /** `rtmp`, `whip`, `quic`, `webtransport` or `websocket`. */
   readonly transport: string;
   readonly remoteAddress: string;
   /** Broadcast that it publishes, or the root of its names. */

@@ -2,6 +2,9 @@ import type { AudioRendition, Catalog, VideoRendition } from "@canopy/media/cata
 import type { TimedMessage } from "@canopy/media/timed";
 import type { Broadcast } from "@canopy/relay";
 import type { Clock } from "@canopy/runtime";
+import { BroadcastBridges } from "../audio/broadcast-bridges.ts";
+import { decodesAlike } from "../audio/plan-bridges.ts";
+import type { TranscoderThread } from "../audio/transcoder-thread.ts";
 import { type TimedKind, TimedLane } from "../timed/timed-lane.ts";
 import type { TimedRequest } from "../timed/timed-scheduler.ts";
 import type { AudioLane } from "./audio-lane.ts";
@@ -11,7 +14,7 @@ import { type BroadcastDescription, describeTracks, observeTracks } from "./desc
 import type { IngestOptions } from "./ingest-options.ts";
 import { MediaClock } from "./media-clock.ts";
 import type { Publisher } from "./publisher.ts";
-import { createTrack, TrackLanes } from "./track-lanes.ts";
+import { AUDIO_PRIORITY, createTrack, TrackLanes, trackInfo } from "./track-lanes.ts";
 import type { TrackMeter } from "./track-meter.ts";
 import type { VideoLane } from "./video-lane.ts";
 
@@ -22,6 +25,8 @@ export interface BroadcastIngestDeps {
   withdraw(): void;
   createId(nowMs: number): string;
   countTimed(kind: TimedKind): void;
+  /** Undefined: this origin does not transcode sound. */
+  readonly transcoders?: TranscoderThread;
 }
 
 // What is small and urgent is sent first.
@@ -43,6 +48,7 @@ export class BroadcastIngest {
   readonly #timed: TimedLane;
   readonly #catalog: CatalogWriter;
   readonly #lanes: TrackLanes;
+  readonly #bridges: BroadcastBridges | undefined;
   readonly #startedMs: number;
   #publisher: Publisher;
   #connected = true;
@@ -76,6 +82,12 @@ export class BroadcastIngest {
       count: (kind) => deps.countTimed(kind),
     });
     this.#lanes = new TrackLanes(options, { broadcast, timed: this.#timed, nowMs: () => clock.nowMs() });
+    const { transcoders } = deps;
+    if (transcoders === undefined) return;
+    this.#bridges = new BroadcastBridges(
+      { ...options.audioBridge, groupMs: options.audioGroupMs },
+      { broadcast, transcoders, trackInfo: trackInfo(AUDIO_PRIORITY) },
+    );
   }
 
   get path(): string {
@@ -143,6 +155,8 @@ export class BroadcastIngest {
 
   describeAudio(name: string, rendition: AudioRendition): void {
     const track = this.#lanes.audio(name);
+    // What a new configuration describes begins with a group of its own.
+    if (track.rendition !== undefined && !decodesAlike(track.rendition, rendition)) track.lane.finishGroup();
     track.rendition = rendition;
     track.stale = false;
     this.#catalogDirty = true;
@@ -169,6 +183,7 @@ export class BroadcastIngest {
   announce(): void {
     if (!this.#catalogDirty) return;
     this.#catalogDirty = false;
+    this.#bridges?.update(this.#lanes.audioRenditions(), (name) => this.#lanes.has(name));
     this.#catalog.write(this.#buildCatalog());
   }
 
@@ -190,7 +205,7 @@ export class BroadcastIngest {
 
   describe(): BroadcastDescription {
     const { newestUs } = this.#lanes;
-    const tracks = describeTracks(this.#lanes, this.broadcast);
+    const tracks = describeTracks(this.#lanes, this.#bridges, this.broadcast);
     return {
       broadcast: this.path,
       publisher: {
@@ -200,7 +215,10 @@ export class BroadcastIngest {
       },
       startedAt: new Date(this.#startedMs).toISOString(),
       tracks,
-      bitrate: tracks.reduce((sum, track) => sum + (track.bitrate ?? 0), 0),
+      bitrate: tracks.reduce(
+        (sum, track) => sum + (track.bridgeOf === undefined ? (track.bitrate ?? 0) : 0),
+        0,
+      ),
       bFrames: this.#bFrames,
       ...(newestUs === undefined ? {} : { mediaTimeUs: newestUs }),
       pendingTimedMessages: this.#timed.pending,
@@ -216,12 +234,15 @@ export class BroadcastIngest {
       bFrames: this.#bFrames,
       timestampJumps: this.clock.jumps - this.#jumpsBefore,
       held: this.#held,
+      bridgeProblem: this.#bridges?.problem?.message,
     });
   }
 
   /** Once a second: measures rates, and forgets tracks that a reconnected publisher does not have any more. */
   tick(nowMs: number): void {
     this.#lanes.sample(nowMs);
+    this.#bridges?.sample(nowMs);
+    if (this.#bridges?.takeChanged() === true) this.#catalogDirty = true;
     if (!this.#connected) return;
     if (nowMs - this.#publisherSinceMs > REDESCRIBE_MS && this.#lanes.dropStale()) this.#catalogDirty = true;
     if (nowMs - this.#ratesUpdatedMs >= RATE_UPDATE_MS && this.#lanes.updateRates()) {
@@ -234,17 +255,28 @@ export class BroadcastIngest {
   /** Ends the broadcast in the store. Idempotent. */
   end(): void {
     this.#lanes.finishGroups();
+    this.#bridges?.close();
     this.#deps.withdraw();
   }
 
   #buildCatalog(): Catalog {
     const { video, audio, canopy, ...extras } = this.#extraCatalog;
     const sections = this.#lanes.sections();
+    // Which of his own renditions a publisher has transcoded is his business; `bridges` tells of ours.
+    const { bridges: _, ...canopyExtras } = canopy ?? {};
+    const renditions: Record<string, AudioRendition> = { ...sections.audio?.renditions };
+    const bridges: Record<string, string> = {};
+    // Behind the originals: players that do not know of bridges take the first that they can decode.
+    for (const { name, source, rendition } of this.#bridges?.states() ?? []) {
+      renditions[name] = rendition;
+      bridges[name] = source;
+    }
     return {
       ...(sections.video === undefined ? {} : { video: { ...video, ...sections.video } }),
-      ...(sections.audio === undefined ? {} : { audio: { ...audio, ...sections.audio } }),
+      ...(sections.audio === undefined ? {} : { audio: { ...audio, ...sections.audio, renditions } }),
       canopy: {
-        ...canopy,
+        ...canopyExtras,
+        ...(Object.keys(bridges).length === 0 ? {} : { bridges }),
         timed: { track: "timed" },
         publisher: this.#publisher.protocol,
         bFrames: this.#bFrames,

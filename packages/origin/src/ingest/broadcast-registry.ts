@@ -1,5 +1,6 @@
 import { RelayError, type RouteSource, type Store } from "@canopy/relay";
 import type { Clock, Logger } from "@canopy/runtime";
+import type { TranscoderThread } from "../audio/transcoder-thread.ts";
 import { OriginError } from "../origin-error.ts";
 import type { TimedKind } from "../timed/timed-lane.ts";
 import { BroadcastIngest } from "./broadcast-ingest.ts";
@@ -20,6 +21,8 @@ export interface BroadcastRegistryDeps {
   /** A new ULID. */
   createId(nowMs: number): string;
   countTimed(kind: TimedKind): void;
+  /** Undefined: sound is not transcoded. */
+  readonly transcoders?: TranscoderThread;
 }
 
 const TICK_MS = 1_000;
@@ -54,6 +57,17 @@ export class BroadcastRegistry implements Disposable {
   }
 
   /**
+   * Refuses what `open` would refuse now, for publishers that are not connected yet.
+   * @throws OriginError `broadcast-in-use`, `too-many-broadcasts`, `closed`
+   */
+  checkOpen(path: string): void {
+    if (this.#closed) throw new OriginError("closed", "The server is shutting down.");
+    const existing = this.#ingests.get(path);
+    if (existing === undefined) this.#checkRoom();
+    else if (existing.connected) this.#checkConflict(existing);
+  }
+
+  /**
    * Opens a path for a publisher: anew, as the continuation of a broadcast that waits for its publisher, or by taking
    * it over from one that has fallen silent or, if so configured, from any other.
    * `source` gives tracks that the broadcast does not create itself, on demand; a continued broadcast keeps its own.
@@ -65,9 +79,7 @@ export class BroadcastRegistry implements Disposable {
     if (existing === undefined) return this.#start(path, publisher, source);
     if (existing.connected) {
       const former = existing.publisher;
-      if (this.#options.publisherConflict === "refuse" && former.isSilent?.() !== true) {
-        throw new OriginError("broadcast-in-use", `${path} is being published already.`);
-      }
+      this.#checkConflict(existing);
       existing.detach();
       former.kick(new OriginError("taken-over", `Another publisher has taken over ${path}.`));
     }
@@ -125,13 +137,19 @@ export class BroadcastRegistry implements Disposable {
     this.close();
   }
 
+  #checkConflict(existing: BroadcastIngest): void {
+    if (this.#options.publisherConflict === "takeover" || existing.publisher.isSilent?.() === true) return;
+    throw new OriginError("broadcast-in-use", `${existing.path} is being published already.`);
+  }
+
+  #checkRoom(): void {
+    const { maxBroadcasts } = this.#options;
+    if (this.#ingests.size >= maxBroadcasts)
+      throw new OriginError("too-many-broadcasts", `${maxBroadcasts} broadcasts are on already.`);
+  }
+
   #start(path: string, publisher: Publisher, source: RouteSource | undefined): BroadcastIngest {
-    if (this.#ingests.size >= this.#options.maxBroadcasts) {
-      throw new OriginError(
-        "too-many-broadcasts",
-        `${this.#options.maxBroadcasts} broadcasts are on already.`,
-      );
-    }
+    this.#checkRoom();
     const ingest = this.#publish(path, publisher, source);
     this.#ingests.set(path, ingest);
     this.#deps.logger.info({ broadcast: path, protocol: publisher.protocol }, "broadcast started");
@@ -140,7 +158,7 @@ export class BroadcastRegistry implements Disposable {
   }
 
   #publish(path: string, publisher: Publisher, source: RouteSource | undefined): BroadcastIngest {
-    const { store, clock, createId, countTimed } = this.#deps;
+    const { store, clock, createId, countTimed, transcoders } = this.#deps;
     try {
       const broadcast = store.publish(path, source === undefined ? {} : { source });
       const route = broadcast.routes.find((candidate) => candidate.source === source);
@@ -153,6 +171,7 @@ export class BroadcastRegistry implements Disposable {
         withdraw,
         createId,
         countTimed,
+        ...(transcoders === undefined ? {} : { transcoders }),
       });
     } catch (cause) {
       if (!(cause instanceof RelayError)) throw cause;

@@ -9,7 +9,8 @@ export interface BroadcastWarning {
     | "timestamps-jump"
     | "too-fast"
     | "frames-dropped"
-    | "publisher-lost";
+    | "publisher-lost"
+    | "no-audio-bridge";
   readonly message: string;
 }
 
@@ -28,6 +29,8 @@ export interface BroadcastObservation {
   /** The publisher sent faster than real time and was held back. */
   readonly held: boolean;
   readonly droppedFrames: number;
+  /** Why the sound cannot be transcoded for those who cannot decode it, if that is so. */
+  readonly bridgeProblem: string | undefined;
 }
 
 /** A publisher that has just come is still sending its headers. */
@@ -80,6 +83,13 @@ export function broadcastWarnings(seen: BroadcastObservation): BroadcastWarning[
     warn(
       "frames-dropped",
       `${seen.droppedFrames} frames were left out: before the first keyframe, or in a group that was too large.`,
+    );
+  }
+  if (seen.bridgeProblem !== undefined) {
+    warn(
+      "no-audio-bridge",
+      `${seen.bridgeProblem} Viewers who cannot decode the publisher's audio codec hear nothing: ` +
+        "WebRTC needs Opus, HLS and RTMP need AAC.",
     );
   }
   return warnings;

@@ -1,4 +1,5 @@
 import type { Broadcast } from "@canopy/relay";
+import type { BroadcastBridges } from "../audio/broadcast-bridges.ts";
 import type { BroadcastObservation, BroadcastWarning } from "./broadcast-warnings.ts";
 import type { PublisherProtocol } from "./publisher.ts";
 import type { TrackLanes, VideoTrack } from "./track-lanes.ts";
@@ -16,6 +17,10 @@ export interface TrackDescription {
   /** Measured, bits per second. */
   readonly bitrate?: number;
   readonly keyframeIntervalMs?: number;
+  /** The track that this one is transcoded from, while somebody follows it. */
+  readonly bridgeOf?: string;
+  /** Of a bridged track: it is being made now. */
+  readonly active?: boolean;
 }
 
 /** A broadcast as the API shows it. */
@@ -30,7 +35,7 @@ export interface BroadcastDescription {
   /** Since when the broadcast is on, over reconnections, ISO 8601. */
   readonly startedAt: string;
   readonly tracks: readonly TrackDescription[];
-  /** Measured over all tracks, bits per second. */
+  /** Measured over all tracks of the publisher, bits per second. */
   readonly bitrate: number;
   readonly bFrames: boolean;
   /** Newest media time, µs since the Unix epoch. */
@@ -40,7 +45,11 @@ export interface BroadcastDescription {
 }
 
 /** Media tracks that are in the catalog, then the data tracks that the broadcast has beside them. */
-export function describeTracks(lanes: TrackLanes, broadcast: Broadcast): TrackDescription[] {
+export function describeTracks(
+  lanes: TrackLanes,
+  bridges: BroadcastBridges | undefined,
+  broadcast: Broadcast,
+): TrackDescription[] {
   const tracks: TrackDescription[] = [];
   for (const [name, track] of lanes.videos) {
     if (track.rendition !== undefined) tracks.push({ name, kind: "video", ...describeVideo(track) });
@@ -56,9 +65,20 @@ export function describeTracks(lanes: TrackLanes, broadcast: Broadcast): TrackDe
       bitrate: Math.round(meter.bitrateBps),
     });
   }
+  for (const { name, source, rendition, active, bitrateBps } of bridges?.states() ?? []) {
+    tracks.push({
+      name,
+      kind: "audio",
+      codec: rendition.codec,
+      sampleRate: rendition.sampleRate,
+      channels: rendition.numberOfChannels,
+      bitrate: Math.round(bitrateBps),
+      bridgeOf: source,
+      active,
+    });
+  }
   for (const [name, track] of broadcast.tracks) {
-    if (!track.closed && !lanes.videos.has(name) && !lanes.audios.has(name))
-      tracks.push({ name, kind: "data" });
+    if (!track.closed && !track.offered && !lanes.has(name)) tracks.push({ name, kind: "data" });
   }
   return tracks;
 }

@@ -4,6 +4,7 @@ import {
   forEachNal,
   h264CodecString,
   isKeyframe,
+  joinAnnexB,
   NAL_PPS,
   NAL_SPS,
   type NalLengthSize,
@@ -70,6 +71,11 @@ export class H264Shaper {
     return this.#setParameterSets(config.sps, config.pps);
   }
 
+  /** Parameter sets that came beside the stream, e.g. in a session description. @throws MediaError */
+  learnParameterSets(nals: readonly Uint8Array[]): void {
+    this.#learnFrom(joinAnnexB(nals));
+  }
+
   /**
    * Shapes a length-prefixed access unit (FLV, avcC streams). Undefined if it shows nothing (SEI alone).
    * @throws MediaError
@@ -81,7 +87,7 @@ export class H264Shaper {
   /** Shapes an Annex B access unit. Parameter sets inside it are learnt. @throws MediaError */
   shapeAnnexB(unit: Uint8Array): ShapedUnit | undefined {
     const keyframe = isKeyframe(unit);
-    if (keyframe) this.#learn(unit);
+    if (keyframe) this.#learnFrom(unit);
     this.#observe(unit, keyframe);
     try {
       const sets = { sps: this.#sentSps, pps: this.#pps };
@@ -89,8 +95,10 @@ export class H264Shaper {
       const annexB = normalizeAccessUnit(unit, sets, { preferGivenSps: this.#lowDelay });
       return { annexB, keyframe };
     } catch (error) {
-      if (error instanceof MediaError && error.code === "missing-slice") return undefined;
-      throw error;
+      if (!(error instanceof MediaError) || error.code !== "missing-slice") throw error;
+      // Some senders put their parameter sets into a unit of their own.
+      this.#learnFrom(unit);
+      return undefined;
     }
   }
 
@@ -107,7 +115,7 @@ export class H264Shaper {
   }
 
   /** A stream may bring or change its parameter sets in front of an IDR; those of other ids stay in force. */
-  #learn(unit: Uint8Array): void {
+  #learnFrom(unit: Uint8Array): void {
     const { sps, pps } = parameterSetsOf(unit);
     if (sps.length === 0 && pps.length === 0) return;
     const allSps = withKnown(sps, this.#sps);

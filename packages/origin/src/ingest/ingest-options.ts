@@ -1,3 +1,4 @@
+import { type AudioBridgeOptions, DEFAULT_AUDIO_BRIDGE } from "../audio/bridge-options.ts";
 import { DEFAULT_TIMED_LIMITS, type TimedLimits } from "../timed/timed-limits.ts";
 import { DEFAULT_MEDIA_CLOCK_OPTIONS, type MediaClockOptions } from "./media-clock.ts";
 
@@ -12,6 +13,7 @@ export interface IngestOptions {
   readonly maxBroadcasts: number;
   /** Span of one group of audio, ms. */
   readonly audioGroupMs: number;
+  readonly audioBridge: AudioBridgeOptions;
   readonly clock: MediaClockOptions;
   readonly timed: TimedLimits;
 }
@@ -21,6 +23,7 @@ export const DEFAULT_INGEST_OPTIONS: IngestOptions = {
   lingerMs: 10_000,
   maxBroadcasts: 500,
   audioGroupMs: 500,
+  audioBridge: DEFAULT_AUDIO_BRIDGE,
   clock: DEFAULT_MEDIA_CLOCK_OPTIONS,
   timed: DEFAULT_TIMED_LIMITS,
 };

@@ -1,4 +1,5 @@
 import type { AudioRendition, AudioSection, VideoRendition, VideoSection } from "@canopy/media/catalog";
+import type { TrackInfo } from "@canopy/protocol";
 import type { Broadcast, Track } from "@canopy/relay";
 import type { TimedLane } from "../timed/timed-lane.ts";
 import { AudioLane } from "./audio-lane.ts";
@@ -30,7 +31,7 @@ export interface TrackLanesDeps {
   nowMs(): number;
 }
 
-const AUDIO_PRIORITY = 80;
+export const AUDIO_PRIORITY = 80;
 const VIDEO_PRIORITY = 60;
 const TIMESCALE = 1_000_000;
 /** How long groups stay for viewers that come late or are slow. */
@@ -39,14 +40,14 @@ const MIN_MEASURED_SECONDS = 3;
 /** Below this it is a slide show, whose rate says nothing. */
 const MIN_FRAMERATE = 0.5;
 
-/** Makes a track of the broadcast with the timescale of all of Canopy's own tracks. */
+/** The properties of all of Canopy's own tracks. */
+export function trackInfo(priority: number): TrackInfo {
+  return { priority, ordered: false, maxLatencyMs: CACHE_MS, timescale: TIMESCALE };
+}
+
+/** Makes a track of the broadcast. */
 export function createTrack(broadcast: Broadcast, name: string, priority: number): Track {
-  return broadcast.createTrack(name, {
-    priority,
-    ordered: false,
-    maxLatencyMs: CACHE_MS,
-    timescale: TIMESCALE,
-  });
+  return broadcast.createTrack(name, trackInfo(priority));
 }
 
 /** The media tracks of one broadcast: made on demand, kept while the broadcast lives. */
@@ -95,6 +96,18 @@ export class TrackLanes {
   *all(): Generator<VideoTrack | AudioTrack> {
     yield* this.videos.values();
     yield* this.audios.values();
+  }
+
+  /** True if the publisher has, or had, a track of that name. */
+  has(name: string): boolean {
+    return this.videos.has(name) || this.audios.has(name);
+  }
+
+  /** Those in the catalog. */
+  audioRenditions(): Map<string, AudioRendition> {
+    const found = new Map<string, AudioRendition>();
+    for (const [name, { rendition }] of this.audios) if (rendition !== undefined) found.set(name, rendition);
+    return found;
   }
 
   /** Newest presentation time that was written, µs. */

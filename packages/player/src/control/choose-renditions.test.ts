@@ -29,6 +29,20 @@ describe("chooseRenditions", () => {
     expect(chooseRenditions(catalog, "large", (codec) => codec !== "avc1.640028").video?.name).toBe("small");
   });
 
+  it("takes bridged sound only where the original cannot be decoded", () => {
+    const bridged = {
+      audio: {
+        renditions: {
+          "audio-opus": { codec: "opus", sampleRate: 48_000, numberOfChannels: 2, bitrate: 128_000 },
+          audio: { codec: "mp4a.40.2", sampleRate: 44_100, numberOfChannels: 2, bitrate: 64_000 },
+        },
+      },
+      canopy: { bridges: { "audio-opus": "audio" } },
+    };
+    expect(chooseRenditions(bridged, undefined, () => true).audio?.name).toBe("audio");
+    expect(chooseRenditions(bridged, undefined, (codec) => codec === "opus").audio?.name).toBe("audio-opus");
+  });
+
   it("finds audio alone, and nothing in an empty catalog", () => {
     const { video, audio } = chooseRenditions({ audio: catalog.audio }, undefined, () => true);
     expect(video).toBeUndefined();

@@ -29,8 +29,9 @@ export function videoRenditionNames(
 }
 
 /**
- * The renditions to play: the wished one, or the largest that this device can decode.
- * `canDecode` answers for a codec string.
+ * The renditions to play: the wished one, or the largest that this device can decode. Sound that was transcoded on the
+ * way has lost quality and time to it: it is for whoever cannot decode the original. `canDecode` answers for a codec
+ * string.
  */
 export function chooseRenditions(
   catalog: Catalog,
@@ -40,9 +41,13 @@ export function chooseRenditions(
   const names = videoRenditionNames(catalog, canDecode);
   const videoName = wish !== undefined && names.includes(wish) ? wish : names[0];
   const video = videoName === undefined ? undefined : catalog.video?.renditions[videoName];
+  const bridges = catalog.canopy?.bridges ?? {};
+  const isBridged = (name: string): number => Number(Object.hasOwn(bridges, name));
   const audio = Object.entries(catalog.audio?.renditions ?? {})
     .filter(([, rendition]) => isReadable(rendition) && canDecode(rendition.codec))
-    .sort(([, a], [, b]) => (b.bitrate ?? 0) - (a.bitrate ?? 0))[0];
+    .sort(
+      ([nameA, a], [nameB, b]) => isBridged(nameA) - isBridged(nameB) || (b.bitrate ?? 0) - (a.bitrate ?? 0),
+    )[0];
   return {
     video: videoName === undefined || video === undefined ? undefined : { name: videoName, rendition: video },
     audio: audio === undefined ? undefined : { name: audio[0], rendition: audio[1] },

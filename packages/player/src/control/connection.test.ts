@@ -80,7 +80,13 @@ async function play(sources: string[], transport: TransportName = "webtransport"
     {
       sources: sources.map((host) => `https://${host}/`),
       factories: [factoryOf(transport)],
-      request: { broadcast: "live", token: undefined, latencyMs: 100, mediaElement: undefined },
+      request: {
+        broadcast: "live",
+        token: undefined,
+        isSync: false,
+        latencyMs: 100,
+        mediaElement: undefined,
+      },
     },
     {
       clock: { nowUs: () => Date.now() * 1_000 },
@@ -92,6 +98,9 @@ async function play(sources: string[], transport: TransportName = "webtransport"
         onFrame: (_kind, _track, sequence) => frames.push(`frame ${sequence}`),
         onGroupEnd: () => {},
         onElementFrame: () => {},
+        onElementTime: () => {},
+        onElementReset: () => {},
+        onElementSoundBlocked: () => {},
         onTimed: () => {},
         onAnnounced: () => {},
         onEnded: () => {},

@@ -6,6 +6,7 @@ import type {
   TrackSelection,
   TransportName,
   Upstream,
+  UpstreamDeps,
   UpstreamFactory,
   UpstreamRequest,
   UpstreamSink,
@@ -156,8 +157,13 @@ export class Connection {
     this.#upstream = factory.open(
       { ...this.#options.request, src: this.src },
       this.#sinkOf(factory, () => this.#attempt === attempt),
-      { clock: this.#deps.clock, fetch: this.#deps.fetch },
+      this.#upstreamDeps,
     );
+  }
+
+  get #upstreamDeps(): UpstreamDeps {
+    const { clock, fetch } = this.#deps;
+    return { clock, fetch, serverOffsetUs: () => this.#offset?.offsetUs };
   }
 
   /** Passes on what an upstream tells for as long as it is the one in use. */
@@ -169,6 +175,10 @@ export class Connection {
       onFrame: (...args) => isCurrent() && sink.onFrame(...args),
       onGroupEnd: (...args) => isCurrent() && sink.onGroupEnd(...args),
       onElementFrame: (frame) => isCurrent() && sink.onElementFrame(frame),
+      onElementTime: (...args) => isCurrent() && sink.onElementTime(...args),
+      // Comes from one that is being left, too: what it showed is still on screen.
+      onElementReset: () => sink.onElementReset(),
+      onElementSoundBlocked: () => isCurrent() && sink.onElementSoundBlocked(),
       onTimed: (...args) => isCurrent() && sink.onTimed(...args),
       onAnnounced: () => isCurrent() && this.#onAnnounced(),
       onEnded: () => isCurrent() && this.#onEnded(),
@@ -283,7 +293,7 @@ export class Connection {
           then.onFailed();
         },
       },
-      { clock: this.#deps.clock, fetch: this.#deps.fetch },
+      this.#upstreamDeps,
     );
     this.#successor = successor;
   }
@@ -304,7 +314,9 @@ export class Connection {
     const wasUp = this.#isUp;
     this.#drop();
     if (hadMedia) this.#reconnects += 1;
-    if (!error.shouldRetry() && error.code !== "unsupported") {
+    // What one transport cannot carry another one may; without another one it stays like that.
+    const isOfTransport = error.code === "unsupported" || error.code === "codec";
+    if (!error.shouldRetry() && (!isOfTransport || this.#options.factories.length === 1)) {
       this.#deps.onFailed(error);
       return;
     }

@@ -19,7 +19,9 @@ export type RejectReason =
   | "forbidden"
   | "path"
   | "draining"
-  | "timeout";
+  | "timeout"
+  | "conflict"
+  | "media";
 
 export type Admitted = {
   readonly admitted: true;

@@ -67,7 +67,11 @@ export interface NodeServerDeps {
   ) => Promise<RenewableSessionServer>;
   readonly createDevelopmentCertificate: () => Promise<TlsCertificate>;
   /** Adds the hop's own routes before the server listens. */
-  readonly registerRoutes?: (app: HttpServer["app"], admission: Admission) => void | Promise<void>;
+  readonly registerRoutes?: (
+    app: HttpServer["app"],
+    admission: Admission,
+    gate: SessionGate,
+  ) => void | Promise<void>;
 }
 
 /** One port number of a node: sessions on UDP, HTTP on TCP, one admission for both. */
@@ -176,7 +180,7 @@ async function openParts(
     announced: () => node.announced(),
     topology: (sees) => node.topology(sees),
   });
-  await deps.registerRoutes?.(http.app, admission);
+  await deps.registerRoutes?.(http.app, admission, gate);
   const { port } = await http.start();
   const sessions = lifetime.own(
     "sessions",

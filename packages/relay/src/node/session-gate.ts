@@ -1,6 +1,6 @@
 import type { Clock, Logger, Metrics, SessionScope } from "@canopy/runtime";
 import type { Session, SessionDecision, SessionRequest, TransportKind } from "@canopy/transport";
-import type { Admission, RejectReason } from "./admission.ts";
+import type { Admission, Admitted, RejectReason } from "./admission.ts";
 
 /** How often expired and closed sessions are looked for; also how late an expiry may take effect. */
 const SWEEP_INTERVAL_MS = 1_000;
@@ -10,7 +10,10 @@ const AUTHORIZE_DEADLINE_MS = 10_000;
 const CLOSE_UNAUTHORIZED = 6;
 const CLOSE_TIMEOUT = 3;
 
-const KINDS: readonly TransportKind[] = ["quic", "webtransport", "websocket"];
+/** What carries a session that counts here: the transports of MoQ, and the WebRTC roles. */
+export type SessionKind = TransportKind | "whip" | "whep";
+
+const KINDS: readonly SessionKind[] = ["quic", "webtransport", "websocket", "whip", "whep"];
 
 export interface SessionGateOptions {
   /** Subprotocols and ALPN tokens that this node speaks, best first. */
@@ -29,8 +32,22 @@ export interface SessionGateDeps {
 /** Asks what a session may do, once its path is known. Undefined: refused, and the session is closed. */
 export type AuthorizeSession = (path: string) => Promise<SessionScope | undefined>;
 
+/** The part of a session that the gate needs. */
+export interface GatedSession {
+  readonly kind: SessionKind;
+  readonly closed: boolean;
+  close(code: number, reason: string): void;
+}
+
+/** Why there is no room for a session. */
+export interface NoRoom {
+  readonly reason: RejectReason;
+  readonly status: 429 | 503;
+  readonly message: string;
+}
+
 interface OpenSession {
-  readonly session: Session;
+  readonly session: GatedSession;
   readonly address: string;
   readonly openedAtMs: number;
   authorized: boolean;
@@ -94,16 +111,8 @@ export class SessionGate {
   }
 
   #decide(request: SessionRequest): SessionDecision {
-    if (this.#draining) return this.#refuse("draining", 503, "the node is about to stop");
-    const { maxSessions, maxSessionsPerAddress } = this.#options;
-    const address = hostOf(request.remoteAddress);
-    if (this.#isFull(address)) this.#removeClosed();
-    if (this.#open.size >= maxSessions) {
-      return this.#refuse("limit", 503, `the node has its ${maxSessions} sessions`);
-    }
-    if ((this.#perAddress.get(address) ?? 0) >= maxSessionsPerAddress) {
-      return this.#refuse("address-limit", 429, `${maxSessionsPerAddress} sessions of this address are open`);
-    }
+    const full = this.checkRoom(request.remoteAddress);
+    if (full !== undefined) return { accept: false, status: full.status, reason: full.message };
     // No offer at all is the legacy start: the version is then agreed by SETUP on the first stream.
     if (request.protocols.length === 0) return { accept: true, protocol: "" };
     const protocol = this.#options.protocols.find((known) => request.protocols.includes(known));
@@ -112,9 +121,40 @@ export class SessionGate {
     return { accept: true, protocol };
   }
 
+  /** Undefined: there is room for one more session of `remoteAddress` (`ip:port`). A refusal is counted. */
+  checkRoom(remoteAddress: string): NoRoom | undefined {
+    if (this.#draining) return this.#noRoom("draining", 503, "the node is about to stop");
+    const { maxSessions, maxSessionsPerAddress } = this.#options;
+    const address = hostOf(remoteAddress);
+    if (this.#isFull(address)) this.#removeClosed();
+    if (this.#open.size >= maxSessions) {
+      return this.#noRoom("limit", 503, `the node has its ${maxSessions} sessions`);
+    }
+    if ((this.#perAddress.get(address) ?? 0) >= maxSessionsPerAddress) {
+      return this.#noRoom("address-limit", 429, `${maxSessionsPerAddress} sessions of this address are open`);
+    }
+    return undefined;
+  }
+
   /** Takes over a session that `decide` let in. */
   admit(session: Session): AuthorizeSession {
-    const address = hostOf(session.remoteAddress);
+    const entry = this.#add(session, session.remoteAddress);
+    return (path) => this.#authorize(entry, session, path);
+  }
+
+  /** Takes over a session whose token is checked already and for which `checkRoom` found room. */
+  admitChecked(session: GatedSession, remoteAddress: string, admitted: Admitted): void {
+    const entry = this.#add(session, remoteAddress);
+    this.#accept(entry, admitted);
+  }
+
+  /** A request of another protocol was refused before it became a session. */
+  countRefusal(reason: RejectReason): void {
+    this.#rejected(reason);
+  }
+
+  #add(session: GatedSession, remoteAddress: string): OpenSession {
+    const address = hostOf(remoteAddress);
     const entry: OpenSession = {
       session,
       address,
@@ -124,7 +164,13 @@ export class SessionGate {
     };
     this.#open.add(entry);
     this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
-    return (path) => this.#authorize(entry, path);
+    return entry;
+  }
+
+  #accept(entry: OpenSession, admitted: Admitted): void {
+    entry.authorized = true;
+    entry.expiresAtMs = admitted.expiresAtMs ?? Number.POSITIVE_INFINITY;
+    this.#opened();
   }
 
   /** Stops the timer; the sessions belong to their server, which closes them. */
@@ -133,8 +179,7 @@ export class SessionGate {
     for (const remove of this.#removeSources.splice(0)) remove();
   }
 
-  async #authorize(entry: OpenSession, path: string): Promise<SessionScope | undefined> {
-    const { session } = entry;
+  async #authorize(entry: OpenSession, session: Session, path: string): Promise<SessionScope | undefined> {
     const answer = await this.#deps.admission.authorize(path);
     if (session.closed) return undefined;
     if (!answer.admitted) {
@@ -143,10 +188,13 @@ export class SessionGate {
       session.close(CLOSE_UNAUTHORIZED, answer.message);
       return undefined;
     }
-    entry.authorized = true;
-    entry.expiresAtMs = answer.expiresAtMs ?? Number.POSITIVE_INFINITY;
-    this.#opened();
+    this.#accept(entry, answer);
     return answer.scope;
+  }
+
+  #noRoom(reason: RejectReason, status: NoRoom["status"], message: string): NoRoom {
+    this.#rejected(reason);
+    return { reason, status, message };
   }
 
   #refuse(reason: RejectReason, status: number, message: string): SessionDecision {
@@ -161,7 +209,7 @@ export class SessionGate {
     );
   }
 
-  #count(kind: TransportKind): number {
+  #count(kind: SessionKind): number {
     let count = 0;
     for (const { session, authorized } of this.#open) {
       if (session.kind === kind && authorized && !session.closed) count += 1;

@@ -2,7 +2,13 @@ import { ERROR_CODES, type ErrorCode, type SubscribeOptions, type TrackInfo } fr
 import { RelayError } from "../relay-error.ts";
 import type { Route, TrackFeed } from "./route.ts";
 import type { StoreContext } from "./store-context.ts";
-import { Track } from "./track.ts";
+import { type OpenFeed, Track } from "./track.ts";
+
+/** A track that is made at this node while somebody follows it. */
+interface Offer {
+  readonly info: TrackInfo;
+  readonly open: OpenFeed;
+}
 
 /**
  * A broadcast is announced as soon as its publisher is let in, and viewers who come at once ask for tracks that he
@@ -30,6 +36,7 @@ export class Broadcast {
   /** Asked for before the publisher at this node has made them: without info, among `tracks`. */
   private readonly expected = new Set<Track>();
   private readonly beginsUntilMs: number;
+  private readonly offers = new Map<string, Offer>();
   private readonly owner: BroadcastOwner;
   private readonly context: StoreContext;
   private readonly openFeed = (track: Track, demand: SubscribeOptions): TrackFeed | undefined => {
@@ -74,7 +81,29 @@ export class Broadcast {
       existing.close();
       this.tracks.delete(name);
     }
-    return this.addTrack(name, info, false);
+    return this.addTrack(name, info, undefined);
+  }
+
+  /**
+   * A track that is made at this node, but only while somebody follows it: `open` is called for the first
+   * subscriber, and the feed is closed the store's keep time after the last one left. It stands beside the tracks of
+   * the publisher and does not move with his route.
+   */
+  offerTrack(name: string, info: TrackInfo, open: OpenFeed): void {
+    const expected = this.tracks.get(name);
+    // Whoever asked before there was an offer asks again, and then opens the feed.
+    if (expected !== undefined && this.expected.delete(expected)) {
+      expected.close(ERROR_CODES.notFound);
+      this.tracks.delete(name);
+    }
+    this.offers.set(name, { info, open });
+  }
+
+  /** The offer is over; whoever follows the track is told that it is closed. */
+  withdrawOffer(name: string, code?: ErrorCode): void {
+    if (!this.offers.delete(name)) return;
+    const track = this.tracks.get(name);
+    if (track?.offered === true) track.close(code);
   }
 
   /**
@@ -86,18 +115,27 @@ export class Broadcast {
     const existing = this.tracks.get(name);
     if (existing !== undefined && !existing.closed) return existing;
     if (this.closed) return undefined;
-    return this.route.source === undefined ? this.expect(name) : this.addTrack(name, undefined, true);
+    const offer = this.offers.get(name);
+    if (offer !== undefined) return this.addTrack(name, offer.info, offer.open, true);
+    return this.route.source === undefined
+      ? this.expect(name)
+      : this.addTrack(name, undefined, this.openFeed);
   }
 
   private expect(name: string): Track | undefined {
     const isOver = this.context.clock.nowMs() >= this.beginsUntilMs;
     if (isOver || this.lingering || this.expected.size >= MAX_EXPECTED_TRACKS) return undefined;
-    const track = this.addTrack(name, undefined, false);
+    const track = this.addTrack(name, undefined, undefined);
     this.expected.add(track);
     return track;
   }
 
-  private addTrack(name: string, info: TrackInfo | undefined, pulled: boolean): Track {
+  private addTrack(
+    name: string,
+    info: TrackInfo | undefined,
+    openFeed: OpenFeed | undefined,
+    offered = false,
+  ): Track {
     const { limits, counters } = this.context;
     if (this.closed) throw new RelayError("broadcast_closed", this.path);
     const tooLong = Buffer.byteLength(name) > limits.maxTrackNameBytes;
@@ -107,7 +145,7 @@ export class Broadcast {
       counters.limitRefusals += 1;
       throw new RelayError("limit_reached", tooLong ? "maxTrackNameBytes" : "maxTracksPerBroadcast");
     }
-    const track = new Track(name, info, pulled ? this.openFeed : undefined, this.context);
+    const track = new Track(name, info, openFeed, this.context, offered);
     this.tracks.set(name, track);
     return track;
   }
@@ -135,12 +173,13 @@ export class Broadcast {
     this.route = route;
     // The same session by other hops, and it was not lost in between: what is flowing goes on flowing.
     if (route.source === previous.source && previous.lingerUntilMs === 0) return;
-    for (const track of this.tracks.values()) if (track.pulled) track.switchFeed();
+    for (const track of this.tracks.values()) if (track.pulled && !track.offered) track.switchFeed();
   }
 
   /** The current route's session is gone; feeds come back with another route. */
   sourceLost(): void {
     for (const track of this.tracks.values()) {
+      if (track.offered) continue;
       if (track.pulled) track.dropFeed();
       else track.latest?.finish();
     }
@@ -150,6 +189,7 @@ export class Broadcast {
     if (this.closed) return;
     this.closed = true;
     this.expected.clear();
+    this.offers.clear();
     for (const track of this.tracks.values()) track.close(code);
   }
 

@@ -334,6 +334,74 @@ describe("Store", () => {
     expect(() => broadcast.createTrack("own-20", INFO)).toThrow(RelayError);
   });
 
+  it("makes an offered track while somebody follows it, and for the keep time after the last one left", () => {
+    const { store, time } = createStore({ keepTrackMs: 3_000 });
+    const broadcast = store.publish("a");
+    const source = new RecordingSource();
+    broadcast.offerTrack("audio-opus", INFO, (track, demand) => source.openTrack("a", track, demand));
+    expect(broadcast.track("audio-opus")).toBeUndefined();
+    const track = broadcast.request("audio-opus");
+    if (track === undefined) throw new Error("no track");
+    expect(track.info).toBe(INFO);
+    expect(source.calls).toEqual([]);
+
+    const first = follow(track);
+    const second = follow(track);
+    track.openGroup(1).append(10, new Uint8Array(1));
+    store.flush();
+    expect(first.events).toEqual(["group 1", "frame 10"]);
+    expect(second.events).toEqual(first.events);
+    first.reading.close();
+    second.reading.close();
+    time.ms += 2_900;
+    store.tick(time.ms);
+    expect(source.calls).toEqual(["open a audio-opus newest"]);
+    const third = follow(track);
+    third.reading.close();
+    time.ms += 3_000;
+    store.tick(time.ms);
+    expect(source.calls.filter((call) => !call.startsWith("update"))).toEqual([
+      "open a audio-opus newest",
+      "close",
+    ]);
+    expect(track.closed).toBe(true);
+
+    const again = broadcast.request("audio-opus");
+    if (again === undefined) throw new Error("no track");
+    follow(again);
+    expect(source.calls.at(-1)).toBe("open a audio-opus newest");
+  });
+
+  it("leaves an offered track alone when the publisher is lost and comes back", () => {
+    const { store } = createStore();
+    const broadcast = store.publish("a");
+    const source = new RecordingSource();
+    broadcast.offerTrack("audio-opus", INFO, (track, demand) => source.openTrack("a", track, demand));
+    const track = broadcast.request("audio-opus");
+    if (track === undefined) throw new Error("no track");
+    follow(track);
+    broadcast.lost();
+    store.publish("a");
+    expect(source.calls).toEqual(["open a audio-opus newest"]);
+  });
+
+  it("tells the subscribers of an offered track when the offer is withdrawn", () => {
+    const { store, time } = createStore();
+    const broadcast = store.publish("a");
+    const source = new RecordingSource();
+    broadcast.offerTrack("audio-opus", INFO, (track, demand) => source.openTrack("a", track, demand));
+    const track = broadcast.request("audio-opus");
+    if (track === undefined) throw new Error("no track");
+    const { events } = follow(track);
+    broadcast.withdrawOffer("audio-opus", 5);
+    store.flush();
+    expect(events).toEqual(["closed 5"]);
+    expect(source.calls).toEqual(["open a audio-opus newest", "close"]);
+    time.ms += 5_000;
+    expect(broadcast.request("audio-opus")).toBeUndefined();
+    broadcast.withdrawOffer("audio-opus");
+  });
+
   it("refuses a second publisher of a path, bad names and too many of anything", () => {
     const { store } = createStore({ limits: { maxBroadcasts: 1, maxTracksPerBroadcast: 1 } });
     const broadcast = store.publish("/live//demo/");

@@ -43,6 +43,8 @@ const MAX_INFO_WAITERS = 10_000;
 /** One track: its cached groups in order, its subscribers, and the feed that fills it if it has a remote source. */
 export class Track {
   readonly name: string;
+  /** Made at this node on demand (`Broadcast.offerTrack`), whatever route the broadcast has. */
+  readonly offered: boolean;
   info: TrackInfo | undefined;
   closed = false;
   closeCode: ErrorCode | undefined;
@@ -67,8 +69,10 @@ export class Track {
     info: TrackInfo | undefined,
     openFeed: OpenFeed | undefined,
     context: StoreContext,
+    offered = false,
   ) {
     this.name = name;
+    this.offered = offered;
     this.info = info;
     this.openFeed = openFeed;
     this.context = context;
@@ -94,7 +98,7 @@ export class Track {
     return this.observers.length;
   }
 
-  /** True if frames come from a session on demand, not from a publisher at this node. */
+  /** True if frames come on demand, not from a publisher that pushes. */
   get pulled(): boolean {
     return this.openFeed !== undefined;
   }

@@ -99,8 +99,18 @@ export async function createHttpServer(
   await app.register(cors, {
     origin: "*",
     methods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
-    exposedHeaders: ["Location", "Link", "ETag", "Accept-Patch", "Retry-After", "Content-Range"],
+    exposedHeaders: [
+      "Location",
+      "Link",
+      "ETag",
+      "Accept-Patch",
+      "Accept-Post",
+      "Retry-After",
+      "Content-Range",
+    ],
     maxAge: 86_400,
+    // WHIP and WHEP clients that are no browsers ask OPTIONS for what a resource takes (RFC 9725 section 4.2).
+    strictPreflight: false,
   });
   registerBasicRoutes(app, {
     metrics: deps.metrics,

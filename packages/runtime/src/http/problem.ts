@@ -10,10 +10,13 @@ const TITLES: Readonly<Record<number, string>> = {
   403: "Forbidden",
   404: "Not Found",
   405: "Method Not Allowed",
+  406: "Not Acceptable",
   409: "Conflict",
+  412: "Precondition Failed",
   413: "Content Too Large",
   415: "Unsupported Media Type",
   422: "Unprocessable Content",
+  428: "Precondition Required",
   429: "Too Many Requests",
   500: "Internal Server Error",
   503: "Service Unavailable",
@@ -28,12 +31,16 @@ export interface ProblemPlace {
 
 /** The body of an error response. */
 export interface ProblemBody {
-  readonly type: "about:blank";
+  /** A name that clients may branch on (RFC 9457 section 3.1.1), or `about:blank`: the status says it all. */
+  readonly type: string;
   readonly status: number;
   readonly title: string;
   readonly detail?: string;
   readonly errors?: readonly ProblemPlace[];
 }
+
+/** RFC 9457 section 4.2.1: the problem has no meaning beyond its status. */
+const BLANK_TYPE = "about:blank";
 
 /** Thrown by route handlers; the error handler of the HTTP server writes it as problem+json. */
 export class ProblemError extends Error {
@@ -41,25 +48,31 @@ export class ProblemError extends Error {
   readonly status: number;
   readonly title: string;
   readonly detail: string | undefined;
+  readonly type: string;
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(
     status: number,
     title: string,
     detail?: string,
-    options?: ErrorOptions & { readonly headers?: Readonly<Record<string, string>> },
+    options?: ErrorOptions & {
+      readonly headers?: Readonly<Record<string, string>>;
+      /** Default: `about:blank`. */
+      readonly type?: string;
+    },
   ) {
     super(detail ?? title, options);
     this.status = status;
     this.title = title;
     this.detail = detail;
+    this.type = options?.type ?? BLANK_TYPE;
     this.headers = options?.headers ?? {};
   }
 }
 
-export function problemBody(status: number, title?: string, detail?: string): ProblemBody {
+export function problemBody(status: number, title?: string, detail?: string, type = BLANK_TYPE): ProblemBody {
   return {
-    type: "about:blank",
+    type,
     status,
     title: title ?? TITLES[status] ?? "Error",
     ...(detail === undefined ? {} : { detail }),
@@ -86,7 +99,9 @@ export function sendProblem(reply: FastifyReply, body: ProblemBody): void {
 }
 
 function describeError(error: FastifyError | ProblemError): ProblemBody {
-  if (error instanceof ProblemError) return problemBody(error.status, error.title, error.detail);
+  if (error instanceof ProblemError) {
+    return problemBody(error.status, error.title, error.detail, error.type);
+  }
   if (error.validation !== undefined) {
     const errors = error.validation.map((issue) => ({
       pointer: issue.instancePath,

@@ -11,7 +11,7 @@ export interface MetricSpec {
   readonly buckets?: readonly number[];
 }
 
-const TRANSPORTS = ["quic", "webtransport", "websocket", "rtmp"] as const;
+const TRANSPORTS = ["quic", "webtransport", "websocket", "rtmp", "whip", "whep"] as const;
 
 export const METRICS = {
   canopy_sessions: {
@@ -94,6 +94,48 @@ export const METRICS = {
     type: "counter",
     help: "Timed messages, by what became of them.",
     label: { name: "kind", values: ["accepted", "embedded", "track", "passed", "rejected"] },
+  },
+  canopy_webrtc_feedback_total: {
+    type: "counter",
+    help: "Feedback from WebRTC peers: lists of missing packets, requests for a keyframe.",
+    label: { name: "kind", values: ["nack", "pli", "fir"] },
+  },
+  canopy_webrtc_retransmitted_packets_total: {
+    type: "counter",
+    help: "RTP packets that were sent once more to a viewer who missed them.",
+  },
+  canopy_webrtc_restarts_total: {
+    type: "counter",
+    help: "Viewers who asked for a keyframe and were sent the cached group from its start.",
+  },
+  canopy_webrtc_rendition_changes_total: {
+    type: "counter",
+    help: "Changes of a WHEP viewer's rendition to fit his bandwidth.",
+  },
+  canopy_webrtc_refused_packets_total: {
+    type: "counter",
+    help: "What WebRTC peers sent or asked for and was not heeded: packets that are not here any more or too many, RTCP over the rate or malformed, media in a session without.",
+    label: { name: "reason", values: ["nack", "rtcp-rate", "malformed", "unexpected"] },
+  },
+  canopy_bridges: {
+    type: "gauge",
+    help: "Streams of sound that are being transcoded because somebody follows them.",
+    label: { name: "kind", values: ["aac-opus", "opus-aac"] },
+  },
+  canopy_bridge_frames_total: {
+    type: "counter",
+    help: "Frames of sound that transcoding has made.",
+    label: { name: "kind", values: ["aac-opus", "opus-aac"] },
+  },
+  canopy_bridge_dropped_frames_total: {
+    type: "counter",
+    help: "Frames of sound that were to be transcoded and were not, by reason.",
+    label: { name: "reason", values: ["queue", "restart", "undecodable", "oversize"] },
+  },
+  canopy_bridge_restarts_total: {
+    type: "counter",
+    help: "Ends of the thread that transcodes: it died and was started again, or cannot run here.",
+    label: { name: "reason", values: ["died", "unavailable"] },
   },
   canopy_event_loop_utilization_ratio: {
     type: "gauge",

@@ -1,12 +1,13 @@
 import { MediaError } from "@canopy/media";
 import { aacCodecString, parseAudioSpecificConfig } from "@canopy/media/aac";
-import { type AudioRendition, encodeHex, type VideoRendition } from "@canopy/media/catalog";
+import { type AudioRendition, encodeHex } from "@canopy/media/catalog";
 import { type AudioTag, parseAudioTagBody, parseVideoTagBody, type VideoTag } from "@canopy/media/flv";
 import { parseOpusHead } from "@canopy/media/opus";
 import { RelayError } from "@canopy/relay";
 import type { Clock, Logger } from "@canopy/runtime";
 import type { AudioLane } from "../../ingest/audio-lane.ts";
 import type { BroadcastIngest } from "../../ingest/broadcast-ingest.ts";
+import { describeH264 } from "../../ingest/describe-h264.ts";
 import { H264Shaper } from "../../ingest/h264-shaper.ts";
 import { Pace } from "../../ingest/pace.ts";
 import { TimestampUnwrapper } from "../../ingest/timestamp-unwrapper.ts";
@@ -110,27 +111,15 @@ export class FlvIngest implements RtmpPublication {
 
   #describeVideo(): void {
     const { ingest } = this.#deps;
-    const { sps, codec, bFrames } = this.#shaper;
-    if (sps === undefined || codec === undefined) return;
+    const { bFrames } = this.#shaper;
     const reorderMs = (this.#video?.meter.maxReorderUs ?? 0) / 1_000;
     this.#jitterMs = Math.ceil(reorderMs / JITTER_STEP_MS) * JITTER_STEP_MS;
-    const framerate = this.#metadata?.framerate ?? sps.framerate;
-    const bitrate = this.#metadata?.videoBitrateBps;
-    const rendition: VideoRendition = {
-      codec,
-      codedWidth: sps.codedWidth,
-      codedHeight: sps.codedHeight,
-      ...(isSquare(sps.sarWidth, sps.sarHeight)
-        ? {}
-        : {
-            displayAspectWidth: sps.codedWidth * (sps.sarWidth ?? 1),
-            displayAspectHeight: sps.codedHeight * (sps.sarHeight ?? 1),
-          }),
-      ...(framerate === undefined ? {} : { framerate }),
-      ...(bitrate === undefined ? {} : { bitrate }),
-      ...(this.#jitterMs === 0 ? {} : { jitter: this.#jitterMs }),
-      optimizeForLatency: !bFrames,
-    };
+    const rendition = describeH264(this.#shaper, {
+      framerate: this.#metadata?.framerate,
+      bitrate: this.#metadata?.videoBitrateBps,
+      jitterMs: this.#jitterMs,
+    });
+    if (rendition === undefined) return;
     ingest.bFrames = bFrames;
     ingest.describeVideo(VIDEO_TRACK, rendition);
   }
@@ -214,10 +203,6 @@ function describeAac(config: Uint8Array): AudioRendition {
 function describeOpus(config: Uint8Array): AudioRendition {
   const head = config.length === 0 ? undefined : parseOpusHead(config);
   return { codec: "opus", sampleRate: 48_000, numberOfChannels: head?.channels ?? 2 };
-}
-
-function isSquare(sarWidth: number | undefined, sarHeight: number | undefined): boolean {
-  return sarWidth === undefined || sarHeight === undefined || sarWidth === sarHeight;
 }
 
 function unsupported(kind: "audio" | "video", codec: string, wanted: string): OriginError {

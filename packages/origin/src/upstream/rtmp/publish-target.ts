@@ -1,3 +1,5 @@
+import { normalizeScopePath } from "@canopy/runtime";
+import { checkBroadcastPath } from "../../ingest/broadcast-path.ts";
 import { OriginError } from "../../origin-error.ts";
 
 /** What a publisher asked for, taken from `connect` (app) and `publish` (stream key). */
@@ -8,9 +10,6 @@ export interface PublishTarget {
   readonly token: string | undefined;
 }
 
-const MAX_PATH_BYTES = 256;
-const MAX_SEGMENTS = 32;
-
 /**
  * `rtmp://host/live/demo?jwt=…` arrives as app `live` and key `demo?jwt=…`; some senders put the query on the app.
  * @throws OriginError `bad-path`
@@ -18,17 +17,11 @@ const MAX_SEGMENTS = 32;
 export function parsePublishTarget(app: string, streamName: string): PublishTarget {
   const [appPath, appQuery] = splitQuery(app);
   const [namePath, nameQuery] = splitQuery(streamName);
-  const segments = `${appPath}/${namePath}`.split("/").filter((segment) => segment !== "");
-  const path = segments.join("/");
+  const path = normalizeScopePath(`${appPath}/${namePath}`);
   if (namePath.replaceAll("/", "") === "") {
     throw new OriginError("bad-path", "The stream key is empty: publish to rtmp://host/app/stream.");
   }
-  if (segments.length > MAX_SEGMENTS || Buffer.byteLength(path) > MAX_PATH_BYTES) {
-    throw new OriginError("bad-path", `The broadcast path is longer than ${MAX_PATH_BYTES} bytes.`);
-  }
-  if (segments.some((segment) => segment === "." || segment === "..") || hasControlCharacter(path)) {
-    throw new OriginError("bad-path", "The broadcast path has a segment or character that is not allowed.");
-  }
+  checkBroadcastPath(path);
   return { path, token: tokenOf(nameQuery) ?? tokenOf(appQuery) };
 }
 
@@ -40,12 +33,4 @@ function splitQuery(text: string): [string, string] {
 function tokenOf(query: string): string | undefined {
   const token = new URLSearchParams(query).get("jwt");
   return token === null || token === "" ? undefined : token;
-}
-
-function hasControlCharacter(text: string): boolean {
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index);
-    if (code < 0x20 || code === 0x7f) return true;
-  }
-  return false;
 }

@@ -1,0 +1,17 @@
+/** Why something that a publisher sent was left out. */
+export type WhipDropReason =
+  /** RTP or RTCP that breaks its format. */
+  | "malformed"
+  /** A source or a payload type that was not agreed on. */
+  | "unexpected"
+  /** More RTCP than a sender has reason to send. */
+  | "rtcp-rate"
+  /** Payloads that are not what they should be. */
+  | "media";
+
+/** What WHIP counts beside the sessions. */
+export interface WhipCounters {
+  /** Cheap enough for every packet. */
+  dropped(reason: WhipDropReason): void;
+  receivedBytes(bytes: number): void;
+}

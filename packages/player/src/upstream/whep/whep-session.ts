@@ -1,0 +1,210 @@
+import { decodeTimedMessage } from "@canopy/media/timed";
+import type { PlayerError } from "../../player-error.ts";
+import type { WebRtcAddress } from "../../webrtc/endpoint-url.ts";
+import type { Refusal } from "../../webrtc/http-resource.ts";
+import { PeerLink } from "../../webrtc/peer-link.ts";
+import { withStereoOpus } from "../../webrtc/stereo-opus.ts";
+import type { UpstreamSink } from "../upstream.ts";
+import { type ElementFrameMetadata, ElementOutput } from "./element-output.ts";
+import { FrameMessages } from "./frame-messages.ts";
+import { mediaClockOffset, RtpClock } from "./rtp-clock.ts";
+import { SeiReader, seiReaderConfiguration } from "./sei-reader.ts";
+
+const VIDEO_RATE_HZ = 90_000;
+const AUDIO_RATE_HZ = 48_000;
+
+/** Name of the data channel on which the edge sends timed messages. */
+const TIMED_CHANNEL = "timed";
+
+/** Without a picture (sound alone, a hidden page) the time of what is heard is looked at this often. */
+const TELL_TIME_MS = 100;
+
+/** A picture came within this: it tells the time. */
+const PICTURE_MS = 400;
+
+/**
+ * A media time from an RTP timestamp is a whole tick, rounded by the sender this way or that: half a tick earlier is
+ * never after the frame, so that no message fires a frame too early.
+ */
+const HALF_TICK_US = 6;
+
+/** A message is taken to be on the frame that carries it if the clock says so to within this; less than a frame. */
+const SNAP_US = 15_000;
+
+export interface WhepSessionDeps {
+  readonly fetch: typeof fetch;
+  /** The edge's clock, µs. */
+  readonly nowUs: () => number;
+  readonly sink: UpstreamSink;
+  readonly onConnected: () => void;
+  readonly onRefused: (refusal: Refusal) => void;
+  readonly onClosed: (error: PlayerError) => void;
+  readonly onStats: (report: RTCStatsReport) => void;
+  readonly onLatency: (latencyUs: number) => void;
+  /** Between capture and picture where no clock tells it. */
+  readonly assumedLatencyUs: () => number;
+}
+
+/** One peer connection and what comes out of it. */
+export class WhepSession {
+  readonly #deps: WhepSessionDeps;
+  readonly #link: PeerLink;
+  readonly #output: ElementOutput;
+  readonly #sei: SeiReader;
+  readonly #messages = new FrameMessages();
+  readonly #video: RTCRtpTransceiver;
+  readonly #audio: RTCRtpTransceiver;
+  readonly #videoClock = new RtpClock(VIDEO_RATE_HZ);
+  readonly #audioClock = new RtpClock(AUDIO_RATE_HZ);
+  readonly #timer: ReturnType<typeof setInterval>;
+  #pictureAtMs = Number.NEGATIVE_INFINITY;
+  #heldForMs = -1;
+
+  constructor(
+    { address, element }: { readonly address: WebRtcAddress; readonly element: HTMLVideoElement },
+    deps: WhepSessionDeps,
+  ) {
+    this.#deps = deps;
+    const { sink } = deps;
+    const peer = new RTCPeerConnection({ bundlePolicy: "max-bundle", ...seiReaderConfiguration() });
+    this.#video = peer.addTransceiver("video", { direction: "recvonly" });
+    this.#audio = peer.addTransceiver("audio", { direction: "recvonly" });
+    this.#output = new ElementOutput(element, {
+      onReset: () => sink.onElementReset(),
+      onFrame: (metadata) => this.#onPicture(metadata),
+      onSoundBlocked: () => sink.onElementSoundBlocked(),
+    });
+    this.#sei = new SeiReader([this.#video.receiver, this.#audio.receiver], {
+      onMessages: (rtp, messages) => this.#messages.add(rtp, messages),
+    });
+    this.#openChannel(peer);
+    this.#timer = setInterval(() => this.#tellTime(), TELL_TIME_MS);
+    this.#link = new PeerLink(
+      { endpoint: address.endpoint, token: address.token },
+      {
+        peer,
+        fetch: deps.fetch,
+        editOffer: withStereoOpus,
+        editAnswer: (answer) => this.#onAnswer(answer),
+        beforeAnswer: this.#sei.ready,
+        onConnected: () => {
+          this.#output.attach();
+          deps.onConnected();
+        },
+        onStats: deps.onStats,
+        onRefused: (refusal) => {
+          this.close();
+          deps.onRefused(refusal);
+        },
+        onClosed: (error) => {
+          this.close();
+          deps.onClosed(error);
+        },
+      },
+    );
+  }
+
+  /** Frames are held for at least this long before they are decoded, ms. */
+  holdFor(targetMs: number): void {
+    if (targetMs === this.#heldForMs) return;
+    this.#heldForMs = targetMs;
+    for (const { receiver } of [this.#video, this.#audio]) {
+      if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = targetMs;
+      // Chromium's name of before, in seconds.
+      else if ("playoutDelayHint" in (receiver as object)) {
+        (receiver as { playoutDelayHint?: number }).playoutDelayHint = targetMs / 1000;
+      }
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    // First the picture is kept, then its source goes.
+    this.#output.close();
+    this.#link.close();
+    this.#sei.close();
+  }
+
+  #openChannel(peer: RTCPeerConnection): void {
+    const channel = peer.createDataChannel(TIMED_CHANNEL);
+    channel.binaryType = "arraybuffer";
+    let wasOpen = false;
+    channel.onopen = () => {
+      wasOpen = true;
+    };
+    // Servers close their peers at the end of a broadcast; the channel hears it first.
+    channel.onclose = () => {
+      if (wasOpen) this.#link.onRemoteEnd();
+    };
+    channel.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) => {
+      const bytes = typeof data === "string" ? new TextEncoder().encode(data) : new Uint8Array(data);
+      try {
+        this.#deps.sink.onTimed(decodeTimedMessage(bytes), "track");
+      } catch {
+        // One broken message is passed over; the next ones are as good as ever.
+      }
+    };
+  }
+
+  #onAnswer(answer: string): string {
+    for (const [transceiver, clock] of [
+      [this.#video, this.#videoClock],
+      [this.#audio, this.#audioClock],
+    ] as const) {
+      if (transceiver.mid !== null) clock.setOffset(mediaClockOffset(answer, transceiver.mid));
+      this.#output.addTrack(transceiver.receiver.track);
+    }
+    return answer;
+  }
+
+  #onPicture(metadata: ElementFrameMetadata): void {
+    const { width, height, presentationTime, captureTime } = metadata;
+    // Browsers that do not tell it here tell that of the frame decoded last: the same, or the next one.
+    const rtp = metadata.rtpTimestamp ?? this.#video.receiver.getSynchronizationSources()[0]?.rtpTimestamp;
+    this.#pictureAtMs = performance.now();
+    const presentedAtUs = (performance.timeOrigin + presentationTime) * 1000;
+    const nowUs = this.#deps.nowUs();
+    const serverUs = presentedAtUs + nowUs - (performance.timeOrigin + performance.now()) * 1000;
+    let timestampUs: number | undefined;
+    if (rtp !== undefined) {
+      if (captureTime !== undefined) {
+        this.#videoClock.observe(rtp, serverUs - (presentationTime - captureTime) * 1000);
+      }
+      const mediaUs = this.#videoClock.toMediaUs(rtp, serverUs);
+      if (mediaUs !== undefined) {
+        this.#deps.onLatency(serverUs - mediaUs);
+        timestampUs = Math.floor(mediaUs) - HALF_TICK_US;
+      }
+      this.#messages.take(rtp, (message) => {
+        // Its frame is on screen; a clock that is estimated may say otherwise.
+        if (timestampUs !== undefined && message.at > timestampUs && message.at - timestampUs < SNAP_US) {
+          timestampUs = message.at;
+        }
+        this.#deps.sink.onTimed(message, "sei");
+      });
+    }
+    this.#deps.sink.onElementFrame({ timestampUs, presentedAtUs, width, height });
+  }
+
+  /** While there is no picture to go by, the sound says what time it is. */
+  #tellTime(): void {
+    if (!this.#link.isConnected || performance.now() - this.#pictureAtMs < PICTURE_MS) return;
+    for (const [transceiver, clock] of [
+      [this.#audio, this.#audioClock],
+      [this.#video, this.#videoClock],
+    ] as const) {
+      const [source] = transceiver.receiver.getSynchronizationSources();
+      // Sources are kept for ten seconds after their last packet.
+      if (source === undefined || performance.timeOrigin + performance.now() - source.timestamp > 1_000)
+        continue;
+      const presentedAtUs = source.timestamp * 1000;
+      const serverUs =
+        presentedAtUs + this.#deps.nowUs() - (performance.timeOrigin + performance.now()) * 1000;
+      const known = clock.toMediaUs(source.rtpTimestamp, serverUs);
+      const mediaUs = known ?? serverUs - this.#deps.assumedLatencyUs();
+      if (known !== undefined) this.#deps.onLatency(serverUs - mediaUs);
+      this.#deps.sink.onElementTime(mediaUs, presentedAtUs);
+      return;
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import { randomBytes } from "node:crypto";
+import type { WebRtcPeer } from "@canopy/transport/webrtc";
+import type { GatedSession } from "../session-gate.ts";
+import type { WebRtcRole } from "./peer-request.ts";
+
+/** 192 bits: whoever knows the URL of a session may change and end it (RFC 9725 section 5). */
+const ID_BYTES = 24;
+
+/** The HTTP resource of one peer. */
+export class WebRtcSession implements GatedSession {
+  readonly id = randomBytes(ID_BYTES).toString("base64url");
+  readonly kind: WebRtcRole;
+  readonly peer: WebRtcPeer;
+  /** Entity tag of the ICE session (RFC 9725 section 4.3.1), with its quotes. */
+  readonly etag: string;
+  /** The client's ICE user fragment: another one in a PATCH is an ICE restart. */
+  readonly remoteUfrag: string;
+
+  constructor(
+    kind: WebRtcRole,
+    parts: { readonly peer: WebRtcPeer; readonly ufrag: string; readonly remoteUfrag: string },
+  ) {
+    this.kind = kind;
+    this.peer = parts.peer;
+    this.etag = `"${parts.ufrag}"`;
+    this.remoteUfrag = parts.remoteUfrag;
+  }
+
+  get closed(): boolean {
+    return this.peer.state === "closed";
+  }
+
+  /** WebRTC has no place for a code or a reason: the client sees its connection close. */
+  close(): void {
+    this.peer.close();
+  }
+}

@@ -1,0 +1,244 @@
+import { randomBytes } from "node:crypto";
+import { createSocket } from "node:dgram";
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
+import { performance } from "node:perf_hooks";
+import { type NativeIceServer, parseIceServer } from "./ice-server-url.ts";
+import {
+  followNativeLog,
+  loadNative,
+  type NativeBinding,
+  type NativeListener,
+  type NativePeerConfig,
+  type NativePeerConnection,
+} from "./native.ts";
+import { NativePeer } from "./native-peer.ts";
+import { RtpDemux } from "./rtp-demux.ts";
+import { type EngineOffer, writeEngineOffer } from "./sdp/engine-offer.ts";
+import type { AnswerPlan, SdpOffer } from "./sdp/session-description.ts";
+import { acceptedSections, type LocalTransport, writeAnswer } from "./sdp/write-answer.ts";
+import type { WebRtcAnswer, WebRtcEngine, WebRtcEngineDeps, WebRtcEngineOptions } from "./webrtc-engine.ts";
+import { WebRtcError } from "./webrtc-error.ts";
+import { DEFAULT_WEBRTC_LIMITS, type WebRtcLimits } from "./webrtc-limits.ts";
+import type { WebRtcCloseReason, WebRtcPeerHandler } from "./webrtc-peer.ts";
+
+/** Deadlines and candidates are looked at this often; also the window of the packet rate. */
+const TICK_MS = 1_000;
+/** libdatachannel ignores a port range that begins at or below this. */
+const LOWEST_PORT = 1_025;
+const FREE_PORT_ATTEMPTS = 10;
+
+/** Binds the port. Rejects with `WebRtcError`: unsupported-platform, invalid-options, listen-failed. */
+export async function openWebRtcEngine(
+  options: WebRtcEngineOptions,
+  deps: WebRtcEngineDeps,
+): Promise<WebRtcEngine> {
+  const servers = (options.iceServers ?? []).map(parseIceServer);
+  const { port, publicAddresses = [] } = options;
+  if (port !== 0 && (port < LOWEST_PORT || port > 65_535))
+    throw new WebRtcError("invalid-options", `the WebRTC port is 0 or ${LOWEST_PORT} to 65535, not ${port}`);
+  for (const address of publicAddresses) {
+    if (isIP(address) === 0) throw new WebRtcError("invalid-options", `not an IP address: ${address}`);
+  }
+  const host = await resolveHost(options.host);
+  const native = await loadNative();
+  const listener = await listen(native, host, port);
+  return new NativeEngine({ ...options, host, servers, listener, native }, deps);
+}
+
+/** The native engine takes addresses only; a host such as `localhost` is looked up once, at start. */
+async function resolveHost(host: string): Promise<string> {
+  if (isIP(host) !== 0) return host;
+  try {
+    return (await lookup(host)).address;
+  } catch (cause) {
+    throw new WebRtcError("invalid-options", `no address to listen on: ${host}`, { cause });
+  }
+}
+
+async function listen(native: NativeBinding, host: string, port: number): Promise<NativeListener> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return new native.IceUdpMuxListener(port === 0 ? await freePort(host) : port, host);
+    } catch (cause) {
+      if (port !== 0 || attempt >= FREE_PORT_ATTEMPTS)
+        throw new WebRtcError("listen-failed", `cannot listen on UDP ${host}:${port}`, { cause });
+    }
+  }
+}
+
+/** The native listener must be told a port: this asks the system for one that is free now. */
+function freePort(host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket(isIP(host) === 6 ? "udp6" : "udp4");
+    socket.once("error", reject);
+    socket.bind(0, host, () => {
+      const { port } = socket.address();
+      socket.close(() => resolve(port));
+    });
+  });
+}
+
+interface OpenParts extends WebRtcEngineOptions {
+  readonly servers: readonly NativeIceServer[];
+  readonly listener: NativeListener;
+  readonly native: NativeBinding;
+}
+
+class NativeEngine implements WebRtcEngine {
+  readonly port: number;
+  handshakeTimeouts = 0;
+  readonly #parts: OpenParts;
+  readonly #deps: WebRtcEngineDeps;
+  readonly #limits: WebRtcLimits;
+  readonly #peers = new Set<NativePeer>();
+  readonly #nowMs: () => number;
+  readonly #timer: NodeJS.Timeout;
+  readonly #stopLog: () => void;
+  #closed = false;
+
+  constructor(parts: OpenParts, deps: WebRtcEngineDeps) {
+    this.#parts = parts;
+    this.#deps = deps;
+    this.#limits = { ...DEFAULT_WEBRTC_LIMITS, ...parts.limits };
+    this.#nowMs = deps.nowMs ?? (() => performance.now());
+    this.port = parts.listener.port();
+    this.#stopLog = followNativeLog(deps.logger);
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#timer.unref();
+  }
+
+  get peerCount(): number {
+    return this.#peers.size;
+  }
+
+  get halfOpenCount(): number {
+    let count = 0;
+    for (const peer of this.#peers) if (peer.state === "connecting") count += 1;
+    return count;
+  }
+
+  async answer(offer: SdpOffer, plan: AnswerPlan, handler: WebRtcPeerHandler): Promise<WebRtcAnswer> {
+    this.#checkRoom();
+    const accepted = acceptedSections(offer, plan);
+    if (accepted.length === 0)
+      throw new WebRtcError("sdp-unsupported", "no media section of the offer can be answered");
+    const engineOffer = writeEngineOffer(offer, plan);
+    const connection = this.#createConnection();
+    const peer = new NativePeer(connection, handler, {
+      limits: this.#limits,
+      demux: new RtpDemux(accepted, this.#limits.maxSsrcs),
+      logger: this.#deps.logger,
+      nowMs: this.#nowMs,
+      onClosed: (closed, reason) => this.#forget(closed, reason),
+    });
+    this.#peers.add(peer);
+    try {
+      const gathered = gathering(connection, this.#limits.gatheringTimeoutMs);
+      connection.setRemoteDescription(engineOffer.sdp, "offer");
+      connection.setLocalDescription("answer");
+      await gathered;
+      if (peer.state === "closed") throw new WebRtcError("closed", "the engine is closed");
+      const local = this.#localTransport(connection, engineOffer);
+      peer.offerCandidates(offer.candidates);
+      return { peer, sdp: writeAnswer(offer, plan, local), ufrag: local.ufrag };
+    } catch (error) {
+      peer.close();
+      if (error instanceof WebRtcError) throw error;
+      throw new WebRtcError("engine-failed", "the WebRTC engine did not take the offer", { cause: error });
+    }
+  }
+
+  #checkRoom(): void {
+    const { maxPeers, maxHalfOpen } = this.#limits;
+    if (this.#closed) throw new WebRtcError("closed", "the engine is closed");
+    if (this.#peers.size >= maxPeers) throw new WebRtcError("too-many-peers", `${maxPeers} peers are open`);
+    if (this.halfOpenCount >= maxHalfOpen)
+      throw new WebRtcError("too-many-half-open", `${maxHalfOpen} peers have not finished their handshakes`);
+  }
+
+  #createConnection(): NativePeerConnection {
+    const { servers, native, host } = this.#parts;
+    const config: NativePeerConfig = {
+      iceServers: [...servers],
+      bindAddress: host,
+      enableIceUdpMux: true,
+      portRangeBegin: this.port,
+      portRangeEnd: this.port,
+      disableAutoNegotiation: true,
+      maxMessageSize: this.#limits.maxMessageBytes,
+    };
+    try {
+      return new native.PeerConnection("", config);
+    } catch (cause) {
+      throw new WebRtcError("engine-failed", "the WebRTC engine made no peer", { cause });
+    }
+  }
+
+  #localTransport(connection: NativePeerConnection, offer: EngineOffer): LocalTransport {
+    const sdp = connection.localDescription()?.sdp ?? "";
+    const value = (name: string): string => new RegExp(`^a=${name}:(.+)$`, "m").exec(sdp)?.[1]?.trim() ?? "";
+    const candidates = sdp.match(/^a=candidate:.+$/gm) ?? [];
+    return {
+      ufrag: value("ice-ufrag"),
+      password: value("ice-pwd"),
+      fingerprint: value("fingerprint"),
+      setup: offer.setup,
+      candidates: this.#announced(candidates.map((line) => line.slice("a=".length).trim())),
+      maxMessageBytes: this.#limits.maxMessageBytes,
+      sessionId: (randomBytes(8).readBigUInt64BE() >> 2n).toString(),
+    };
+  }
+
+  /** With public addresses those of the interfaces are of no use to anybody outside; what STUN and TURN gave is kept. */
+  #announced(gathered: readonly string[]): readonly string[] {
+    const { publicAddresses = [] } = this.#parts;
+    if (publicAddresses.length === 0) return gathered;
+    const hosts = publicAddresses.map(
+      (address, index) =>
+        `candidate:${index + 1} 1 UDP ${hostPriority(index)} ${address} ${this.port} typ host`,
+    );
+    return [...hosts, ...gathered.filter((candidate) => !candidate.includes(" typ host"))];
+  }
+
+  #tick(): void {
+    const nowMs = this.#nowMs();
+    for (const peer of this.#peers) peer.tick(nowMs);
+  }
+
+  #forget(peer: NativePeer, reason: WebRtcCloseReason): void {
+    this.#peers.delete(peer);
+    if (reason === "handshake-timeout") this.handshakeTimeouts += 1;
+  }
+
+  close(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#closed = true;
+    clearInterval(this.#timer);
+    for (const peer of [...this.#peers]) peer.close();
+    this.#parts.listener.stop();
+    this.#stopLog();
+    return Promise.resolve();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+/** RFC 8445 section 5.1.2.1: type preference 126 for host candidates, then the address's place, then component 1. */
+function hostPriority(index: number): number {
+  return 126 * 2 ** 24 + (65_535 - index) * 2 ** 8 + 255;
+}
+
+/** Resolves when all candidates are gathered, or the time for it is over. */
+function gathering(connection: NativePeerConnection, timeoutMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, timeoutMs);
+    connection.onGatheringStateChange((state) => {
+      if (state !== "complete") return;
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

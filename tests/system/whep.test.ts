@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
+import { launchChromium, type TestChromium } from "../harness/chromium.ts";
+import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
+import { postTimed } from "../harness/post-timed.ts";
+import { waitFor } from "../harness/wait-for.ts";
+import { WhepClient, WhepRefusal } from "../harness/whep-client.ts";
+import { openWhepPage } from "../harness/whep-page.ts";
+
+let dev: CanopyDev;
+let chromium: TestChromium;
+
+beforeAll(async () => {
+  dev = await startCanopyDev({ edges: 2, broadcaster: true });
+  chromium = await launchChromium();
+});
+
+afterAll(async () => {
+  await chromium?.close();
+  await dev?.stop();
+});
+
+const urlOf = (edge: number, broadcast: string): string => `${dev.edges[edge]}/whep/${broadcast}`;
+
+function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((left, right) => left - right);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
+describe("WHEP in Chromium", () => {
+  it("shows the live picture of an RTMP publisher at two edges, with a cipher of AES-GCM", async () => {
+    const pages = [
+      await openWhepPage(chromium, urlOf(0, "live/demo")),
+      await openWhepPage(chromium, urlOf(1, "live/demo")),
+    ];
+    for (const page of pages) {
+      await waitFor("a picture", async () => (await page.takeShown()).length > 0);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10_000));
+    for (const page of pages) {
+      const shown = await page.takeShown();
+      const stats = await page.stats();
+      const ages = shown.map(({ captureMs, seenMs }) => seenMs - captureMs);
+      console.log(
+        `join ${Math.round(stats.joinMs)} ms, age p50 ${Math.round(percentile(ages, 0.5))} ms, p95 ${Math.round(percentile(ages, 0.95))} ms, ${shown.length} pictures, ${JSON.stringify(stats)}`,
+      );
+      expect(shown.length).toBeGreaterThan(150);
+      const frames = shown.map(({ frame }) => frame);
+      expect(frames).toEqual([...frames].sort((left, right) => left - right));
+      expect(percentile(ages, 0.5)).toBeLessThan(1_000);
+      expect(stats.srtpCipher).toContain("GCM");
+      // The publisher sends AAC: the origin bridges it.
+      expect(stats.audioPackets).toBeGreaterThan(300);
+      expect(stats.dtlsRole).toBe("client");
+      // Sender reports carry media time, which is the wall clock at capture.
+      expect(Math.abs(Date.now() - stats.playoutMs)).toBeLessThan(2_000);
+    }
+    for (const page of pages) await page.close();
+  });
+
+  it("gets timed messages on its data channel, each once", async () => {
+    const page = await openWhepPage(chromium, urlOf(0, "live/demo"));
+    await waitFor("a picture", async () => (await page.takeShown()).length > 0);
+    const ids: string[] = [];
+    for (let index = 0; index < 20; index += 1) {
+      ids.push((await postTimed(dev.origin, "live/demo", { type: "cue", data: index })).id);
+    }
+    await waitFor("the messages", async () => (await page.messages()).length >= ids.length);
+    const received = (await page.messages()).map((json) => (JSON.parse(json) as { id: string }).id);
+    expect(received).toEqual(ids);
+    await page.close();
+  });
+});
+
+describe("WHEP of what ffmpeg publishes", () => {
+  it("plays H.264 at both edges", async () => {
+    const clip = makeClip({ profile: "main", keyframeInterval: 60 });
+    const publisher = publishWithFfmpeg(clip, `${dev.rtmp}/live/clip`);
+    await using _stop = { [Symbol.asyncDispose]: async () => void (await publisher.stop()) };
+    for (const edge of [0, 1]) {
+      await using client = await playSoon(edge, "live/clip");
+      await waitFor("pictures", () => client.pictures.length > 60);
+      expect(client.pictures[0]?.isKeyframe).toBe(true);
+    }
+  });
+
+  it("refuses video with B-frames and says what to change", async () => {
+    const publisher = publishWithFfmpeg(makeClip({ bFrames: 2 }), `${dev.rtmp}/live/bframes`);
+    await using _stop = { [Symbol.asyncDispose]: async () => void (await publisher.stop()) };
+    const refused = await waitFor("a refusal", async () => {
+      try {
+        await using _client = await playSoon(0, "live/bframes");
+      } catch (error) {
+        if (error instanceof WhepRefusal && error.status === 422) return error;
+        throw error;
+      }
+      return undefined;
+    });
+    expect(refused.problem.type).toBe("urn:canopy:problem:b-frames");
+  });
+});
+
+/** The announcement of a new broadcast takes a moment to reach an edge. */
+function playSoon(edge: number, broadcast: string): Promise<WhepClient> {
+  return waitFor(`${broadcast} at edge ${edge + 1}`, async () => {
+    try {
+      return await WhepClient.play({ url: urlOf(edge, broadcast) });
+    } catch (error) {
+      if (error instanceof WhepRefusal && (error.status === 404 || error.status === 503)) return undefined;
+      throw error;
+    }
+  });
+}
