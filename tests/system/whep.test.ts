@@ -89,7 +89,8 @@ describe("WHEP of what ffmpeg publishes", () => {
     await using _stop = { [Symbol.asyncDispose]: async () => void (await publisher.stop()) };
     const refused = await waitFor("a refusal", async () => {
       try {
-        await using _client = await playSoon(0, "live/bframes");
+        // Until the origin has seen the first ones, it is a broadcast like any other.
+        await using _client = await WhepClient.play({ url: urlOf(0, "live/bframes") });
       } catch (error) {
         if (error instanceof WhepRefusal && error.status === 422) return error;
         throw error;

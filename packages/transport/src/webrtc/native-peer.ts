@@ -24,9 +24,6 @@ export interface NativePeerDeps {
 /** A peer that sends more than it may for so long is closed: to drop its packets costs, too. */
 const MAX_FLOOD_SECONDS = 3;
 
-/** How long an offer's candidates wait for the client's own checks. */
-const CANDIDATE_PATIENCE_MS = 300;
-
 let nextPeerId = 1;
 
 /** A peer around libdatachannel's connection. All its events come in turns of their own, never inside our calls. */
@@ -52,8 +49,6 @@ export class NativePeer implements WebRtcPeer {
   #refused = 0;
   #packetsThisSecond = 0;
   #floodSeconds = 0;
-  /** Of the offer, until they are used. */
-  #offered: readonly string[] = [];
   #candidates = 0;
   #disconnectedAtMs = 0;
 
@@ -106,15 +101,6 @@ export class NativePeer implements WebRtcPeer {
     }
   }
 
-  /**
-   * Candidates of the offer are tried only if the client's own checks have not come by then: they do come, unless this
-   * side is behind a NAT, and most of the candidates are private addresses that nobody could reach from here. Besides,
-   * a check of ours that arrives before the client has taken the answer makes libdatachannel (OBS) fail its handshake.
-   */
-  offerCandidates(candidates: readonly string[]): void {
-    this.#offered = candidates;
-  }
-
   stats(): WebRtcPeerStats {
     return {
       sentBytes: this.#sentBytes,
@@ -152,10 +138,6 @@ export class NativePeer implements WebRtcPeer {
       this.#deps.logger.warn({ peer: this.id }, "a peer is closed that sends too many packets");
       this.closeFor("failed");
       return;
-    }
-    if (this.state === "connecting" && nowMs - this.openedAtMs > CANDIDATE_PATIENCE_MS) {
-      for (const candidate of this.#offered) this.addRemoteCandidate(candidate);
-      this.#offered = [];
     }
     if (this.state === "connecting" && nowMs - this.openedAtMs > limits.handshakeTimeoutMs) {
       this.closeFor("handshake-timeout");

@@ -22,7 +22,7 @@ import { WebRtcError } from "./webrtc-error.ts";
 import { DEFAULT_WEBRTC_LIMITS, type WebRtcLimits } from "./webrtc-limits.ts";
 import type { WebRtcCloseReason, WebRtcPeerHandler } from "./webrtc-peer.ts";
 
-/** Deadlines and candidates are looked at this often; also the window of the packet rate. */
+/** Deadlines are looked at this often; also the window of the packet rate. */
 const TICK_MS = 1_000;
 /** libdatachannel ignores a port range that begins at or below this. */
 const LOWEST_PORT = 1_025;
@@ -140,7 +140,7 @@ class NativeEngine implements WebRtcEngine {
       await gathered;
       if (peer.state === "closed") throw new WebRtcError("closed", "the engine is closed");
       const local = this.#localTransport(connection, engineOffer);
-      peer.offerCandidates(offer.candidates);
+      for (const candidate of offer.candidates) peer.addRemoteCandidate(candidate);
       return { peer, sdp: writeAnswer(offer, plan, local), ufrag: local.ufrag };
     } catch (error) {
       peer.close();
