@@ -36,8 +36,6 @@ export interface RtpTrackDeps {
   readonly nowUs: () => number;
   /** A frame could not be packetized. */
   readonly onBadFrame: () => void;
-  /** One frame went to this many viewers. */
-  readonly onFrameSent: (kind: RtpKind, viewers: number) => void;
 }
 
 /** Packets kept: video over two seconds at 20 Mbit/s, audio over five seconds. */
@@ -143,7 +141,6 @@ export class RtpTrack implements TrackReader {
     this.#groupBegins = false;
     if (startsGroup) this.groupStart = first;
     for (const follower of this.#followers) follower.onPackets(this, first, startsGroup);
-    this.#deps.onFrameSent(this.kind, this.#followers.size);
   }
 
   #packetize(bytes: Uint8Array, into: Uint8Array[]): void {

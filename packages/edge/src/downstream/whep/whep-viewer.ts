@@ -26,6 +26,7 @@ export interface WhepViewerDeps {
   readonly broadcast: WhepBroadcast;
   readonly pacer: CatchUpPacer;
   readonly counters: WhepCounters;
+  readonly framesSent: Float64Array;
   readonly reports: Readonly<Record<RtpKind, SenderReportWriter>>;
   readonly nowMs: () => number;
   readonly nowUs: () => number;
@@ -95,7 +96,12 @@ export class WhepViewer implements WebRtcPeerHandler, WhepBroadcastUser {
           // Not near the wrap: SRTP guesses the upper half of its index from the first packet (RFC 3711 section 3.3.1).
           firstSequence: 1 + Math.floor(Math.random() * 0x7000),
         },
-        { peer, pacer: this.#deps.pacer, release: (track) => this.#deps.broadcast.release(track) },
+        {
+          peer,
+          pacer: this.#deps.pacer,
+          framesSent: this.#deps.framesSent,
+          release: (track) => this.#deps.broadcast.release(track),
+        },
       );
       this.#legs.set(section.kind, leg);
     }
@@ -162,7 +168,9 @@ export class WhepViewer implements WebRtcPeerHandler, WhepBroadcastUser {
 
   onMedia(media: PlayableMedia): void {
     this.#media = media;
-    if (this.#peer?.state === "connected") this.#chooseTracks();
+    // A publisher who comes back with B-frames: who asks again is told so, and can take another transport.
+    if (media.hasBFrames && this.#legs.has("video")) this.#peer?.close();
+    else if (this.#peer?.state === "connected") this.#chooseTracks();
   }
 
   onTimed(json: string): void {
@@ -234,11 +242,7 @@ export class WhepViewer implements WebRtcPeerHandler, WhepBroadcastUser {
 
   #sendReports(peer: WebRtcPeer): void {
     const nowUs = this.#deps.nowUs();
-    for (const [kind, leg] of this.#legs) {
-      const clockRate = leg.track?.clockRate;
-      if (clockRate === undefined) continue;
-      peer.sendRtcp(this.#deps.reports[kind].write(nowUs, clockRate, leg));
-    }
+    for (const [kind, leg] of this.#legs) peer.sendRtcp(this.#deps.reports[kind].write(nowUs, leg));
   }
 
   // ------------------------------------------------------------ feedback
