@@ -39,7 +39,7 @@ function createBridges() {
     },
     schedule: (send) => scheduled.push(send),
   });
-  cleanUp = () => transcoders[Symbol.dispose]();
+  cleanUp = () => void transcoders.close();
   const bridges = new BroadcastBridges(
     { ...DEFAULT_AUDIO_BRIDGE, groupMs: 500 },
     { broadcast, transcoders, trackInfo: trackInfo(80) },

@@ -47,7 +47,7 @@ function createOrigin(options: Partial<IngestOptions> = {}) {
   );
   cleanUp = () => {
     registry.close();
-    transcoders[Symbol.dispose]();
+    void transcoders.close();
   };
   const publisher = (): Publisher => ({ protocol: "rtmp", remoteAddress: "", kick: () => {} });
   const catalog = (): Catalog => {

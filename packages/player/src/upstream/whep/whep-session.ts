@@ -9,7 +9,7 @@ import type { UpstreamSink } from "../upstream.ts";
 import { type ElementFrameMetadata, ElementOutput } from "./element-output.ts";
 import { FrameMessages } from "./frame-messages.ts";
 import { mediaClockOffset, RtpClock } from "./rtp-clock.ts";
-import { SeiReader, seiReaderConfiguration } from "./sei-reader.ts";
+import type { SeiReader } from "./sei-reader.ts";
 
 const VIDEO_RATE_HZ = 90_000;
 const AUDIO_RATE_HZ = 48_000;
@@ -35,6 +35,13 @@ const HALF_TICK_US = 6;
 /** A message is taken to be on the frame that carries it if the clock says so to within this; less than a frame. */
 const SNAP_US = 15_000;
 
+export interface WhepSessionOptions {
+  readonly address: WebRtcAddress;
+  readonly element: HTMLVideoElement;
+  /** Undefined: timed messages come by the data channel alone. */
+  readonly sei: SeiReader | undefined;
+}
+
 export interface WhepSessionDeps {
   readonly fetch: typeof fetch;
   /** The edge's clock, µs. */
@@ -54,7 +61,6 @@ export class WhepSession {
   readonly #deps: WhepSessionDeps;
   readonly #link: PeerLink;
   readonly #output: ElementOutput;
-  readonly #sei: SeiReader;
   readonly #messages = new FrameMessages();
   readonly #video: RTCRtpTransceiver;
   readonly #audio: RTCRtpTransceiver;
@@ -64,22 +70,20 @@ export class WhepSession {
   #pictureAtMs = Number.NEGATIVE_INFINITY;
   #heldForMs = -1;
 
-  constructor(
-    { address, element }: { readonly address: WebRtcAddress; readonly element: HTMLVideoElement },
-    deps: WhepSessionDeps,
-  ) {
+  constructor(options: WhepSessionOptions, deps: WhepSessionDeps) {
     this.#deps = deps;
+    const { address, element, sei } = options;
     const { sink } = deps;
-    const peer = new RTCPeerConnection({ bundlePolicy: "max-bundle", ...seiReaderConfiguration() });
+    const peer = new RTCPeerConnection({ bundlePolicy: "max-bundle", ...sei?.configuration });
     this.#video = peer.addTransceiver("video", { direction: "recvonly" });
+    sei?.attach(this.#video.receiver);
     this.#audio = peer.addTransceiver("audio", { direction: "recvonly" });
+    sei?.attach(this.#audio.receiver);
+    if (sei !== undefined) sei.onMessages = (rtp, messages) => this.#messages.add(rtp, messages);
     this.#output = new ElementOutput(element, {
       onReset: () => sink.onElementReset(),
       onFrame: (metadata) => this.#onPicture(metadata),
       onSoundBlocked: () => sink.onElementSoundBlocked(),
-    });
-    this.#sei = new SeiReader([this.#video.receiver, this.#audio.receiver], {
-      onMessages: (rtp, messages) => this.#messages.add(rtp, messages),
     });
     this.#openChannel(peer);
     this.#timer = setInterval(() => this.#tellTime(), TELL_TIME_MS);
@@ -90,7 +94,6 @@ export class WhepSession {
         fetch: deps.fetch,
         editOffer: withStereoOpus,
         editAnswer: (answer) => this.#onAnswer(answer),
-        beforeAnswer: this.#sei.ready,
         onConnected: () => {
           this.#output.attach();
           deps.onConnected();
@@ -129,7 +132,6 @@ export class WhepSession {
     // First the picture is kept, then its source goes.
     this.#output.close();
     this.#link.close();
-    this.#sei.close();
   }
 
   #openChannel(peer: RTCPeerConnection): void {

@@ -12,6 +12,7 @@ import type {
 } from "../upstream.ts";
 import { LatencyControl } from "./latency-control.ts";
 import { ReceiveStats } from "./receive-stats.ts";
+import { SeiReader } from "./sei-reader.ts";
 import { WhepSession } from "./whep-session.ts";
 
 /** How often the edge is asked for a broadcast that is not live, and up to which pause. */
@@ -43,6 +44,7 @@ class WhepUpstream implements Upstream {
   readonly #latency: LatencyControl;
   readonly #stats = new ReceiveStats();
   #session: WhepSession | undefined;
+  #sei: SeiReader | undefined;
   #offlineTimer: ReturnType<typeof setTimeout> | undefined;
   #offlineMs = FIRST_OFFLINE_MS;
   #isConnected = false;
@@ -73,6 +75,7 @@ class WhepUpstream implements Upstream {
     this.#abort.abort();
     clearTimeout(this.#offlineTimer);
     this.#session?.close();
+    this.#sei?.close();
   }
 
   async #resolve(): Promise<void> {
@@ -81,7 +84,12 @@ class WhepUpstream implements Upstream {
       if (this.#request.mediaElement === undefined) {
         throw new PlayerError("unsupported", "WHEP needs a media element to present in");
       }
-      const address = await resolveEndpoint("whep", this.#request, { fetch, signal: this.#abort.signal });
+      const [address, sei] = await Promise.all([
+        resolveEndpoint("whep", this.#request, { fetch, signal: this.#abort.signal }),
+        SeiReader.start(),
+      ]);
+      if (this.#closed) sei?.close();
+      else this.#sei = sei;
       this.#open(address, this.#request.mediaElement);
     } catch (cause) {
       this.#fail(
@@ -96,7 +104,7 @@ class WhepUpstream implements Upstream {
     if (this.#closed) return;
     const sink = this.#sink;
     this.#session = new WhepSession(
-      { address, element },
+      { address, element, sei: this.#sei },
       {
         fetch: this.#deps.fetch,
         nowUs: () => this.#nowUs(),
