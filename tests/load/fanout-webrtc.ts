@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { loadavg } from "node:os";
+import { loadavg, setPriority } from "node:os";
 import { BROADCAST, FRAMES_PER_SECOND, pinToOtherCores, startPinnedTree } from "./pinned-tree.ts";
 import { readProcessUsage } from "./process-usage.ts";
 import { type Row, report } from "./report.ts";
@@ -23,6 +23,7 @@ export interface WebRtcFanoutOptions {
 
 /** Time for the heap to settle before the measurement. */
 const SETTLE_MS = 4_000;
+const VIEWERS_NICE = 5;
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -38,7 +39,11 @@ export async function measureWebRtcFanout(options: WebRtcFanoutOptions): Promise
       kinds: isVideoOnly ? ["video"] : ["video", "audio"],
       watchful: Math.ceil(watchful / processes),
     },
-    pinToOtherCores,
+    (pid) => {
+      pinToOtherCores(pid);
+      // Origin and publisher share these cores, and must not be late for want of them.
+      setPriority(pid, VIEWERS_NICE);
+    },
   );
   const rows: Row[] = [];
   let previous = { residentBytes: readProcessUsage(edge.pid).residentBytes, viewers: 0 };

@@ -40,7 +40,7 @@ describe("LatencyControl", () => {
   it("comes to the wished latency within a few seconds and stays there", () => {
     const control = new LatencyControl(options);
     const latencies = new Receiver(20, 30).run(control, 20);
-    for (const latencyMs of latencies.slice(12)) expect(Math.abs(latencyMs - 150)).toBeLessThan(5);
+    for (const latencyMs of latencies.slice(12)) expect(Math.abs(latencyMs - 150)).toBeLessThan(10);
   });
 
   it("lets the browser do what it must where the path needs more", () => {
@@ -56,18 +56,18 @@ describe("LatencyControl", () => {
     const receiver = new Receiver(20, 30);
     receiver.run(control, 10);
     receiver.pathMs = 70;
-    expect(Math.abs((receiver.run(control, 10).at(-1) ?? 0) - 150)).toBeLessThan(5);
+    expect(Math.abs((receiver.run(control, 10).at(-1) ?? 0) - 150)).toBeLessThan(10);
     receiver.pathMs = 10;
-    expect(Math.abs((receiver.run(control, 10).at(-1) ?? 0) - 150)).toBeLessThan(5);
+    expect(Math.abs((receiver.run(control, 10).at(-1) ?? 0) - 150)).toBeLessThan(10);
   });
 
   it("meets the others on the next step in sync mode, and comes back when that holds", () => {
     const control = new LatencyControl({ wishMs: 150, isSync: true });
     const receiver = new Receiver(120, 80);
-    expect(Math.abs((receiver.run(control, 15).at(-1) ?? 0) - 300)).toBeLessThan(5);
+    expect(Math.abs((receiver.run(control, 15).at(-1) ?? 0) - 300)).toBeLessThan(10);
     receiver.pathMs = 20;
     receiver.neededMs = 30;
-    expect(Math.abs((receiver.run(control, 20).at(-1) ?? 0) - 300)).toBeLessThan(5);
-    expect(Math.abs((receiver.run(control, 30).at(-1) ?? 0) - 150)).toBeLessThan(5);
+    expect(Math.abs((receiver.run(control, 20).at(-1) ?? 0) - 300)).toBeLessThan(10);
+    expect(Math.abs((receiver.run(control, 30).at(-1) ?? 0) - 150)).toBeLessThan(10);
   });
 });

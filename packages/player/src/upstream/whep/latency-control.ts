@@ -1,8 +1,11 @@
 /** What `RTCRtpReceiver.jitterBufferTarget` takes (W3C webrtc-extensions). */
 const MAX_TARGET_MS = 4_000;
 
-/** Differences that nobody sees, and that the measurement makes by itself. */
-const TOLERANCE_MS = 3;
+/**
+ * Differences that nobody sees, and that the measurement makes by itself: half a repaint. Every change moves frames in
+ * time, and two that fall into one repaint are one too few on screen.
+ */
+const TOLERANCE_MS = 8;
 
 /** Part of a difference that one step takes away: the buffer follows a new target within about a second. */
 const GAIN = 0.6;
