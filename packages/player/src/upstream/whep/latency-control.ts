@@ -80,7 +80,9 @@ export class LatencyControl {
   }
 
   #chooseStep({ latencyMs, bufferMs, minimumMs }: LatencyMeasure, nowMs: number): void {
-    const isMissed = latencyMs > this.#goalMs + REACH_MS && this.#goalMs < MAX_TARGET_MS;
+    // Frames that are held because we said so are on their way to the goal; only what the path needs is out of reach.
+    const isHeld = bufferMs > (minimumMs ?? 0) + REACH_MS && this.#targetMs > 0;
+    const isMissed = latencyMs > this.#goalMs + REACH_MS && !isHeld && this.#goalMs < MAX_TARGET_MS;
     this.#missedSinceMs = isMissed ? (this.#missedSinceMs ?? nowMs) : undefined;
     if (this.#missedSinceMs !== undefined && nowMs - this.#missedSinceMs >= STEP_UP_MS) {
       this.#goalMs *= SYNC_STEP_FACTOR;
