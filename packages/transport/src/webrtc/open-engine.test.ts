@@ -148,7 +148,7 @@ describe("openWebRtcEngine", () => {
     expect(channel?.send("x".repeat(300_000))).toBe(false);
   });
 
-  it("is the DTLS server of browsers and of clients that it can reach, and the client of others", async () => {
+  it("is the DTLS server of browsers and the client of others", async () => {
     const engine = await openEngine();
     using client = await createTestClient({ video: "RecvOnly" });
     const setupFor = async (change: (sdp: string) => string): Promise<string | undefined> => {
@@ -159,7 +159,6 @@ describe("openWebRtcEngine", () => {
     };
     expect(await setupFor((sdp) => sdp)).toBe("active");
     expect(await setupFor((sdp) => sdp.replace("t=0 0", "t=0 0\r\na=extmap-allow-mixed"))).toBe("passive");
-    expect(await setupFor((sdp) => `${sdp}a=${client.candidates[0]}\r\n`)).toBe("passive");
     expect(await setupFor((sdp) => sdp.replaceAll("a=setup:actpass", "a=setup:active"))).toBe("passive");
     expect(await setupFor((sdp) => sdp.replaceAll("a=setup:actpass", "a=setup:passive"))).toBe("active");
   });
