@@ -224,6 +224,8 @@ export class NativePeer implements WebRtcPeer {
     this.#receivedBytes += packet.byteLength;
     const found = demux.find(packet);
     try {
+      // Who sends has his keys: no packet comes before `connected`.
+      if (this.state === "connecting") this.#onConnected();
       if (found.kind === "rtp") this.#handler.onRtp(found.mid, packet);
       else if (found.kind === "rtcp") this.#handler.onRtcp(packet);
       else this.#dropped[found.reason] += 1;

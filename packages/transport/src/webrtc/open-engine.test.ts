@@ -20,11 +20,13 @@ class Recorder implements WebRtcPeerHandler {
   readonly rtcp: Uint8Array[] = [];
   readonly channels: WebRtcDataChannel[] = [];
   closed: WebRtcCloseReason | undefined;
+  firstPacketState: WebRtcPeerState | undefined;
 
   onStateChange(state: WebRtcPeerState): void {
     this.states.push(state);
   }
   onRtp(mid: string, packet: Uint8Array): void {
+    if (this.rtp.length === 0) this.firstPacketState = this.states.at(-1);
     this.rtp.push({ mid, packet });
   }
   onRtcp(packet: Uint8Array): void {
@@ -133,6 +135,7 @@ describe("openWebRtcEngine", () => {
     video?.sendMessageBinary(Buffer.from("80c9000100001267", "hex"));
     await until(() => recorder.rtp.length === 2 && recorder.rtcp.length === 1);
     expect(recorder.rtp.map(({ mid }) => mid).sort()).toEqual(["audio", "video"]);
+    expect(recorder.firstPacketState).toBe("connected");
     expect(Buffer.from(recorder.rtcp[0] ?? []).readUInt32BE(4)).toBe(0x1267);
   });
 
