@@ -13,13 +13,24 @@ const PARTS = [
   { program: "chromium", debianPackage: "chromium" },
   { program: "ffmpeg", debianPackage: "ffmpeg" },
   { program: "redis-server", debianPackage: "redis-server" },
+  // A WebRTC stack that is neither ours nor a browser's: WHIP and WHEP are tried with it.
+  { pythonModule: "aiortc", debianPackage: "python3-aiortc" },
+  { pythonModule: "aiohttp", debianPackage: "python3-aiohttp" },
 ];
+
+/** Debian's, which its packages belong to; CANOPY_TEST_PYTHON names another one that has the modules. */
+const PYTHON = process.env.CANOPY_TEST_PYTHON ?? "/usr/bin/python3";
 
 /** The newer LTS release, from npm, so that it needs no installer. */
 const NEWER_NODE = "24.9.0";
 
 function onPath(program) {
   return (process.env.PATH ?? "").split(":").some((folder) => existsSync(join(folder, program)));
+}
+
+function isThere({ program, pythonModule }) {
+  if (program !== undefined) return onPath(program);
+  return spawnSync(PYTHON, ["-c", `import ${pythonModule}`], { stdio: "ignore" }).status === 0;
 }
 
 function run(program, programArgs, env = {}) {
@@ -30,7 +41,7 @@ function run(program, programArgs, env = {}) {
 }
 
 function ensureParts() {
-  const missing = PARTS.filter(({ program }) => !onPath(program)).map(({ debianPackage }) => debianPackage);
+  const missing = PARTS.filter((part) => !isThere(part)).map(({ debianPackage }) => debianPackage);
   if (missing.length === 0) return;
   const command = `apt-get install --yes ${missing.join(" ")}`;
   if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) {

@@ -138,9 +138,14 @@ export class WhipPublisher implements AsyncDisposable {
     return status;
   }
 
-  /** Sends any bytes as RTP or RTCP. */
-  sendRaw(packet: Uint8Array): void {
-    (this.#videoTrack ?? this.#audioTrack)?.sendMessageBinary(Buffer.from(packet));
+  /** Sends any bytes as RTP or RTCP; false where the library itself refuses to encrypt them. */
+  sendRaw(packet: Uint8Array): boolean {
+    try {
+      send(this.#videoTrack ?? this.#audioTrack, packet);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   count(kind: RtcpPacket["kind"]): number {
@@ -205,7 +210,7 @@ export class WhipPublisher implements AsyncDisposable {
       return;
     }
     if (isRepeat) this.repeatedPackets++;
-    (kind === "video" ? this.#videoTrack : this.#audioTrack)?.sendMessageBinary(Buffer.from(packet));
+    send(kind === "video" ? this.#videoTrack : this.#audioTrack, packet);
   }
 
   #report(nowUs: number): void {
@@ -216,13 +221,13 @@ export class WhipPublisher implements AsyncDisposable {
       const { packets, octets } = this.#video;
       const rtpTimestamp = rtpTimestampOfUs(nowUs + 77_000_000, 90_000);
       const report = { ...common, ssrc: VIDEO_SSRC, packets, octets, rtpTimestamp };
-      this.#videoTrack?.sendMessageBinary(Buffer.from(encodeSenderReport(report)));
+      send(this.#videoTrack, encodeSenderReport(report));
     }
     if (clip.audio.length > 0) {
       const { packets, octets } = this.#audio;
       const rtpTimestamp = rtpTimestampOfUs(nowUs + 5_000_000, 48_000);
       const report = { ...common, ssrc: AUDIO_SSRC, packets, octets, rtpTimestamp };
-      this.#audioTrack?.sendMessageBinary(Buffer.from(encodeSenderReport(report)));
+      send(this.#audioTrack, encodeSenderReport(report));
     }
   }
 
@@ -240,6 +245,10 @@ export class WhipPublisher implements AsyncDisposable {
       }
     }
   }
+}
+
+function send(track: Track | undefined, packet: Uint8Array): void {
+  if (track?.isOpen() === true) track.sendMessageBinary(Buffer.from(packet));
 }
 
 function describeVideo(): Video {
@@ -268,7 +277,11 @@ function untilConnected(connection: PeerConnection): Promise<void> {
   return connected;
 }
 
-/** The offer of a connection whose tracks are added. */
+/**
+ * The offer of a connection whose tracks are added, without candidates: the server learns them from the first check.
+ * With them its own checks arrive before the answer does, and libdatachannel, which looks up the fingerprint only
+ * after it has started ICE, now and then fails its handshake on loopback.
+ */
 export async function createOffer(connection: PeerConnection): Promise<string> {
   const gathered = new Promise<void>((resolve) => {
     connection.onGatheringStateChange((state) => {
@@ -277,7 +290,7 @@ export async function createOffer(connection: PeerConnection): Promise<string> {
   });
   connection.setLocalDescription("offer");
   await gathered;
-  return connection.localDescription()?.sdp ?? "";
+  return (connection.localDescription()?.sdp ?? "").replace(/^a=candidate:.*\r\n/gm, "");
 }
 
 export function postOffer(url: string, sdp: string): Promise<Response> {

@@ -93,6 +93,12 @@ export class H264Depacketizer {
     if (marker) this.#finish();
   }
 
+  /** The source has started anew: what is open is given up, and the next packet may have any sequence number. */
+  restart(): void {
+    this.#reset();
+    this.#expected = -1;
+  }
+
   /** What is missing may be the end of the open unit, whole units, and the start of the one that goes on here. */
   #lose(packet: Uint8Array, start: number, end: number, timestamp: number): void {
     if (this.#isOpen) {
@@ -225,13 +231,17 @@ export class H264Depacketizer {
       followsLoss: this.#followsLoss,
     };
     this.#followsLoss = this.#isDamaged;
+    this.#reset();
+    if (isWhole) this.#onAccessUnit(unit);
+  }
+
+  #reset(): void {
     this.#isOpen = false;
     this.#isDamaged = false;
     this.#isKeyframe = false;
     this.#inFragment = false;
     this.#length = 0;
     this.#nals = 0;
-    if (isWhole) this.#onAccessUnit(unit);
   }
 }
 

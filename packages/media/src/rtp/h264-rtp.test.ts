@@ -173,6 +173,16 @@ describe("H264Depacketizer", () => {
     expect(receiver.units.map(({ bytes }) => encodeHex(bytes))).toEqual(["000000016701" + "0000000165ff"]);
   });
 
+  it("goes on from any sequence number after a restart", () => {
+    const units: H264AccessUnit[] = [];
+    const inner = new H264Depacketizer({}, { onAccessUnit: (unit) => units.push(unit) });
+    const payload = decodeHex("65ff");
+    inner.push(payload, 0, 2, 9_000, 10, false);
+    inner.restart();
+    inner.push(payload, 0, 2, 100, 20, true);
+    expect(units.map(({ rtpTimestamp, followsLoss }) => [rtpTimestamp, followsLoss])).toEqual([[20, true]]);
+  });
+
   it("passes over padding, duplicates and what comes late", () => {
     const receiver = depacketizer();
     receiver.push(packet(1, 10, true, "65ff"));

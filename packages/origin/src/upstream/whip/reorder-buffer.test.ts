@@ -12,7 +12,10 @@ function buffer(options: Partial<ReorderBufferOptions> = {}) {
   const out: number[] = [];
   const inner = new ReorderBuffer(
     { ...OPTIONS, ...options },
-    { onPacket: (packet) => out.push(((packet[0] ?? 0) << 8) | (packet[1] ?? 0)) },
+    {
+      onPacket: (packet) => out.push(((packet[0] ?? 0) << 8) | (packet[1] ?? 0)),
+      onRestart: () => out.push(-1),
+    },
   );
   const push = (sequence: number, nowMs = 0, bytes = 2): void => {
     const packet = new Uint8Array(bytes);
@@ -93,6 +96,16 @@ describe("ReorderBuffer", () => {
     expect(out).toEqual([0]);
     push(10, 0, 1_200);
     expect(out).toHaveLength(10);
+  });
+
+  it("begins anew when the numbers go back for good, not for a few old packets", () => {
+    const { out, push } = buffer();
+    for (let sequence = 5_000; sequence < 5_003; sequence += 1) push(sequence);
+    for (let sequence = 10; sequence < 25; sequence += 1) push(sequence);
+    push(5_003);
+    expect(out).toEqual([5_000, 5_001, 5_002, 5_003]);
+    for (let sequence = 10; sequence < 28; sequence += 1) push(sequence);
+    expect(out.slice(4)).toEqual([-1, 25, 26, 27]);
   });
 
   it("begins anew after a jump past all that it could wait for", () => {

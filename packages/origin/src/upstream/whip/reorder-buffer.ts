@@ -14,7 +14,12 @@ export interface ReorderBufferOptions {
 export interface ReorderBufferDeps {
   /** The packet whose turn it is. Missing ones have been given up: the sequence number shows it. */
   readonly onPacket: (packet: Uint8Array) => void;
+  /** The sequence numbers have gone back: the source has started anew, and what follows has nothing to do with before. */
+  readonly onRestart: () => void;
 }
+
+/** So many packets that are older than anything that could be a repeat show that the source has started anew. */
+const STALE_PACKETS = 16;
 
 /** A packet that overtook others by less than this was not lost; asking for them would double the traffic. */
 const OVERTAKING_MS = 10;
@@ -41,6 +46,7 @@ export class ReorderBuffer {
   requested = 0;
   readonly #options: ReorderBufferOptions;
   readonly #onPacket: (packet: Uint8Array) => void;
+  readonly #onRestart: () => void;
   readonly #unwrapper = new SequenceUnwrapper();
   readonly #mask: number;
   readonly #packets: (Uint8Array | undefined)[];
@@ -53,11 +59,13 @@ export class ReorderBuffer {
   #end = 0;
   #bytes = 0;
   #started = false;
+  #stale = 0;
 
   constructor(options: ReorderBufferOptions, deps: ReorderBufferDeps) {
     const { capacity } = options;
     this.#options = options;
     this.#onPacket = deps.onPacket;
+    this.#onRestart = deps.onRestart;
     this.#mask = capacity - 1;
     this.#packets = new Array<Uint8Array | undefined>(capacity).fill(undefined);
     this.#missingSinceMs = new Float64Array(capacity);
@@ -76,8 +84,13 @@ export class ReorderBuffer {
     if (!this.#started || position - this.#end >= this.#options.capacity) this.#restart(position);
     if (position < this.#next) {
       this.late += 1;
-      return;
+      if (this.#next - position <= this.#options.capacity) return;
+      this.#stale += 1;
+      if (this.#stale < STALE_PACKETS) return;
+      this.#restart(position);
+      this.#onRestart();
     }
+    this.#stale = 0;
     while (position - this.#next >= this.#options.capacity) this.#giveUpOldest();
     for (let at = this.#end; at < position; at += 1) this.#miss(at, nowMs);
     const slot = position & this.#mask;

@@ -16,12 +16,14 @@ export interface RtpSourceDeps {
   readonly senderClock: SenderClock;
   /** The next packet in order. The header is valid during the call. */
   readonly onPacket: (header: RtpHeader, packet: Uint8Array) => void;
+  /** The next packet has nothing to do with the last one. */
+  readonly onRestart: () => void;
 }
 
 /** One SSRC of a publisher: order, statistics, timeline. */
 export class RtpSource {
   readonly ssrc: number;
-  readonly statistics: ReceptionStatistics;
+  statistics: ReceptionStatistics;
   readonly timeline: SenderTimeline;
   readonly buffer: ReorderBuffer;
   lastPacketMs = 0;
@@ -39,6 +41,10 @@ export class RtpSource {
         // Was read when it came, so this does not throw.
         this.#header.read(packet);
         deps.onPacket(this.#header, packet);
+      },
+      onRestart: () => {
+        this.statistics = new ReceptionStatistics(ssrc, clockRate);
+        deps.onRestart();
       },
     });
   }

@@ -61,7 +61,13 @@ export class WhipAudio {
         maxWaitMs: options.audioWaitMs,
         asksForMissing: options.canRepeat,
       },
-      { senderClock, onPacket: (header, packet) => this.#onPacket(header, packet) },
+      {
+        senderClock,
+        onPacket: (header, packet) => this.#onPacket(header, packet),
+        onRestart: () => {
+          this.#lastSequence = -1;
+        },
+      },
     );
     // Opus plays in stereo whatever a packet codes (RFC 7587 §4.1 has one payload format for both).
     ingest.describeAudio(options.track, { codec: "opus", sampleRate: OPUS_CLOCK_RATE, numberOfChannels: 2 });

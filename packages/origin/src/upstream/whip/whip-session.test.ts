@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parseCatalog } from "@canopy/media/catalog";
 import { decodeLegacyFrame } from "@canopy/media/container";
-import { isKeyframe, joinAnnexB, splitAnnexB } from "@canopy/media/h264";
+import { insertSei, isKeyframe, joinAnnexB, splitAnnexB } from "@canopy/media/h264";
 import {
   encodeExtension,
   encodeGoodbye,
@@ -11,6 +11,12 @@ import {
   type RtcpPacket,
   RtpStream,
 } from "@canopy/media/rtp";
+import {
+  decodeTimedMessage,
+  encodeTimedMessage,
+  encodeTimedSei,
+  readTimedMessages,
+} from "@canopy/media/timed";
 import { Store } from "@canopy/relay";
 import { createSilentLogger } from "@canopy/runtime";
 import type { WebRtcPeer, WebRtcPeerState } from "@canopy/transport/webrtc";
@@ -72,6 +78,7 @@ class Bench {
     countTimed: () => {},
   });
   readonly dropped = new Map<WhipDropReason, number>();
+  readonly refused: string[] = [];
   readonly told: RtcpPacket[] = [];
   readonly session: WhipSession;
   state: WebRtcPeerState = "connecting";
@@ -102,6 +109,7 @@ class Bench {
         logger: createSilentLogger(),
         counters: {
           dropped: (reason) => this.dropped.set(reason, (this.dropped.get(reason) ?? 0) + 1),
+          refused: (code) => this.refused.push(code),
           receivedBytes: () => {},
         },
         onPublisher: () => () => {},
@@ -194,6 +202,7 @@ describe("WhipSession", () => {
     bench.nowUs += 100_000;
     second.onStateChange("connected");
     expect(bench.state).toBe("closed");
+    expect(bench.refused).toEqual(["broadcast-in-use"]);
   });
 
   it("gives its place to a session that connects after it has fallen silent", () => {
@@ -202,6 +211,21 @@ describe("WhipSession", () => {
     const second = bench.open({});
     second.onStateChange("connected");
     expect(bench.registry.get(PATH)?.connected).toBe(true);
+  });
+
+  it("lets its broadcast wait while it is silent, and goes on with it", () => {
+    const bench = new Bench();
+    const sender = new VideoSender();
+    for (const packet of sender.next()) bench.session.onRtp("0", packet);
+    const ingest = bench.registry.get(PATH);
+    bench.advance(4_000);
+    expect(ingest?.connected).toBe(false);
+    for (let i = 0; i < 4; i += 1) for (const packet of sender.next()) bench.session.onRtp("0", packet);
+    expect(bench.registry.get(PATH)).toBe(ingest);
+    expect(ingest?.connected).toBe(true);
+    expect(bench.frames("video").map(({ payload }) => isKeyframe(payload))).toEqual([true, true]);
+    bench.advance(16_000);
+    expect(bench.state).toBe("closed");
   });
 
   it("writes pictures and describes them, whatever order their packets come in", () => {
@@ -253,7 +277,11 @@ describe("WhipSession", () => {
     for (const packet of sender.next()) bench.session.onRtp("0", packet);
     bench.advance(1_960);
     expect(bench.count("pli")).toBe(0);
-    bench.advance(4_000);
+    for (let i = 0; i < 4; i += 1) {
+      bench.advance(1_000);
+      // A sign of life.
+      bench.session.onRtcp(encodeGoodbye([1]));
+    }
     expect(bench.count("pli")).toBeGreaterThanOrEqual(3);
     expect(bench.count("pli")).toBeLessThanOrEqual(5);
   });
@@ -336,6 +364,24 @@ describe("WhipSession", () => {
     );
     for (const packet of packets) bench.session.onRtp("0", packet);
     expect(bench.frames("video")).toHaveLength(1);
+  });
+
+  it("passes a publisher's timed messages on, in the picture and on the track", () => {
+    const bench = new Bench();
+    const message = { v: 1 as const, id: "from-the-publisher", type: "cue", at: START_US, data: { n: 1 } };
+    const packets: Uint8Array[] = [];
+    const unit = insertSei(UNITS[0] ?? new Uint8Array(), [encodeTimedSei(encodeTimedMessage(message))]);
+    new H264Packetizer(new RtpStream({ ssrc: 7, payloadType: 96 })).packetize(unit, 0, packets);
+    for (const packet of packets) bench.session.onRtp("0", packet);
+    const [frame] = bench.frames("video");
+    expect(readTimedMessages(frame?.payload ?? new Uint8Array()).map(({ message: read }) => read.id)).toEqual(
+      [message.id],
+    );
+    const timed = bench.store.get(PATH)?.track("timed")?.latest?.frames[0];
+    expect(decodeTimedMessage(timed?.wire.subarray(timed.payloadOffset) ?? new Uint8Array())).toMatchObject({
+      id: message.id,
+      data: message.data,
+    });
   });
 
   it("finds B-frames and gives pictures their own times", () => {

@@ -45,6 +45,8 @@ export interface WhipSessionDeps {
 
 /** A publisher that sends neither media nor RTCP, which every WebRTC sender does each second, is gone. */
 const SILENT_MS = 2_500;
+/** A session that is silent for this long is not worth its memory. */
+const IDLE_MS = 15_000;
 /** Senders send a few reports a second per source; the rest is a flood. */
 const MAX_RTCP_PER_SECOND = 200;
 const SECOND_MS = 1_000;
@@ -62,8 +64,8 @@ export class WhipSession implements WebRtcPeerHandler {
   readonly #deps: WhipSessionDeps;
   readonly #publisher: Publisher;
   readonly #senderClock = new SenderClock();
-  readonly #video = new SourceTable<WhipVideo>();
-  readonly #audio = new SourceTable<WhipAudio>();
+  #video = new SourceTable<WhipVideo>();
+  #audio = new SourceTable<WhipAudio>();
   readonly #rtcp: RtcpSender;
   readonly #header = new RtpHeader();
   #sources: RtpSource[] = [];
@@ -71,6 +73,7 @@ export class WhipSession implements WebRtcPeerHandler {
   #ingest: BroadcastIngest | undefined;
   #notifyOver: (() => void) | undefined;
   #lastPacketMs = 0;
+  #isIdle = false;
   #rtcpThisSecond = 0;
   #secondMs = 0;
   #countedBytes = 0;
@@ -110,27 +113,12 @@ export class WhipSession implements WebRtcPeerHandler {
 
   onStateChange(state: WebRtcPeerState): void {
     if (state !== "connected" || this.#ingest !== undefined) return;
-    const { registry, clock, logger, onPublisher } = this.#deps;
-    const { path } = this.#options;
-    this.#lastPacketMs = clock.nowMs();
-    try {
-      this.#ingest = registry.open(path, this.#publisher);
-    } catch (error) {
-      if (!(error instanceof OriginError)) throw error;
-      // It was free when the offer was answered; WHIP has no way to tell more than the end of the connection.
-      logger.info(
-        { code: error.code, broadcast: path },
-        "a whip publisher was refused when it was connected",
-      );
-      this.close();
-      return;
-    }
-    this.#notifyOver = onPublisher(this.#publisher, path);
+    this.#lastPacketMs = this.#deps.clock.nowMs();
+    if (this.#openBroadcast() === undefined) return;
+    this.#notifyOver ??= this.#deps.onPublisher(this.#publisher, this.#options.path);
   }
 
   onRtp(mid: string, packet: Uint8Array): void {
-    const ingest = this.#ingest;
-    if (ingest === undefined) return;
     const header = this.#header;
     try {
       header.read(packet);
@@ -140,6 +128,8 @@ export class WhipSession implements WebRtcPeerHandler {
     }
     const nowUs = this.#deps.clock.nowUs();
     this.#lastPacketMs = nowUs / 1_000;
+    const ingest = this.#ingest ?? this.#openBroadcast();
+    if (ingest === undefined) return;
     const { video, audio } = this.#options.media;
     const section = mid === video?.mid ? video : mid === audio?.mid ? audio : undefined;
     if (section === undefined) {
@@ -188,12 +178,12 @@ export class WhipSession implements WebRtcPeerHandler {
   onClose(reason: WebRtcCloseReason): void {
     const { registry, logger, onOver } = this.#deps;
     this.#countBytes();
-    const ingest = this.#ingest;
-    if (ingest !== undefined) {
-      // Closed by us: the publisher has ended its session, or may not go on.
-      registry.release(ingest, this.#publisher, reason === "local" ? "ended" : "lost");
-      logger.debug({ broadcast: this.#options.path, reason, ...this.#losses() }, "a whip publisher is gone");
-    }
+    logger.debug({ broadcast: this.#options.path, reason, ...this.#losses() }, "a whip session is over");
+    // Closed by us: the publisher has ended its session, or may not go on.
+    const isEnded = reason === "local" && !this.#isIdle;
+    if (this.#ingest !== undefined)
+      registry.release(this.#ingest, this.#publisher, isEnded ? "ended" : "lost");
+    this.#ingest = undefined;
     this.#notifyOver?.();
     onOver(this);
   }
@@ -206,6 +196,7 @@ export class WhipSession implements WebRtcPeerHandler {
       this.#secondMs = nowMs;
       this.#rtcpThisSecond = 0;
       this.#countBytes();
+      this.#checkSilence(nowMs);
     }
     if (this.#ingest === undefined || this.#peer?.state !== "connected") return;
     for (const source of this.#sources) {
@@ -216,6 +207,46 @@ export class WhipSession implements WebRtcPeerHandler {
       if (video.takeKeyframeRequest(nowMs)) this.#rtcp.askForKeyframe(video.source);
     }
     this.#rtcp.tick(this.#sources, nowMs);
+  }
+
+  /**
+   * A silent publisher has lost its way to us, or it is gone and nobody can tell for half a minute (RFC 7675): its
+   * broadcast waits for it, as for one whose connection has ended, and goes on when its packets come again.
+   */
+  #checkSilence(nowMs: number): void {
+    const silentMs = nowMs - this.#lastPacketMs;
+    if (this.#peer === undefined || this.#peer.state === "connecting") return;
+    if (this.#ingest !== undefined && silentMs > SILENT_MS) {
+      this.#deps.registry.release(this.#ingest, this.#publisher);
+      this.#ingest = undefined;
+    }
+    if (silentMs <= IDLE_MS) return;
+    this.#isIdle = true;
+    this.close();
+  }
+
+  #openBroadcast(): BroadcastIngest | undefined {
+    const { registry, logger, counters } = this.#deps;
+    const { path } = this.#options;
+    if (this.#peer?.state !== "connected") return undefined;
+    try {
+      this.#ingest = registry.open(path, this.#publisher);
+    } catch (error) {
+      if (!(error instanceof OriginError)) throw error;
+      counters.refused(error.code);
+      // It was free when the offer was answered; WHIP has no way to tell more than the end of the connection.
+      logger.info(
+        { code: error.code, broadcast: path },
+        "a whip publisher was refused after it was connected",
+      );
+      this.close();
+      return undefined;
+    }
+    // What was received before a silence belongs to lanes that another publisher may have had meanwhile.
+    this.#video = new SourceTable();
+    this.#audio = new SourceTable();
+    this.#sources = [];
+    return this.#ingest;
   }
 
   // ------------------------------------------------------------------ sources

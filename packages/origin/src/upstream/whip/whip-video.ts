@@ -66,7 +66,11 @@ export class WhipVideo {
         maxWaitMs: options.videoWaitMs,
         asksForMissing: options.canRepeat,
       },
-      { senderClock, onPacket: (header, packet) => this.#onPacket(header, packet) },
+      {
+        senderClock,
+        onPacket: (header, packet) => this.#onPacket(header, packet),
+        onRestart: () => this.#depacketizer.restart(),
+      },
     );
     try {
       this.#shaper.learnParameterSets(options.parameterSets);
