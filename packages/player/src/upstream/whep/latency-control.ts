@@ -55,6 +55,11 @@ export class LatencyControl {
     return this.#goalMs;
   }
 
+  /** Sound follows its picture. */
+  set goalMs(goalMs: number) {
+    this.#goalMs = goalMs;
+  }
+
   /** For `jitterBufferTarget`, ms. */
   get targetMs(): number {
     return this.#targetMs;

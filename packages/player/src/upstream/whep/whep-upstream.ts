@@ -42,6 +42,8 @@ class WhepUpstream implements Upstream {
   readonly #deps: UpstreamDeps;
   readonly #abort = new AbortController();
   readonly #latency: LatencyControl;
+  /** Sound takes another way to us than the picture, and is held for another time to be with it. */
+  readonly #soundLatency: LatencyControl;
   readonly #stats = new ReceiveStats();
   #session: WhepSession | undefined;
   #sei: SeiReader | undefined;
@@ -57,6 +59,7 @@ class WhepUpstream implements Upstream {
     this.#sink = sink;
     this.#deps = deps;
     this.#latency = new LatencyControl({ wishMs: request.latencyMs, isSync: request.isSync });
+    this.#soundLatency = new LatencyControl({ wishMs: request.latencyMs, isSync: false });
     void this.#resolve();
   }
 
@@ -161,13 +164,22 @@ class WhepUpstream implements Upstream {
   }
 
   #onStats(report: RTCStatsReport): void {
-    const { bufferMs, minimumBufferMs } = this.#stats.update(report.values());
+    const { video, audio } = this.#stats.update(report.values()).held;
+    const session = this.#session;
+    const nowMs = performance.now();
     const latencies = this.#latencies.sort((a, b) => a - b);
     const latencyMs = latencies[latencies.length >> 1];
     this.#latencies = [];
-    if (latencyMs === undefined) return;
-    const measure = { latencyMs, bufferMs, minimumMs: minimumBufferMs };
-    this.#session?.holdFor(this.#latency.update(measure, performance.now()));
+    if (session === undefined || this.#deps.serverOffsetUs() === undefined) return;
+    // Without pictures the sound decides by itself.
+    if (video !== undefined && latencyMs !== undefined) {
+      session.holdFor("video", this.#latency.update({ latencyMs, ...video }, nowMs));
+      this.#soundLatency.goalMs = this.#latency.goalMs;
+    }
+    const soundMs = session.soundLatencyMs();
+    if (audio === undefined || soundMs === undefined) return;
+    const control = video === undefined ? this.#latency : this.#soundLatency;
+    session.holdFor("audio", control.update({ latencyMs: soundMs, ...audio }, nowMs));
   }
 
   #fail(error: PlayerError): void {
