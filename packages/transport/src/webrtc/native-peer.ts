@@ -203,12 +203,8 @@ export class NativePeer implements WebRtcPeer {
     this.#track = track;
     const { demux, limits } = this.#deps;
     // With data channels the connection counts as connected only when SCTP is up, and media need not wait for that.
-<<<<<<< HEAD
-    track.onOpen(() => this.#guard(() => this.#onConnected()));
-=======
     track.onOpen(() => this.#onTrackOpen());
     track.onError(() => {});
->>>>>>> i3-whep
     track.onMessage((packet) => {
       if (this.#closed) return;
       this.#packetsThisSecond += 1;
