@@ -255,10 +255,6 @@ describe("WebRTC at both rims", () => {
         expect(wrong, trouble).toEqual([]);
         // The picture is read a moment after the event's frame came up; rarely the next one is there by then.
         const other = fired.filter(({ frame, mediaTimeUs }) => frame !== numberAt.get(nearest(mediaTimeUs)));
-        const late = other.filter(({ frame = 0, mediaTimeUs }) => {
-          return frame - (numberAt.get(nearest(mediaTimeUs)) ?? 0) > 2;
-        });
-        expect(late, trouble).toEqual([]);
         expect(other.length, trouble).toBeLessThanOrEqual(index === 0 ? fired.length * 0.05 : 0);
         const exact = fired.filter(({ at, mediaTimeUs }) => {
           return nearest(mediaTimeUs) === timesUs.find((time) => time >= at);

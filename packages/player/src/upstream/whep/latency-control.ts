@@ -65,6 +65,13 @@ export class LatencyControl {
     return this.#targetMs;
   }
 
+  /** What the path needs of itself, ms, if that is out of reach of the goal; otherwise 0. */
+  neededMs({ latencyMs, bufferMs, minimumMs }: LatencyMeasure): number {
+    // Frames that are held because we said so are on their way to the goal.
+    const isHeld = bufferMs > (minimumMs ?? 0) + REACH_MS && this.#targetMs > 0;
+    return latencyMs > this.#goalMs + REACH_MS && !isHeld ? latencyMs : 0;
+  }
+
   /** Called about twice a second; returns the new `targetMs`. */
   update(measure: LatencyMeasure, nowMs: number): number {
     const errorMs = this.#goalMs - measure.latencyMs;
@@ -84,10 +91,9 @@ export class LatencyControl {
     this.#lowerSinceMs = undefined;
   }
 
-  #chooseStep({ latencyMs, bufferMs, minimumMs }: LatencyMeasure, nowMs: number): void {
-    // Frames that are held because we said so are on their way to the goal; only what the path needs is out of reach.
-    const isHeld = bufferMs > (minimumMs ?? 0) + REACH_MS && this.#targetMs > 0;
-    const isMissed = latencyMs > this.#goalMs + REACH_MS && !isHeld && this.#goalMs < MAX_TARGET_MS;
+  #chooseStep(measure: LatencyMeasure, nowMs: number): void {
+    const { latencyMs, bufferMs, minimumMs } = measure;
+    const isMissed = this.neededMs(measure) > 0 && this.#goalMs < MAX_TARGET_MS;
     this.#missedSinceMs = isMissed ? (this.#missedSinceMs ?? nowMs) : undefined;
     if (this.#missedSinceMs !== undefined && nowMs - this.#missedSinceMs >= STEP_UP_MS) {
       this.#goalMs *= SYNC_STEP_FACTOR;

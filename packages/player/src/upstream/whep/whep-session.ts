@@ -8,6 +8,7 @@ import { withStereoOpus } from "../../webrtc/stereo-opus.ts";
 import type { TrackKind, UpstreamSink } from "../upstream.ts";
 import { type ElementFrameMetadata, ElementOutput } from "./element-output.ts";
 import { FrameMessages } from "./frame-messages.ts";
+import { inOwnStream } from "./own-stream.ts";
 import { mediaClockOffset, RtpClock } from "./rtp-clock.ts";
 import type { SeiReader } from "./sei-reader.ts";
 
@@ -171,7 +172,9 @@ export class WhepSession {
       if (transceiver.mid !== null) clock.setOffset(mediaClockOffset(answer, transceiver.mid));
       this.#output.addTrack(transceiver.receiver.track);
     }
-    return answer;
+    // With both clocks we know how far picture and sound are apart, and hold each for its own time.
+    const hasClocks = this.#videoClock.isExact && this.#audioClock.isExact;
+    return hasClocks && this.#audio.mid !== null ? inOwnStream(answer, this.#audio.mid) : answer;
   }
 
   /** What a server's sender reports say of its clock, where its answer says nothing. */

@@ -171,15 +171,26 @@ class WhepUpstream implements Upstream {
     const latencyMs = latencies[latencies.length >> 1];
     this.#latencies = [];
     if (session === undefined || this.#deps.serverOffsetUs() === undefined) return;
-    // Without pictures the sound decides by itself.
-    if (video !== undefined && latencyMs !== undefined) {
-      session.holdFor("video", this.#latency.update({ latencyMs, ...video }, nowMs));
-      this.#soundLatency.goalMs = this.#latency.goalMs;
-    }
     const soundMs = session.soundLatencyMs();
-    if (audio === undefined || soundMs === undefined) return;
-    const control = video === undefined ? this.#latency : this.#soundLatency;
-    session.holdFor("audio", control.update({ latencyMs: soundMs, ...audio }, nowMs));
+    const picture = video === undefined || latencyMs === undefined ? undefined : { latencyMs, ...video };
+    const sound = audio === undefined || soundMs === undefined ? undefined : { latencyMs: soundMs, ...audio };
+    if (picture === undefined) {
+      // Without pictures the sound decides by itself.
+      if (sound !== undefined) session.holdFor("audio", this.#latency.update(sound, nowMs));
+      return;
+    }
+    const { goalMs } = this.#latency;
+    // Whichever needs longer than was wished keeps the other one waiting; sound only while somebody can hear it.
+    const { muted = true, volume = 0 } = this.#request.mediaElement ?? {};
+    const isAudible = !muted && volume > 0;
+    const soundNeedsMs = isAudible && sound !== undefined ? this.#soundLatency.neededMs(sound) : 0;
+    const togetherMs = Math.max(goalMs, this.#latency.neededMs(picture), soundNeedsMs);
+    const extraMs = Math.max(0, soundNeedsMs - goalMs);
+    const held = this.#latency.update({ ...picture, latencyMs: picture.latencyMs - extraMs }, nowMs);
+    session.holdFor("video", held);
+    if (sound === undefined) return;
+    this.#soundLatency.goalMs = togetherMs;
+    session.holdFor("audio", this.#soundLatency.update(sound, nowMs));
   }
 
   #fail(error: PlayerError): void {
