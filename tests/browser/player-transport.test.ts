@@ -7,7 +7,8 @@ import {
   type QuicServer,
 } from "@canopy/transport/quic";
 import type { Page } from "playwright-core";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { openUdpRelay } from "../../packages/transport/src/quic/quic-test-suite.ts";
 import { launchChromium, type TestChromium } from "../harness/chromium.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { ROOT } from "../repository/repository-files.ts";
@@ -85,13 +86,15 @@ beforeEach(async () => {
   page = opened.page;
   await page.addScriptTag({ content: script, type: "module" });
   await page.waitForFunction(() => window.transport !== undefined);
-  const protocol = await page.evaluate(([url, hash]) => window.transport.connect(url, hash), [
-    `https://127.0.0.1:${server.address.port}/live?jwt=x`,
-    certificate.sha256Hex,
-  ] as const);
-  expect(protocol).toBe("moq-lite-05");
+  expect(await connectPage(server.address.port)).toBe("moq-lite-05");
   return () => page.context().close();
 });
+
+const connectPage = (port: number): Promise<string> =>
+  page.evaluate(([url, hash]) => window.transport.connect(url, hash), [
+    `https://127.0.0.1:${port}/live?jwt=x`,
+    certificate.sha256Hex,
+  ] as const);
 
 const inPage = <T>(read: () => T): Promise<Awaited<T>> => page.evaluate(read) as Promise<Awaited<T>>;
 
@@ -212,6 +215,22 @@ describe("connectWebTransport", () => {
 
   it("hears the server's close", async () => {
     session.close(25, "going down");
+    await waitFor("the close in the page", () => inPage(() => window.transport.close !== undefined));
+    expect(await inPage(() => window.transport.close)).toEqual({
+      code: 25,
+      reason: "going down",
+      remote: true,
+    });
+  });
+
+  it("hears the server's close, though all its packets come late and at once", async () => {
+    const relay = await openUdpRelay(server.address.port);
+    onTestFinished(() => relay.close());
+    await connectPage(relay.port);
+    relay.hold();
+    session.close(25, "going down");
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    relay.release();
     await waitFor("the close in the page", () => inPage(() => window.transport.close !== undefined));
     expect(await inPage(() => window.transport.close)).toEqual({
       code: 25,

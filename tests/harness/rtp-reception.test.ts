@@ -105,6 +105,21 @@ describe("RtpReception", () => {
     expect(reception.report(0, 0)).toMatchObject({ packetsLost: 1 });
   });
 
+  it("does not count frames again that a sender repeats from its cache", () => {
+    const reception = new RtpReception({ kind: "video", clockRate: 90_000 });
+    const sent = stream(50);
+    for (const { bytes, atMs } of sent.slice(0, 40 * PACKETS_PER_FRAME)) reception.take(bytes, atMs);
+    // From the keyframe at 30 on, under new sequence numbers.
+    for (let index = 30 * PACKETS_PER_FRAME; index < sent.length; index++) {
+      const one = sent[index];
+      if (one === undefined) continue;
+      const again = Buffer.from(one.bytes);
+      again.writeUInt16BE((one.sequence + 10 * PACKETS_PER_FRAME) & 0xffff, 2);
+      reception.take(again, 40 * FRAME_MS);
+    }
+    expect(reception.stats).toMatchObject({ frames: 50, repeatedFrames: 10, missed: 0 });
+  });
+
   it("takes each packet of audio as a frame and waits for no keyframe", () => {
     const reception = new RtpReception({ kind: "audio", clockRate: 48_000 });
     for (const [index, one] of stream(30).entries()) if (index !== 50) reception.take(one.bytes, one.atMs);
@@ -120,7 +135,7 @@ describe("RtpReception", () => {
     const after = stream(30, 30, 65_500 + 10_000);
     for (const { bytes, atMs } of [...before, ...after]) reception.take(bytes, atMs);
     reception.nacks(10_000);
-    expect(reception.stats.frames).toBeGreaterThanOrEqual(59);
+    expect(reception.stats.frames + reception.stats.repeatedFrames).toBeGreaterThanOrEqual(59);
     expect(reception.nacks(20_000)).toEqual([]);
   });
 

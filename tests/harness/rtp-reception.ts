@@ -17,6 +17,8 @@ export interface RtpReceptionStats {
   keyframes: number;
   /** Frames that a decoder could not have shown: damaged, or between damage and the next keyframe. */
   brokenFrames: number;
+  /** Whole frames that are not newer than one before: what a sender repeats from its cache after a loss. */
+  repeatedFrames: number;
   /** Times without a whole, decodable frame for over `FREEZE_MS`. */
   freezes: number;
   frozenMs: number;
@@ -75,6 +77,7 @@ export class RtpReception {
     frames: 0,
     keyframes: 0,
     brokenFrames: 0,
+    repeatedFrames: 0,
     freezes: 0,
     frozenMs: 0,
     longestPauseMs: 0,
@@ -99,6 +102,7 @@ export class RtpReception {
   #chainIsBroken: boolean;
   #brokenSinceMs = -1;
   #keyframeAskedMs = Number.NEGATIVE_INFINITY;
+  #newestTimestamp = 0;
   #lastFrameMs = -1;
 
   #transitMs = Number.NaN;
@@ -255,6 +259,12 @@ export class RtpReception {
   }
 
   #finishFrame(timestamp: number, keyframe: boolean, nowMs: number): void {
+    const isNewer = this.stats.frames === 0 || ((timestamp - this.#newestTimestamp) | 0) > 0;
+    if (!isNewer && this.#options.kind === "video") {
+      this.stats.repeatedFrames++;
+      return;
+    }
+    this.#newestTimestamp = timestamp;
     this.stats.frames++;
     if (keyframe) this.stats.keyframes++;
     if (this.#lastFrameMs >= 0) this.#notePause(nowMs);

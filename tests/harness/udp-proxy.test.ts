@@ -1,4 +1,7 @@
 import { createSocket, type Socket } from "node:dgram";
+import { createSilentLogger } from "@canopy/runtime";
+import type { Session } from "@canopy/transport";
+import { connectQuic, createDevelopmentCertificate, listenQuic } from "@canopy/transport/quic";
 import { afterEach, describe, expect, it } from "vitest";
 import type { LinkOptions } from "./link-model.ts";
 import { throughProxy, UdpProxy, withoutCandidates } from "./udp-proxy.ts";
@@ -130,6 +133,60 @@ describe("UdpProxy", () => {
     await waitFor("the packet", () => proxy.counters.toTarget.packets === 1);
     await proxy.close();
     await proxy.close();
+  });
+});
+
+describe("UdpProxy between QUIC endpoints", () => {
+  it("lets a stream arrive whole though packets are lost, late and out of order", async () => {
+    const certificate = await createDevelopmentCertificate(["127.0.0.1"]);
+    const logger = createSilentLogger();
+    const opened: Session[] = [];
+    const server = await listenQuic(
+      { host: "127.0.0.1", port: 0, tls: certificate, alpn: ["moq-lite-05"] },
+      {
+        onRequest: () => ({ accept: true, protocol: "moq-lite-05" }),
+        onSession: (session) => opened.push(session),
+      },
+      { logger },
+    );
+    closers.push(() => server.close());
+    const link = { lossRate: 0.05, delayMs: 10, jitterMs: 10, reorderRate: 0.05, duplicateRate: 0.02 };
+    const target = { host: "127.0.0.1", port: server.address.port };
+    const proxy = await UdpProxy.listen({ target, seed: 3, toTarget: link, toClient: link });
+    closers.push(() => proxy.close());
+    const client = await connectQuic(
+      {
+        ...{ host: proxy.host, port: proxy.port, alpn: ["moq-lite-05"] },
+        verify: { sha256: [certificate.sha256Hex] },
+      },
+      { logger },
+    );
+    closers.push(() => client.close(0, "done"));
+    const sent = Buffer.from(Array.from({ length: 300_000 }, (_, index) => (index * 7919) & 0xff));
+    const received: Uint8Array[] = [];
+    let finished = false;
+    client.handler = {
+      onUniStream: (stream) => {
+        stream.receiver = {
+          onData: (bytes, fin) => {
+            received.push(bytes.slice());
+            finished = fin;
+          },
+          onReset: () => {},
+        };
+      },
+      onBidiStream: () => {},
+      onDatagram: () => {},
+      onStreamsAvailable: () => {},
+      onClose: () => {},
+    };
+    const session = await waitFor("the session", () => opened[0]);
+    const stream = session.openUni();
+    stream?.write(sent);
+    stream?.finish();
+    await waitFor("the whole stream", () => finished, 60_000);
+    expect(Buffer.concat(received).equals(sent)).toBe(true);
+    expect(proxy.counters.toClient.lost).toBeGreaterThan(5);
   });
 });
 

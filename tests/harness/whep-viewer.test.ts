@@ -29,6 +29,7 @@ class Sender {
   plis = 0;
   reports = 0;
   feedbacks = 0;
+  estimates = 0;
   readonly #kept: Buffer[] = [];
   #timer: NodeJS.Timeout | undefined;
   #peer: WebRtcPeer | undefined;
@@ -63,7 +64,8 @@ class Sender {
       } else if (rtcp.kind === "pli") {
         this.plis++;
         this.#keyframeIsDue = true;
-      } else if (rtcp.kind === "receiver-report") this.reports += rtcp.reports.length;
+      } else if (rtcp.kind === "remb") this.estimates++;
+      else if (rtcp.kind === "receiver-report") this.reports += rtcp.reports.length;
       else if (rtcp.kind === "transport-feedback") this.feedbacks++;
     }
   }
@@ -194,6 +196,7 @@ describe("WhepViewer", () => {
     expect(Math.min(...ages)).toBeGreaterThanOrEqual(0);
     expect(Math.min(...ages)).toBeLessThan(100);
     expect(senders[0]?.reports).toBeGreaterThanOrEqual(2);
+    expect(senders[0]?.estimates).toBeGreaterThanOrEqual(2);
     expect(senders[0]?.feedbacks).toBeGreaterThanOrEqual(10);
     await viewer.close();
     await viewer.close();

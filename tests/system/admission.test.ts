@@ -137,16 +137,25 @@ describe("EdgeNode", () => {
 });
 
 describe("NodeServer", () => {
-  it("closes WebTransport sessions whose token is missing, wrong, or for another path, and says why", async () => {
+  it("opens no WebTransport session whose token is missing, wrong, or for another path, and says why", async () => {
     const good = await token({ root: "live", get: [""] }, 60);
-    for (const [path, reason] of [
-      ["/", "a token is needed"],
-      ["/?jwt=a.b.c", "the token is not a JWT"],
-      [`/secret?jwt=${good}`, "the token grants nothing below this path"],
+    for (const [path, status, reason] of [
+      ["/", 401, "a token is needed"],
+      ["/?jwt=a.b.c", 401, "the token is not a JWT"],
+      [`/secret?jwt=${good}`, 403, "the token grants nothing below this path"],
     ] as const) {
-      const { closed } = await connect(path);
-      expect(await closed).toMatchObject({ code: 6, reason, remote: true });
+      await expect(connect(path)).rejects.toMatchObject({ code: "session-rejected", status });
+      // Browsers are not told the status of a refused session: they ask for it over HTTP.
+      const asked = await fetch(
+        `http://127.0.0.1:${root.port}/v1/admission?path=${encodeURIComponent(path)}`,
+      );
+      expect(asked.status).toBe(status);
+      expect(asked.headers.get("access-control-allow-origin")).toBe("*");
+      expect(await asked.json()).toMatchObject({ status, detail: reason });
     }
+    const path = encodeURIComponent(`/live?jwt=${good}`);
+    expect((await fetch(`http://127.0.0.1:${root.port}/v1/admission?path=${path}`)).status).toBe(204);
+    expect((await fetch(`http://127.0.0.1:${root.port}/v1/admission?path=%2F&path=%2F`)).status).toBe(400);
   });
 
   it("closes a session when its token expires", async () => {

@@ -41,6 +41,8 @@ beforeAll(async () => {
     url: edgeUrl,
     broadcast: BROADCAST,
     tracks: ["catalog.json", "video", "audio"],
+    // What a slow moment of the machine delays is still wanted: what is aborted then was disturbed.
+    maxLatencyMs: FLOW_DEADLINE_MS,
   });
   await waitFor("the healthy viewer", () => healthy.view("video").frames > 60);
   pid = (await devProcess(dev, "edge-1")).pid ?? 0;
@@ -66,6 +68,7 @@ async function expectUndisturbed(): Promise<void> {
   await waitFor("frames at the healthy viewer", () => video.frames > before + 15, FLOW_DEADLINE_MS);
   expect(healthy.closed).toBeUndefined();
   expect(video.closed).toBe(false);
+  expect(video.groupsAborted).toBe(0);
   const [first = 0] = video.sequences;
   expect(video.sequences).toEqual(video.sequences.map((_, index) => first + index));
   expect((await devProcess(dev, "edge-1")).restarts).toBe(0);
@@ -191,8 +194,7 @@ describe("a node facing sessions that break the rules", () => {
     const bidi = sendBidi(session, "2000");
     await waitFor("both to be refused", () => uni.stopped !== undefined && bidi.reset !== undefined);
     expect(bidi.reset).toBe(ERROR_CODES.unexpectedStream);
-    // The intruder's own engine may have forgotten the stream, and with it the code: then it tells 0.
-    expect([ERROR_CODES.unexpectedStream, 0]).toContain(uni.stopped);
+    expect(uni.stopped).toBe(ERROR_CODES.unexpectedStream);
     expect(session.closed).toBe(false);
     // The session is as good as before: a subscription of a track that is not there is answered as such.
     const request = sendBidi(session, `02${subscribeBody("0001")}`);

@@ -234,7 +234,7 @@ export class OriginNode implements AsyncDisposable {
     this.#whipRoutes?.close();
     this.#moq.close();
     this.registry.close();
-    this.transcoders[Symbol.dispose]();
+    await this.transcoders.close();
     await this.relay.close();
     this.webhooks.close();
     for (const withdraw of this.#withdraw.splice(0)) withdraw();

@@ -12,6 +12,7 @@ export type { TimedEventDetail, TimedSource } from "./timed/timed-queue.ts";
 export { type DialedSession, MoqUpstream, type MoqUpstreamOptions } from "./upstream/moq/moq-upstream.ts";
 export type {
   ElementFrame,
+  ElementStats,
   TrackKind,
   TrackSelection,
   TransportName,

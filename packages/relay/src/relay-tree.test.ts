@@ -61,6 +61,23 @@ describe("a tree of RelayNodes", () => {
     }
   });
 
+  it("gives a viewer who comes before the first track all of it, from every tier", async () => {
+    const origin = tree.addNode("origin");
+    tree.addNode("relay", ["origin"]);
+    tree.addNode("edge", ["relay"]);
+    await tree.advance(100);
+    const broadcast = origin.store.publish("live/demo");
+    await tree.advance(50);
+    const eager = tree.addViewer("edge").watch("live/demo");
+    await tree.advance(1_000);
+    const encoder = new TestEncoder(tree, broadcast.createTrack("video", VIDEO_INFO));
+    await encoder.run(800);
+    await tree.advance(50);
+    expect(eager.info).toEqual(VIDEO_INFO);
+    expect(eager.timestamps).toEqual(encoder.timestamps);
+    expect(eager.closed).toBeUndefined();
+  });
+
   it("starts a late viewer at the newest group's first frame at once", async () => {
     const { encoder } = await threeTiers();
     tree.addViewer("edge").watch("live/demo");

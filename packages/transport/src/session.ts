@@ -152,7 +152,14 @@ export interface SessionServer extends AsyncDisposable {
 }
 
 export interface SessionServerHandler {
-  onRequest(request: SessionRequest): SessionDecision;
+  /**
+   * Whether the session is let in: at once, or by undefined now and `decide`, once, later; then within the time that
+   * a handshake may take. A session that is let in is given to `onSession` inside the call of `decide`.
+   */
+  onRequest(
+    request: SessionRequest,
+    decide: (decision: SessionDecision) => void,
+  ): SessionDecision | undefined;
   /** A session is open; its `handler` must be set before this returns. */
   onSession(session: Session): void;
 }

@@ -1,10 +1,30 @@
-import { type Publisher, type PublisherState, type PublishOptions, publish } from "@canopy/player/publish";
+import {
+  LevelMeter,
+  openMedia,
+  type Publisher,
+  type PublisherState,
+  type PublishOptions,
+  publish,
+} from "@canopy/player/publish";
 
 /** Runs in the page of the publish tests. */
 class PublisherPage {
   readonly states: PublisherState[] = [];
   readonly errors: string[] = [];
   publisher: Publisher | undefined;
+  /** Highest level of the source that `check` opened. */
+  loudest = 0;
+
+  async check(): Promise<void> {
+    const { stream } = await openMedia("camera", {
+      video: { width: 320, height: 180, framerate: 15 },
+      audio: true,
+    });
+    const meter = new LevelMeter(stream);
+    setInterval(() => {
+      this.loudest = Math.max(this.loudest, meter.read());
+    }, 20);
+  }
 
   start(
     options: Omit<PublishOptions, "onState" | "source"> & { readonly source: "camera" | "canvas" },

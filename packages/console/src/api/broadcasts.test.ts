@@ -11,7 +11,7 @@ describe("parseBroadcast", () => {
         { name: "video", codec: "avc1.42c01f", width: 1280, height: 720, framerate: 30, bitrate: 1_400_000 },
         { name: "audio", codec: "mp4a.40.2", sampleRate: 48_000, channels: 2 },
       ],
-      warnings: [{ code: "b_frames", message: "The publisher sends B-frames" }, "late keyframes"],
+      warnings: [{ code: "b-frames", message: "The publisher sends B-frames" }, "late keyframes"],
     });
     expect(parsed?.publisher).toBe("rtmp");
     expect(parsed?.startedMs).toBe(Date.UTC(2026, 10, 22, 10));
@@ -19,7 +19,10 @@ describe("parseBroadcast", () => {
       "avc1.42c01f · 1280×720 · 30 fps",
       "mp4a.40.2 · 48 kHz · stereo",
     ]);
-    expect(parsed?.warnings).toEqual(["The publisher sends B-frames", "late keyframes"]);
+    expect(parsed?.warnings).toEqual([
+      { code: "b-frames", text: "The publisher sends B-frames" },
+      { code: undefined, text: "late keyframes" },
+    ]);
   });
 
   it("needs only a path, and refuses what has none", () => {

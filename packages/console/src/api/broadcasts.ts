@@ -7,6 +7,13 @@ export interface TrackSummary {
   readonly bitrateBps: number | undefined;
 }
 
+/** Something that the publisher can do better. */
+export interface Warning {
+  /** Such as `b-frames`; undefined if the origin gives a text alone. */
+  readonly code: string | undefined;
+  readonly text: string;
+}
+
 export interface BroadcastSummary {
   readonly path: string;
   /** `rtmp`, `moq` or `whip`, if known. */
@@ -16,7 +23,7 @@ export interface BroadcastSummary {
   readonly startedMs: number | undefined;
   readonly bitrateBps: number | undefined;
   readonly tracks: readonly TrackSummary[];
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Warning[];
 }
 
 /** All broadcasts of the origin; what its list leaves out is asked for one by one. */
@@ -111,15 +118,12 @@ function parseTrack(value: unknown): TrackSummary | undefined {
   };
 }
 
-function parseWarning(value: unknown): string | undefined {
+function parseWarning(value: unknown): Warning | undefined {
   const record = asRecord(value);
-  return (
-    asText(value) ??
-    asText(record?.message) ??
-    asText(record?.detail) ??
-    asText(record?.title) ??
-    asText(record?.code)
-  );
+  const code = asText(record?.code);
+  const text =
+    asText(value) ?? asText(record?.message) ?? asText(record?.detail) ?? asText(record?.title) ?? code;
+  return text === undefined ? undefined : { code, text };
 }
 
 /** ISO text, or a number in ms or µs since the epoch. */

@@ -1,8 +1,9 @@
 import type { BroadcastSummary } from "../api/broadcasts.ts";
 import { element } from "../element.ts";
 import { formatBitrate, formatDuration } from "../shell/format-figures.ts";
+import { bFramesAdvice } from "./b-frames-advice.ts";
 
-/** The live broadcasts with their health; keeps the focus where it is while figures change. */
+/** The live broadcasts with their health; keeps focus and opened advice where they are while figures change. */
 export class BroadcastList {
   readonly root = element("div");
   #shown = "";
@@ -13,7 +14,9 @@ export class BroadcastList {
     if (key === this.#shown) return;
     this.#shown = key;
     const focused = document.activeElement?.getAttribute("data-focus");
+    const opened = [...this.root.querySelectorAll("details[open]")].map((details) => details.id);
     this.root.replaceChildren(...this.#content(broadcasts, rtmp));
+    for (const details of this.root.querySelectorAll("details")) details.open = opened.includes(details.id);
     if (focused) this.root.querySelector<HTMLElement>(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
   }
 
@@ -84,7 +87,9 @@ function broadcastEntry(broadcast: BroadcastSummary): HTMLElement {
     entry.append(element("ul", { class: "tracks", "aria-label": "Tracks" }, ...tracks));
   }
   if (broadcast.warnings.length > 0) {
-    const warnings = broadcast.warnings.map((warning) => element("li", {}, warning));
+    const warnings = broadcast.warnings.map(({ code, text }) =>
+      element("li", {}, text, code === "b-frames" && bFramesAdvice(broadcast.path)),
+    );
     entry.append(element("ul", { class: "warnings", "aria-label": "Warnings" }, ...warnings));
   }
   return entry;

@@ -1,3 +1,5 @@
+import { workerTicker } from "@canopy/player/publish";
+
 /** A picture made in this page, with a quiet tone: publishing can be tried without a camera. */
 export interface TestPattern {
   readonly stream: MediaStream;
@@ -26,16 +28,6 @@ export function createTestPattern(width: number, height: number, fps: number): T
       for (const track of stream.getTracks()) track.stop();
     },
   };
-}
-
-/** Timers of a worker go on at full pace when the tab is hidden; those of the page do not. */
-function workerTicker(intervalMs: number, tick: () => void): { stop(): void } {
-  const source = `setInterval(() => postMessage(0), ${intervalMs});`;
-  const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-  const worker = new Worker(url);
-  URL.revokeObjectURL(url);
-  worker.onmessage = tick;
-  return { stop: () => worker.terminate() };
 }
 
 function drawPattern(context: CanvasRenderingContext2D, width: number, height: number, unixMs: number): void {

@@ -57,6 +57,12 @@ export {
 } from "./rtcp/transport-feedback.ts";
 export * from "./rtp-header.ts";
 export { RtpStream, type RtpStreamOptions } from "./rtp-stream.ts";
-export { OPUS_CLOCK_RATE, rtpTimestampOfUs, usOfRtpTicks, VIDEO_CLOCK_RATE } from "./rtp-timestamp.ts";
+export {
+  mediaClockOffset,
+  OPUS_CLOCK_RATE,
+  rtpTimestampOfUs,
+  usOfRtpTicks,
+  VIDEO_CLOCK_RATE,
+} from "./rtp-timestamp.ts";
 export { nextSequence, SequenceUnwrapper, sequenceDistance, timestampDistance } from "./sequence-number.ts";
 export { TransportFeedbackRecorder } from "./transport-feedback-recorder.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { compactNtp, ntpOfUnixUs, unixUsOfNtp } from "./ntp-time.ts";
-import { rtpTimestampOfUs, usOfRtpTicks } from "./rtp-timestamp.ts";
+import { mediaClockOffset, rtpTimestampOfUs, usOfRtpTicks } from "./rtp-timestamp.ts";
 import { SequenceUnwrapper, sequenceDistance, timestampDistance } from "./sequence-number.ts";
 
 describe("rtpTimestampOfUs", () => {
@@ -17,6 +17,16 @@ describe("rtpTimestampOfUs", () => {
   it("is undone by usOfRtpTicks", () => {
     expect(usOfRtpTicks(3_000, 90_000)).toBeCloseTo(33_333.333, 2);
     expect(usOfRtpTicks(-960, 48_000)).toBe(-20_000);
+  });
+});
+
+describe("mediaClockOffset", () => {
+  it("is the timestamp of the NTP epoch: adding the ticks since then gives any other", () => {
+    for (const rate of [90_000, 48_000]) {
+      const us = 1_764_000_000_000_000;
+      const sinceEpoch = ((BigInt(us) / 1_000_000n + 2_208_988_800n) * BigInt(rate)) % 2n ** 32n;
+      expect((mediaClockOffset(rate) + Number(sinceEpoch)) % 2 ** 32).toBe(rtpTimestampOfUs(us, rate));
+    }
   });
 });
 

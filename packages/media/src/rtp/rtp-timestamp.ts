@@ -17,6 +17,18 @@ export function rtpTimestampOfUs(timestampUs: number, clockRate: number): number
   return (seconds * clockRate + Math.round((restUs * clockRate) / US_PER_SECOND)) % TIMESTAMP_RANGE;
 }
 
+/** Seconds from the NTP epoch (1900) to the Unix epoch (RFC 5905 §6). */
+const NTP_TO_UNIX_S = 2_208_988_800;
+
+/**
+ * What `rtpTimestampOfUs` makes of the NTP epoch: the media clock's offset, with which a receiver turns timestamps back
+ * into media times exactly (RFC 7273 §5.2).
+ */
+export function mediaClockOffset(clockRate: number): number {
+  const ticks = (NTP_TO_UNIX_S * clockRate) % TIMESTAMP_RANGE;
+  return (TIMESTAMP_RANGE - ticks) % TIMESTAMP_RANGE;
+}
+
 /** Ticks, which may be negative or not whole, as µs. */
 export function usOfRtpTicks(ticks: number, clockRate: number): number {
   return (ticks * US_PER_SECOND) / clockRate;

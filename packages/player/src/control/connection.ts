@@ -6,10 +6,12 @@ import type {
   TrackSelection,
   TransportName,
   Upstream,
+  UpstreamDeps,
   UpstreamFactory,
   UpstreamRequest,
   UpstreamSink,
 } from "../upstream/upstream.ts";
+import { EdgeWatch } from "./edge-watch.ts";
 import { RetrySchedule } from "./retry-schedule.ts";
 
 /** Enough to start with: at first all time belongs to the picture. */
@@ -70,11 +72,18 @@ export class Connection {
   #selection: TrackSelection | undefined;
   /** A session to another edge that takes over as soon as it brings media. */
   #successor: Upstream | undefined;
+  /** The successor is not asked for by the edge: it is dropped if media comes again. */
+  #isSpare = false;
+  readonly #edgeWatch: EdgeWatch;
 
   constructor(options: ConnectionOptions, deps: ConnectionDeps) {
     this.#options = options;
     this.#deps = deps;
     this.#retries = new RetrySchedule({ sources: options.sources.length }, { random: deps.random });
+    this.#edgeWatch = new EdgeWatch({
+      upstream: () => this.#upstream,
+      onSilent: () => this.#openSpare(1),
+    });
     this.#open();
   }
 
@@ -107,11 +116,13 @@ export class Connection {
     this.#retries.onSuccess();
     clearTimeout(this.#watchdog);
     this.#watchdog = undefined;
+    this.#stopEdgeWatch();
   }
 
   /** Media should come and does not. */
   onStarved(): void {
     this.#watch();
+    this.#edgeWatch.start();
   }
 
   /** The network is back: don't wait for the next attempt. */
@@ -146,8 +157,13 @@ export class Connection {
     this.#upstream = factory.open(
       { ...this.#options.request, src: this.src },
       this.#sinkOf(factory, () => this.#attempt === attempt),
-      { clock: this.#deps.clock, fetch: this.#deps.fetch },
+      this.#upstreamDeps,
     );
+  }
+
+  get #upstreamDeps(): UpstreamDeps {
+    const { clock, fetch } = this.#deps;
+    return { clock, fetch, serverOffsetUs: () => this.#offset?.offsetUs };
   }
 
   /** Passes on what an upstream tells for as long as it is the one in use. */
@@ -159,6 +175,10 @@ export class Connection {
       onFrame: (...args) => isCurrent() && sink.onFrame(...args),
       onGroupEnd: (...args) => isCurrent() && sink.onGroupEnd(...args),
       onElementFrame: (frame) => isCurrent() && sink.onElementFrame(frame),
+      onElementTime: (...args) => isCurrent() && sink.onElementTime(...args),
+      // Comes from one that is being left, too: what it showed is still on screen.
+      onElementReset: () => sink.onElementReset(),
+      onElementSoundBlocked: () => isCurrent() && sink.onElementSoundBlocked(),
       onTimed: (...args) => isCurrent() && sink.onTimed(...args),
       onAnnounced: () => isCurrent() && this.#onAnnounced(),
       onEnded: () => isCurrent() && this.#onEnded(),
@@ -183,18 +203,63 @@ export class Connection {
   #onEnded(): void {
     clearTimeout(this.#watchdog);
     this.#watchdog = undefined;
+    this.#stopEdgeWatch();
     this.#retries.onSuccess();
     this.#deps.sink.onEnded();
   }
 
   /** The edge is leaving: its successor is opened first, and takes over with its first frame. */
   #onMove(to: string): void {
-    const factory = this.#options.factories[this.#factory];
     const url = URL.canParse(to, this.src) ? new URL(to, this.src) : undefined;
-    if (factory === undefined || url === undefined || !/^https?:$/.test(url.protocol)) return;
+    if (url === undefined || !/^https?:$/.test(url.protocol)) return;
+    this.#isSpare = false;
+    this.#openSuccessor(url.href, {
+      onPromoted: () => {
+        this.#movedTo = url.href;
+      },
+      onFailed: () => {},
+    });
+  }
+
+  /**
+   * The edge is silent: another one of the list is dialled beside it, `ahead` places on and in the end itself, and
+   * takes over with its first frame. If it was only the path that was held up, the session in use has lost nothing.
+   */
+  #openSpare(ahead: number): void {
+    const { sources } = this.#options;
+    const source = (this.#retries.current + ahead) % sources.length;
+    const src = sources[source];
+    if (src === undefined || ahead > sources.length || this.#successor !== undefined) return;
+    this.#isSpare = true;
+    this.#openSuccessor(src, {
+      onPromoted: () => {
+        this.#movedTo = undefined;
+        this.#retries.moveTo(source);
+        clearTimeout(this.#watchdog);
+        this.#watchdog = undefined;
+        this.#watch();
+        this.#deps.onLost(new PlayerError("unreachable", "the edge does not answer"));
+      },
+      onFailed: () => this.#openSpare(ahead + 1),
+    });
+  }
+
+  #stopEdgeWatch(): void {
+    this.#edgeWatch.stop();
+    if (!this.#isSpare) return;
+    this.#isSpare = false;
+    this.#successor?.close();
+    this.#successor = undefined;
+  }
+
+  #openSuccessor(
+    src: string,
+    then: { readonly onPromoted: () => void; readonly onFailed: () => void },
+  ): void {
+    const factory = this.#options.factories[this.#factory];
+    if (factory === undefined) return;
     this.#successor?.close();
     const attempt = this.#attempt;
-    const src = url.href;
     let successor: Upstream | undefined;
     let timeBaseUrl: string | undefined;
     const isWaiting = (): boolean => this.#successor === successor && this.#attempt === attempt;
@@ -213,26 +278,31 @@ export class Connection {
         },
         onFrame: (kind, track, sequence, frame) => {
           if (isWaiting() && successor !== undefined) {
-            this.#promote(successor, src, timeBaseUrl);
+            this.#promote(successor, timeBaseUrl);
+            then.onPromoted();
             sink.onGroupOpen(kind, track, sequence);
           }
           inUse.onFrame(kind, track, sequence, frame);
         },
         onClosed: (error) => {
-          if (isWaiting()) this.#successor = undefined;
-          else inUse.onClosed(error);
+          if (!isWaiting()) {
+            inUse.onClosed(error);
+            return;
+          }
+          this.#successor = undefined;
+          then.onFailed();
         },
       },
-      { clock: this.#deps.clock, fetch: this.#deps.fetch },
+      this.#upstreamDeps,
     );
     this.#successor = successor;
   }
 
-  #promote(successor: Upstream, src: string, timeBaseUrl: string | undefined): void {
+  #promote(successor: Upstream, timeBaseUrl: string | undefined): void {
     this.#upstream?.close();
     this.#upstream = successor;
     this.#successor = undefined;
-    this.#movedTo = src;
+    this.#isSpare = false;
     this.#reconnects += 1;
     this.#attempt += 1;
     clearTimeout(this.#probeTimer);
@@ -244,7 +314,9 @@ export class Connection {
     const wasUp = this.#isUp;
     this.#drop();
     if (hadMedia) this.#reconnects += 1;
-    if (!error.shouldRetry() && error.code !== "unsupported") {
+    // What one transport cannot carry another one may; without another one it stays like that.
+    const isOfTransport = error.code === "unsupported" || error.code === "codec";
+    if (!error.shouldRetry() && (!isOfTransport || this.#options.factories.length === 1)) {
       this.#deps.onFailed(error);
       return;
     }
@@ -270,8 +342,10 @@ export class Connection {
 
   #drop(): void {
     this.#attempt += 1;
+    this.#edgeWatch.stop();
     this.#successor?.close();
     this.#successor = undefined;
+    this.#isSpare = false;
     this.#isUp = false;
     clearTimeout(this.#probeTimer);
     clearTimeout(this.#watchdog);

@@ -34,6 +34,8 @@ export interface PlayerStats {
   readonly gaps: number;
   /** Groups that the edge aborted or left out. */
   readonly lostGroups: number;
+  /** Packets lost on the way to this viewer, as far as the transport tells. */
+  readonly lostPackets: number;
   /** Times that the picture stood still for over 0.6 s. */
   readonly stalls: number;
   readonly audioUnderruns: number;

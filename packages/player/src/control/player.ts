@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { PlayerError } from "../player-error.ts";
+import type { Picture } from "../present/canvas-painter.ts";
 import type { FrameScheduler } from "../present/frame-scheduler.ts";
 import { Playback } from "../present/playback.ts";
 import type { PresentedFrame } from "../present/presented-log.ts";
@@ -45,7 +46,7 @@ export interface PlayerDeps {
   readonly userAgent: string;
   readonly upstreams: readonly UpstreamFactory[];
   readonly createScheduler: () => FrameScheduler;
-  readonly createPainter: (canvas: HTMLCanvasElement | OffscreenCanvas) => { paint(frame: VideoFrame): void };
+  readonly createPainter: (canvas: HTMLCanvasElement | OffscreenCanvas) => { paint(picture: Picture): void };
 }
 
 /** Plays one broadcast. Control only: no element, no attribute, no style. */
@@ -60,6 +61,8 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
   #wishedRendition: string | undefined;
   #hasEnded = false;
   #isInElement = false;
+  #isElementSoundBlocked = false;
+  #painter: { paint(picture: Picture): void } | undefined;
   #isHidden = false;
   #isMuted: boolean;
   #volume: number;
@@ -116,6 +119,7 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
 
   /** The browser holds sound back until the viewer does something. */
   get isSoundBlocked(): boolean {
+    if (this.#isElementSoundBlocked) return !this.#isMuted;
     return this.#playback?.sound.isBlocked ?? false;
   }
 
@@ -151,6 +155,7 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
           broadcast: this.#options.broadcast,
           token: this.#options.token,
           latencyMs,
+          isSync: sync,
           mediaElement: this.#options.mediaElement,
         },
       },
@@ -165,8 +170,18 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
           onFrame: (...args) => playback.onFrame(...args),
           onGroupEnd: (...args) => playback.onGroupEnd(...args),
           onElementFrame: (frame) => {
+            tracks.forget();
             this.#setInElement(true);
             playback.onElementFrame(frame);
+          },
+          onElementTime: (...args) => {
+            tracks.forget();
+            playback.onElementTime(...args);
+          },
+          onElementReset: () => this.#keepStill(),
+          onElementSoundBlocked: () => {
+            this.#isElementSoundBlocked = true;
+            this.#emitSound();
           },
           onTimed: (message, source) => playback.timed.add(message, source),
           onAnnounced: () => this.#onAnnounced(),
@@ -190,8 +205,10 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
   /** Lets sound out; call it in a gesture of the viewer. */
   unlockSound(): void {
     this.#playback?.sound.allow();
-    // The browser may have muted it to let it start without a gesture.
+    if (!this.#isElementSoundBlocked) return;
+    this.#isElementSoundBlocked = false;
     this.#applySound();
+    this.#emitSound();
   }
 
   /** Plays this video rendition (a name in `stats().renditions`), or the best one for undefined. */
@@ -239,12 +256,13 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
 
   #openPlayback(latencyUs: number, isSync: boolean): Playback {
     const { canvas, onFramePresented } = this.#options;
+    this.#painter = canvas === undefined ? undefined : this.#deps.createPainter(canvas);
     const playback = new Playback(
       { latencyUs, isSync, isMuted: this.#isMuted, volume: this.#volume },
       {
         clock: this.#deps.clock,
         scheduler: this.#deps.createScheduler(),
-        painter: canvas === undefined ? undefined : this.#deps.createPainter(canvas),
+        painter: this.#painter,
         onPresented: (frame) => onFramePresented?.(frame),
         onPainted: () => this.#setInElement(false),
         onTimed: (detail) => this.emit("timed", detail),
@@ -326,6 +344,7 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
     this.#tracks?.close();
     this.#tracks = undefined;
     this.#hasEnded = false;
+    this.#isElementSoundBlocked = false;
     this.#bitrate = new BitrateMeter();
     this.#setTransport(undefined);
   }
@@ -350,11 +369,19 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
     this.emit("surfacechange", { isInElement });
   }
 
+  /** The element's last picture goes onto the canvas, where it stays until somebody paints the next one. */
+  #keepStill(): void {
+    const { mediaElement } = this.#options;
+    if (!this.#isInElement || mediaElement === undefined || this.#painter === undefined) return;
+    if (mediaElement.videoWidth > 0) this.#painter.paint(mediaElement);
+    this.#setInElement(false);
+  }
+
   /** The element's own sound; that of the AudioContext follows through `Sound`. */
   #applySound(): void {
     const { mediaElement } = this.#options;
     if (mediaElement === undefined) return;
-    mediaElement.muted = this.#isMuted;
+    mediaElement.muted = this.#isMuted || this.#isElementSoundBlocked;
     mediaElement.volume = this.#volume;
   }
 

@@ -54,6 +54,11 @@ export class RetrySchedule {
     return { source: this.#current, delayMs: capMs / 2 + (capMs / 2) * this.#random() };
   }
 
+  /** Another edge of the list has taken over. */
+  moveTo(source: number): void {
+    this.#current = source;
+  }
+
   /** The user asked for another try: as at the beginning, from the edge that was last. */
   restart(): void {
     this.#failures = 0;

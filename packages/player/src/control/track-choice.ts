@@ -60,6 +60,14 @@ export class TrackChoice {
     if (this.#catalog !== undefined && !this.#closed) this.#apply(this.#catalog);
   }
 
+  /** Decoders were dropped meanwhile: the next catalog makes them anew. */
+  forget(): void {
+    this.#videoKey = "";
+    this.#audioKey = "";
+    this.#chosen = undefined;
+    this.#catalog = undefined;
+  }
+
   close(): void {
     this.#closed = true;
   }

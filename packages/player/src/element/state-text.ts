@@ -46,16 +46,17 @@ function failureText(error: PlayerError | undefined): { readonly title: string; 
     case "unauthorized":
       return { title: "No access", detail: "This link does not allow the broadcast, or has expired." };
     case "codec":
-      return { title: "Cannot decode", detail: `${capitalize(error.message)}.` };
+      return { title: "Cannot play this broadcast", detail: sentence(error.message) };
     case "configuration":
-      return { title: "Wrong setting", detail: `${capitalize(error.message)}.` };
+      return { title: "Wrong setting", detail: sentence(error.message) };
     default:
       return { title: "No connection", detail: "The server does not answer. Check the network." };
   }
 }
 
-function capitalize(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+/** Our own messages have neither capital nor full stop, those of servers often both. */
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.$/, "")}.`;
 }
 
 /** What a screen reader hears when the state changes. */

@@ -33,7 +33,7 @@ export function statsRows(stats: PlayerStats): StatsRow[] {
     },
     {
       label: "Loss",
-      value: `${stats.lostGroups} groups · ${stats.gaps} gaps · ${stats.stalls} stalls · ${stats.audioUnderruns} audio`,
+      value: `${stats.lostPackets} packets · ${stats.lostGroups} groups · ${stats.gaps} gaps · ${stats.stalls} stalls · ${stats.audioUnderruns} audio`,
     },
     {
       label: "Clock",

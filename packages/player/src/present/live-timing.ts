@@ -71,6 +71,14 @@ export class LiveTiming {
     if (!this.clock.isRunning || (!isLive && !this.#isAbsolute)) this.#setToTarget(nowUs);
   }
 
+  /** The browser's own element presents this media time now: the clock follows it. */
+  onElement(nowUs: number, timestampUs: number): void {
+    this.#chooseBasis(nowUs, timestampUs);
+    if (timestampUs - nowUs > this.#fastestUs) this.#fastestUs = timestampUs - nowUs;
+    this.clock.setRate(1, nowUs);
+    this.clock.set(timestampUs, nowUs);
+  }
+
   /** Adapts target and rate. True if the clock's line changed. */
   update(nowUs: number): boolean {
     if (!this.clock.isRunning || nowUs - this.#lastUpdateUs < UPDATE_US) return false;

@@ -27,6 +27,9 @@ const HALF_REPAINT_US = 8_000;
 /** The sound device is opened after the first picture, which it would hold up; or after this, if none comes. */
 const SOUND_WAIT_US = 1_000_000;
 
+/** As STALL_US for a hidden page, whose timers fire once a second. */
+const HIDDEN_STALL_US = 3_000_000;
+
 /** Audio is told about the clock at least this often, to follow the drift of its device. */
 const AUDIO_LINE_US = 250_000;
 
@@ -66,6 +69,8 @@ export class Playback {
   #nextVideo: VideoTrack | undefined;
   #audio: AudioTrack | undefined;
   #isHidden = false;
+  /** The browser's own element presents: its pictures tell the time, or, without any, its sound. */
+  #element: "picture" | "sound" | undefined;
   #hasPainted = false;
   /** Since when a format waits for the sound device to be opened. */
   #soundWaitUs: number | undefined;
@@ -181,6 +186,7 @@ export class Playback {
   onFrame(kind: TrackKind, track: string, sequence: number, frame: EncodedFrame): void {
     const buffer = this.#buffer(kind, track);
     if (buffer === undefined) return;
+    this.#element = undefined;
     const nowUs = this.#deps.clock.nowUs();
     this.#watchTimeline(frame.timestampUs);
     this.timing.onArrival(kind, nowUs, frame.timestampUs);
@@ -203,12 +209,25 @@ export class Playback {
   /** A frame that the browser's own element has presented. */
   onElementFrame(frame: ElementFrame): void {
     const { timestampUs, presentedAtUs, width, height } = frame;
+    this.#enterElement("picture");
     this.#firstPaintUs ??= presentedAtUs;
     this.#width = width;
     this.#height = height;
-    this.timing.clock.set(timestampUs, presentedAtUs);
-    this.#onPresented(timestampUs, presentedAtUs);
+    if (timestampUs !== undefined) {
+      this.#watchTimeline(timestampUs);
+      this.timing.onElement(presentedAtUs, timestampUs);
+      this.#onPresented(timestampUs, presentedAtUs);
+    }
     this.#watchProgress(true, presentedAtUs);
+  }
+
+  /** What the browser's own element lets be heard, while it shows nothing. */
+  onElementTime(timestampUs: number, presentedAtUs: number): void {
+    this.#enterElement("sound");
+    this.#watchTimeline(timestampUs);
+    this.timing.onElement(presentedAtUs, timestampUs);
+    this.timed.onPresented(timestampUs, this.#deps.onTimed);
+    this.#watchProgress(true, this.#deps.clock.nowUs());
   }
 
   setHidden(hidden: boolean): void {
@@ -234,6 +253,10 @@ export class Playback {
 
   /** Presents what is due. Called before every repaint. */
   tick(): void {
+    if (this.#element !== undefined) {
+      this.#tickElement(this.#deps.clock.nowUs());
+      return;
+    }
     if (!this.timing.clock.isRunning) return;
     const nowUs = this.#deps.clock.nowUs();
     this.#openSound(nowUs);
@@ -249,6 +272,22 @@ export class Playback {
     this.#video?.feed(mediaUs);
     const moved = this.#presentVideo(mediaUs, nowUs) || this.#presentWithoutPicture(mediaUs);
     this.#watchProgress(moved, nowUs);
+  }
+
+  #enterElement(by: "picture" | "sound"): void {
+    if (this.#element === undefined) {
+      // What came over another transport before is not presented any more.
+      this.#dropVideo();
+      this.setAudio(undefined, undefined);
+    }
+    this.#element = by;
+  }
+
+  #tickElement(nowUs: number): void {
+    if (this.#element === "sound" && !this.#isStarved) {
+      this.timed.onPresented(this.timing.clock.mediaUs(nowUs), this.#deps.onTimed);
+    }
+    this.#watchProgress(false, nowUs);
   }
 
   /** A publisher that counts from elsewhere after a restart: everything starts anew at its times. */
@@ -325,7 +364,8 @@ export class Playback {
       this.#deps.onPresenting();
       return;
     }
-    if (this.#progressUs === undefined || this.#isStarved || nowUs - this.#progressUs < STALL_US) return;
+    const limitUs = this.#element !== undefined && this.#isHidden ? HIDDEN_STALL_US : STALL_US;
+    if (this.#progressUs === undefined || this.#isStarved || nowUs - this.#progressUs < limitUs) return;
     this.#isStarved = true;
     this.#stalls += 1;
     this.#deps.onStarved();

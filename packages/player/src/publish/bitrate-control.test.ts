@@ -28,6 +28,16 @@ describe("BitrateControl", () => {
     expect(control.targetBps).toBe(MAX_BPS * 0.7);
   });
 
+  it("takes another wish at once", () => {
+    const control = new BitrateControl(MAX_BPS);
+    control.update(backlog(600, MAX_BPS), 0);
+    control.update(backlog(600, MAX_BPS), 1_000);
+    control.setMax(500_000);
+    expect(control.targetBps).toBe(500_000);
+    control.update(0, 1_500);
+    expect(control.update(0, 20_000)).toBe(false);
+  });
+
   it("comes back slowly once the path is clear", () => {
     const control = new BitrateControl(MAX_BPS);
     control.update(backlog(600, MAX_BPS), 0);

@@ -10,7 +10,7 @@ const MIN_SHARE = 0.12;
 
 /** Encoder bitrate from what waits unsent: down fast, up slowly, between a floor and what was asked for. */
 export class BitrateControl {
-  readonly #maxBps: number;
+  #maxBps: number;
   #targetBps: number;
   #changedMs: number | undefined;
 
@@ -21,6 +21,14 @@ export class BitrateControl {
 
   get targetBps(): number {
     return this.#targetBps;
+  }
+
+  /** What was asked for has changed; goes there at once, as at the beginning. */
+  setMax(maxBps: number): void {
+    if (maxBps === this.#maxBps) return;
+    this.#maxBps = maxBps;
+    this.#targetBps = maxBps;
+    this.#changedMs = undefined;
   }
 
   /** Call it about twice a second; true if the target changed. */

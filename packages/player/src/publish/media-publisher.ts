@@ -5,7 +5,14 @@ import { PlayerError } from "../player-error.ts";
 import { AudioSender } from "./audio-sender.ts";
 import { type OpenMedia, openMedia } from "./open-media.ts";
 import { PublishConnection } from "./publish-connection.ts";
-import type { Publisher, PublisherState, PublisherStats, PublishOptions } from "./publish-options.ts";
+import {
+  type Publisher,
+  type PublisherState,
+  type PublisherStats,
+  type PublishOptions,
+  type VideoLimits,
+  videoLimitsOf,
+} from "./publish-options.ts";
 import { VideoSender } from "./video-sender.ts";
 
 const MICROSECONDS = 1_000_000;
@@ -21,6 +28,7 @@ export class MediaPublisher implements Publisher {
   readonly #videoTrack: ServedTrack;
   readonly #audioTrack: ServedTrack;
   readonly #broadcast: ServedBroadcast;
+  #limits: VideoLimits;
   #state: PublisherState = "starting";
   #error: PlayerError | undefined;
   #media: OpenMedia | undefined;
@@ -48,6 +56,7 @@ export class MediaPublisher implements Publisher {
     const path = normalizePath(options.broadcast);
     if (path === "") throw new PlayerError("configuration", "the broadcast has no name");
     this.#options = options;
+    this.#limits = videoLimitsOf(options);
     const nowMs = this.#clock.nowUs() / 1000;
     this.#catalogTrack = new ServedTrack("catalog.json", trackInfo(100), nowMs);
     this.#videoTrack = new ServedTrack("video", trackInfo(60), nowMs);
@@ -87,8 +96,14 @@ export class MediaPublisher implements Publisher {
       sentBytes: session?.sentBytes ?? 0,
       lostPackets: session?.lostPackets ?? 0,
       reconnects: this.#reconnects,
+      limitation: undefined,
       clockOffsetUs: this.#offsetUs,
     };
+  }
+
+  setVideo(limits: Partial<VideoLimits>): void {
+    this.#limits = { ...this.#limits, ...limits };
+    this.#video?.setLimits(this.#limits);
   }
 
   stop(): void {
@@ -98,19 +113,17 @@ export class MediaPublisher implements Publisher {
   async #start(): Promise<void> {
     try {
       const { video, audio, source } = this.#options;
+      const { width, height, fps } = this.#limits;
       const media = await openMedia(source, {
-        video: video !== false && {
-          width: video?.width ?? 1280,
-          height: video?.height ?? 720,
-          framerate: video?.fps ?? 30,
-        },
+        video: video !== false && { width, height, framerate: fps },
         audio: audio !== false,
         videoDeviceId: video === false ? undefined : video?.deviceId,
         audioDeviceId: audio === false ? undefined : audio?.deviceId,
       });
       this.#media = media;
+      media.onEnded(() => this.#finish("stopped", undefined));
       if (this.#isOver()) {
-        this.#releaseMedia();
+        media.stop();
         return;
       }
     } catch (cause) {
@@ -161,16 +174,9 @@ export class MediaPublisher implements Publisher {
     const [picture] = stream?.getVideoTracks() ?? [];
     const [sound] = stream?.getAudioTracks() ?? [];
     if (picture && videoOptions !== false) {
-      const {
-        width = 1280,
-        height = 720,
-        fps = 30,
-        bitrate = 1_500_000,
-        keyframeIntervalMs = 1_000,
-      } = videoOptions ?? {};
       this.#video = new VideoSender(
         picture,
-        { size: { width, height }, framerate: fps, bitrateBps: bitrate, keyframeIntervalMs },
+        { limits: this.#limits, keyframeIntervalMs: videoOptions?.keyframeIntervalMs ?? 1_000 },
         {
           track: this.#videoTrack,
           nowUs,
@@ -237,12 +243,8 @@ export class MediaPublisher implements Publisher {
     this.#video?.stop();
     this.#audio?.stop();
     this.#connection?.close();
-    this.#releaseMedia();
+    this.#media?.stop();
     this.#set(state, error);
-  }
-
-  #releaseMedia(): void {
-    if (this.#media?.owned === true) for (const track of this.#media.stream.getTracks()) track.stop();
   }
 
   #set(state: PublisherState, error?: PlayerError): void {

@@ -13,6 +13,7 @@ import { PlayerError } from "../player-error.ts";
 import type { ClockOffset } from "../sync/clock-offset.ts";
 import { probeTime } from "../sync/probe-time.ts";
 import { resolveEdge } from "../upstream/edge-url.ts";
+import { explainRefusal } from "../upstream/explain-refusal.ts";
 
 /** After the end was announced, what is still unsent gets this long. */
 const LINGER_MS = 300;
@@ -79,13 +80,17 @@ export class PublishConnection {
   async #dial(): Promise<void> {
     const { signal } = this.#abort;
     try {
-      const origin = await resolveEdge(this.#url, this.#token, { fetch: fetch.bind(globalThis), signal });
+      const deps = { fetch: fetch.bind(globalThis), signal };
+      const origin = await resolveEdge(this.#url, this.#token, deps);
       const session = await connectWebTransport(origin.sessionUrl, {
         protocols: MOQ_PROTOCOLS,
         signal,
         ...(origin.certificateHash !== undefined && {
           serverCertificateHashes: [{ algorithm: "sha-256", value: origin.certificateHash }],
         }),
+      }).catch(async (cause: unknown) => {
+        const failure = new PlayerError("unreachable", "no session to the origin", cause);
+        throw await explainRefusal(origin, failure, deps);
       });
       if (this.#closed) {
         session.close(ERROR_CODES.cancel, "publisher stopped");

@@ -9,23 +9,37 @@ export interface PublishVideoOptions {
   readonly fps?: number;
   /** Bits per second at most; less is used while the path carries less. Default 1,500,000. */
   readonly bitrate?: number;
-  /** Viewers join on a keyframe. Default 1,000 ms. */
+  /** Viewers join on a keyframe. Default 1,000 ms; with WHIP the origin asks for keyframes. */
   readonly keyframeIntervalMs?: number;
   readonly deviceId?: string;
 }
 
 export interface PublishAudioOptions {
-  /** Bits per second. Default 64,000. */
+  /** Bits per second. Default 64,000, with WHIP 96,000. */
   readonly bitrate?: number;
   readonly deviceId?: string;
 }
 
+/** What may be sent at most; less is used while the path carries less. */
+export interface VideoLimits {
+  readonly width: number;
+  readonly height: number;
+  readonly fps: number;
+  /** Bits per second. */
+  readonly bitrate: number;
+}
+
 export interface PublishOptions {
-  /** The origin's MoQ address: `https://host:port[/root]`. */
+  /** The origin: `https://host:port[/root]`. */
   readonly url: string;
+  /**
+   * `moq` (default): encoded by WebCodecs, sent over WebTransport. `whip`: encoded and sent by WebRTC, which every
+   * browser has and which copes with lossy paths.
+   */
+  readonly protocol?: "moq" | "whip";
   /** Broadcast path, relative to the URL's path. */
   readonly broadcast: string;
-  /** Camera with microphone, a screen, or a stream that the caller made (and stops). */
+  /** Camera with microphone, a screen, both in one picture, or a stream that the caller made (and stops). */
   readonly source: MediaSource;
   /** False: no video. */
   readonly video?: PublishVideoOptions | false;
@@ -60,6 +74,8 @@ export interface PublisherStats {
   readonly sentBytes: number;
   readonly lostPackets: number;
   readonly reconnects: number;
+  /** Why the picture is less than was asked for, if it is and that is known. */
+  readonly limitation: "cpu" | "bandwidth" | undefined;
   /** Our clock against the origin's, µs; undefined before it was measured. */
   readonly clockOffsetUs: number | undefined;
 }
@@ -71,6 +87,14 @@ export interface Publisher {
   /** What is captured, for a preview; undefined before it is open. */
   readonly stream: MediaStream | undefined;
   stats(): PublisherStats;
+  /** Other limits from the next pictures on, also while it is live. */
+  setVideo(limits: Partial<VideoLimits>): void;
   /** Ends the broadcast for everybody. Idempotent. */
   stop(): void;
+}
+
+/** The limits of the options, with their defaults. */
+export function videoLimitsOf({ video }: PublishOptions): VideoLimits {
+  const { width = 1280, height = 720, fps = 30, bitrate = 1_500_000 } = video === false ? {} : (video ?? {});
+  return { width, height, fps, bitrate };
 }

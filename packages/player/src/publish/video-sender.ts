@@ -8,6 +8,7 @@ import { CaptureClock } from "./capture-clock.ts";
 import { encodeSize, h264Candidates, type Size } from "./encode-size.ts";
 import { FramePacer } from "./frame-pacer.ts";
 import { type FrameSource, pictureLoop, processTrack } from "./media-frames.ts";
+import type { VideoLimits } from "./publish-options.ts";
 
 /** Pictures that may wait in the encoder; more means that it cannot keep up, and each would add its delay. */
 const MAX_ENCODE_QUEUE = 2;
@@ -15,9 +16,7 @@ const MAX_ENCODE_QUEUE = 2;
 const MAX_BACKLOG_MS = 400;
 
 export interface VideoSenderOptions {
-  readonly size: Size;
-  readonly framerate: number;
-  readonly bitrateBps: number;
+  readonly limits: VideoLimits;
   readonly keyframeIntervalMs: number;
 }
 
@@ -47,7 +46,8 @@ export class VideoSender {
   readonly #deps: VideoSenderDeps;
   readonly #source: FrameSource;
   readonly #clock = new CaptureClock();
-  readonly #pacer: FramePacer;
+  #limits: VideoLimits;
+  #pacer: FramePacer;
   readonly #bitrate: BitrateControl;
   #encoder: VideoEncoder | undefined;
   #config: VideoEncoderConfig | undefined;
@@ -66,8 +66,9 @@ export class VideoSender {
   constructor(media: MediaStreamTrack, options: VideoSenderOptions, deps: VideoSenderDeps) {
     this.#options = options;
     this.#deps = deps;
-    this.#pacer = new FramePacer(options.framerate);
-    this.#bitrate = new BitrateControl(options.bitrateBps);
+    this.#limits = options.limits;
+    this.#pacer = new FramePacer(options.limits.fps);
+    this.#bitrate = new BitrateControl(options.limits.bitrate);
     this.#source =
       processTrack<VideoFrame>(
         media,
@@ -92,6 +93,15 @@ export class VideoSender {
   startAnew(): void {
     this.#wantKeyframe = true;
     this.#deps.track.forgetGroup();
+  }
+
+  /** From the next picture on. */
+  setLimits(limits: VideoLimits): void {
+    if (limits.fps !== this.#limits.fps) this.#pacer = new FramePacer(limits.fps);
+    this.#limits = limits;
+    this.#bitrate.setMax(limits.bitrate);
+    // The next picture counts as one of another size, for which the encoder is configured anew.
+    this.#pictureSize = undefined;
   }
 
   /** Follows the state of the path; about twice a second. */
@@ -145,8 +155,8 @@ export class VideoSender {
   async #configure(picture: Size): Promise<void> {
     this.#configuring = true;
     try {
-      const size = encodeSize(picture, this.#options.size);
-      const config = await supportedConfig(size, this.#options.framerate, this.#bitrate.targetBps);
+      const size = encodeSize(picture, this.#limits);
+      const config = await supportedConfig(size, this.#limits.fps, this.#bitrate.targetBps);
       if (this.#stopped || this.#pictureSize !== picture) return;
       if (config === undefined) {
         this.#end(
@@ -194,8 +204,8 @@ export class VideoSender {
         codec: h264CodecString(sps),
         codedWidth: sps.codedWidth,
         codedHeight: sps.codedHeight,
-        framerate: this.#options.framerate,
-        bitrate: this.#options.bitrateBps,
+        framerate: this.#limits.fps,
+        bitrate: this.#limits.bitrate,
         optimizeForLatency: true,
       };
     });

@@ -57,6 +57,22 @@ describe("TargetLatency", () => {
     expect(target.update(2_100_000)).toBe(170_000);
   });
 
+  it("waits for what is mostly late, although some of it comes in time", () => {
+    const target = new TargetLatency({ wishUs: 100_000, isSync: false });
+    const nowUs = run(target, 0, 5, () => 40_000);
+    run(target, nowUs, 5, (index) => (index % 5 === 0 ? 40_000 : 900_000));
+    expect(target.targetUs).toBeGreaterThan(900_000);
+    expect(target.targetUs).toBeLessThan(1_000_000);
+  });
+
+  it("takes outages that are seconds apart for what they are", () => {
+    const target = new TargetLatency({ wishUs: 100_000, isSync: false });
+    const nowUs = run(target, 0, 5, () => 40_000);
+    // Ten frames of 900 ms every four seconds.
+    run(target, nowUs, 30, (index) => (index % 120 < 10 ? 900_000 : 40_000));
+    expect(target.targetUs).toBe(100_000);
+  });
+
   it("waits for sound that comes alone", () => {
     const target = new TargetLatency({ wishUs: 100_000, isSync: false });
     for (let index = 0; index < 100; index += 1) target.onArrival("audio", 120_000, index * 20_000);

@@ -31,7 +31,10 @@ const LEARNING_SAMPLES = 50;
 /** Arrivals before the first adaption: of fewer, the slowest would decide alone. */
 const FIRST_SAMPLES = 15;
 
-/** Unless it stays like that: then the path has become longer. */
+/**
+ * Unless it stays like that: then the path has become longer. Frames in time in between do not make it another outage,
+ * or what is mostly late would never be waited for; only so long without a late one does.
+ */
 const OUTAGE_MAX_US = 3_000_000;
 
 /** In sync mode viewers with different networks meet on the same steps: the wish, then twice that, and so on. */
@@ -53,6 +56,8 @@ export class TargetLatency {
   #targetUs: number;
   #lastUpdateUs: number | undefined;
   readonly #outageSinceUs: Record<TrackKind, number | undefined> = { video: undefined, audio: undefined };
+  /** When the last late frame came. */
+  readonly #lateAtUs: Record<TrackKind, number> = { video: 0, audio: 0 };
 
   constructor(options: { readonly wishUs: number; readonly isSync: boolean }) {
     this.#wishUs = options.wishUs;
@@ -82,11 +87,11 @@ export class TargetLatency {
   onArrival(kind: TrackKind, transitUs: number, nowUs: number): void {
     const transit = this.#transit[kind];
     const isLearning = transit.samples < LEARNING_SAMPLES;
-    if (isLearning || transitUs <= this.#targetUs + OUTAGE_US) {
-      this.#outageSinceUs[kind] = undefined;
-    } else {
-      const sinceUs = this.#outageSinceUs[kind] ?? nowUs;
+    if (!isLearning && transitUs > this.#targetUs + OUTAGE_US) {
+      const isAnother = nowUs - this.#lateAtUs[kind] > OUTAGE_MAX_US;
+      const sinceUs = (isAnother ? undefined : this.#outageSinceUs[kind]) ?? nowUs;
       this.#outageSinceUs[kind] = sinceUs;
+      this.#lateAtUs[kind] = nowUs;
       if (nowUs - sinceUs < OUTAGE_MAX_US) return;
     }
     transit.add(transitUs, nowUs);

@@ -19,6 +19,8 @@ export interface UpstreamRequest {
   readonly token: string | undefined;
   /** Wished latency, ms. */
   readonly latencyMs: number;
+  /** Present at the same time as every other viewer with the same latency. */
+  readonly isSync: boolean;
   /** Where a transport presents that has its own decoder; undefined without a page. */
   readonly mediaElement: HTMLVideoElement | undefined;
 }
@@ -26,6 +28,8 @@ export interface UpstreamRequest {
 export interface UpstreamDeps {
   readonly clock: Clock;
   readonly fetch: typeof fetch;
+  /** The edge's clock minus this machine's, µs, once it is known. */
+  readonly serverOffsetUs: () => number | undefined;
 }
 
 /** Track names to receive; undefined = none of this kind. */
@@ -36,8 +40,8 @@ export interface TrackSelection {
 
 /** A frame that the browser's own element has presented (`requestVideoFrameCallback`). */
 export interface ElementFrame {
-  /** µs of media time. */
-  readonly timestampUs: number;
+  /** µs of media time; undefined while the transport does not know it. */
+  readonly timestampUs: number | undefined;
   /** Local time, µs. */
   readonly presentedAtUs: number;
   readonly width: number;
@@ -46,7 +50,7 @@ export interface ElementFrame {
 
 /**
  * What an upstream tells the player. Transports that receive encoded frames call the `onGroup…`/`onFrame` methods;
- * those whose media goes into the browser's own element call `onElementFrame` instead.
+ * those whose media goes into the browser's own element call the `onElement…` methods instead.
  */
 export interface UpstreamSink {
   /** The session is up. `timeBaseUrl` serves GET /v1/time. */
@@ -58,6 +62,12 @@ export interface UpstreamSink {
   onFrame(kind: TrackKind, track: string, sequence: number, frame: EncodedFrame): void;
   onGroupEnd(kind: TrackKind, track: string, sequence: number, aborted: boolean): void;
   onElementFrame(frame: ElementFrame): void;
+  /** Without a picture: the media time of what the element lets be heard at `presentedAtUs` of local time. */
+  onElementTime(timestampUs: number, presentedAtUs: number): void;
+  /** The element is about to lose its picture. Comes during `close()`, too. */
+  onElementReset(): void;
+  /** The browser plays the element only without sound until the viewer does something. */
+  onElementSoundBlocked(): void;
   onTimed(message: TimedMessage, source: TimedSource): void;
   /** The broadcast began, or came back after `onEnded`. */
   onAnnounced(): void;
@@ -76,13 +86,38 @@ export interface UpstreamStats {
   readonly lostPackets: number;
   /** Groups that the edge aborted or left out. */
   readonly lostGroups: number;
+  /** Of transports whose media goes into the browser's own element. */
+  readonly element?: ElementStats | undefined;
+}
+
+/** What the browser says about the media that it decodes by itself. */
+export interface ElementStats {
+  readonly targetLatencyMs: number;
+  readonly jitterMs: number;
+  /** How long frames wait before they are decoded, ms. */
+  readonly bufferMs: number;
+  readonly decodedFrames: number;
+  readonly droppedFrames: number;
+  readonly freezes: number;
+  /** 0 to 1, before volume and mute. */
+  readonly audioPeak: number;
+  /** Times that missing sound had to be made up. */
+  readonly audioUnderruns: number;
+  readonly videoCodec: string | undefined;
+  readonly audioCodec: string | undefined;
 }
 
 export interface Upstream {
   readonly transport: TransportName;
   select(selection: TrackSelection): void;
   stats(): UpstreamStats;
-  /** Idempotent; no sink method is called afterwards. */
+  /**
+   * Asks the edge for a sign of life on the session itself; `onAnswer` is called at most once, later than this call.
+   * The result withdraws the question. Only of upstreams that can stand beside another one: those whose media goes
+   * into the page's one media element have none.
+   */
+  probe?(onAnswer: () => void): () => void;
+  /** Idempotent; no sink method but `onElementReset` is called afterwards. */
   close(): void;
 }
 

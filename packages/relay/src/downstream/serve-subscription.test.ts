@@ -257,8 +257,29 @@ describe("ServedSubscription", () => {
     }
   });
 
+  it("answers a subscription that came before its track when the track is made, or else in time", () => {
+    const { session, broadcast, tick } = createDownstream();
+    const [early, vain] = ["audio", "nope"].map((track) =>
+      Object.assign(new RecordingResponder(), { track }),
+    );
+    if (early === undefined || vain === undefined) throw new Error("no responders");
+    session.onSubscribe(early);
+    session.onSubscribe(vain);
+    tick(1_000);
+    expect([early.log, vain.log]).toEqual([[], []]);
+    broadcast
+      .createTrack("audio", { ...INFO, priority: 80 })
+      .openGroup(3)
+      .append(1, new Uint8Array(1));
+    tick(10);
+    expect(early.log).toEqual(["accept 80", "open 3"]);
+    tick(4_000);
+    expect(vain.log).toEqual(["reject 13"]);
+  });
+
   it("refuses what may not be seen, what is not there and too many subscriptions", () => {
-    const { session, counters } = createDownstream({ maxSubscriptions: 1 });
+    const { session, counters, time } = createDownstream({ maxSubscriptions: 1 });
+    time.ms += 5_000;
     const missing = Object.assign(new RecordingResponder(), { track: "nope" });
     session.onSubscribe(missing);
     expect(missing.log).toEqual(["reject 13"]);

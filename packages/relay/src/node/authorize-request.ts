@@ -1,5 +1,11 @@
 import { ProblemError } from "@canopy/runtime";
-import type { Admission, Admitted } from "./admission.ts";
+import type { Admission, Admitted, Refused } from "./admission.ts";
+
+const TITLES: Readonly<Record<Refused["status"], string>> = {
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+};
 
 /** The parts of an HTTP request that say who asks. */
 export interface AuthorizableRequest {
@@ -19,9 +25,17 @@ export async function authorizeRequest(
   const question = request.url.indexOf("?");
   const query = question < 0 ? "" : request.url.slice(question);
   const bearer = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
-  const answer = await admission.authorize(`/${query}`, bearer);
+  return admitted(await admission.authorize(`/${query}`, bearer));
+}
+
+/** What a session with this path and query may do. Throws 400, 401 or 403. */
+export async function authorizeSessionPath(path: string, admission: Admission): Promise<Admitted> {
+  return admitted(await admission.authorize(path));
+}
+
+function admitted(answer: Admitted | Refused): Admitted {
   if (answer.admitted) return answer;
-  const title = answer.status === 401 ? "Unauthorized" : "Forbidden";
+  const title = TITLES[answer.status];
   // RFC 6750 section 3: a 401 says which scheme is wanted.
   const headers: Record<string, string> = answer.status === 401 ? { "www-authenticate": "Bearer" } : {};
   throw new ProblemError(answer.status, title, answer.message, { headers });

@@ -1,7 +1,7 @@
 import type { HttpServer } from "@canopy/runtime";
-import { isUnder, mayGet, normalizeScopePath } from "@canopy/runtime";
+import { isUnder, mayGet, normalizeScopePath, ProblemError } from "@canopy/runtime";
 import type { Admission } from "./admission.ts";
-import { authorizeRequest } from "./authorize-request.ts";
+import { authorizeRequest, authorizeSessionPath } from "./authorize-request.ts";
 import type { NodeCertificate } from "./node-certificate.ts";
 
 export interface NodeRoutesDeps {
@@ -25,6 +25,16 @@ export function registerNodeRoutes(app: HttpServer["app"], deps: NodeRoutesDeps)
   app.get("/v1/topology", async (request) => {
     const { scope } = await authorizeRequest(request, deps.admission);
     return deps.topology((path) => mayGet(scope, path));
+  });
+
+  // A browser learns of a refused session nothing but that it did not open; here it can ask why.
+  app.get<{ Querystring: { path?: unknown } }>("/v1/admission", async (request, reply) => {
+    const { path } = request.query;
+    if (typeof path !== "string") {
+      throw new ProblemError(400, "Bad Request", "`path` must be the path and query of a session's URL");
+    }
+    await authorizeSessionPath(path, deps.admission);
+    return reply.header("cache-control", "no-store").code(204).send();
   });
 
   const announced = async (

@@ -207,7 +207,7 @@ async function listen(
     return await deps.listenSessions(
       { host: options.host, port, tls },
       {
-        onRequest: (request) => gate.decide(request),
+        onRequest: (request, later) => gate.decide(request, later),
         onSession: (session) => deps.node.acceptSession(session, gate.admit(session)),
       },
     );

@@ -1,5 +1,5 @@
 import { type Clock, createMetrics, createSilentLogger } from "@canopy/runtime";
-import type { Session, SessionRequest } from "@canopy/transport";
+import type { Session, SessionDecision, SessionRequest } from "@canopy/transport";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Admission, type Admitted, createAdmission, type Refused } from "./admission.ts";
 import { SessionGate } from "./session-gate.ts";
@@ -41,6 +41,14 @@ const request = (protocols: string[], remoteAddress = "10.0.0.1:5000"): SessionR
   protocols,
 });
 
+/** The answer, at once or later. */
+function ask(gate: SessionGate, asked: SessionRequest): Promise<SessionDecision> {
+  return new Promise((resolve) => {
+    const decision = gate.decide(asked, resolve);
+    if (decision !== undefined) resolve(decision);
+  });
+}
+
 function setUp(
   admission: Admission = createAdmission({ allowAnonymous: true }, { clock, verifier: undefined }),
 ) {
@@ -56,27 +64,57 @@ const answering = (answer: Admitted | Refused): Admission =>
   ({ admitsAnonymous: false, authorize: () => Promise.resolve(answer) }) as unknown as Admission;
 
 describe("SessionGate", () => {
-  it("chooses its best protocol among the offered ones, and the legacy start for no offer", () => {
+  it("chooses its best protocol among the offered ones, and the legacy start for no offer", async () => {
     const { gate } = setUp();
-    expect(gate.decide(request(["moq-lite-04", "moq-lite-05"]))).toEqual({
+    expect(await ask(gate, request(["moq-lite-04", "moq-lite-05"]))).toEqual({
       accept: true,
       protocol: "moq-lite-05",
     });
-    expect(gate.decide(request([]))).toEqual({ accept: true, protocol: "" });
-    expect(gate.decide(request(["moqt-99"]))).toMatchObject({ accept: false, status: 406 });
+    expect(await ask(gate, request([]))).toEqual({ accept: true, protocol: "" });
+    expect(await ask(gate, request(["moqt-99"]))).toMatchObject({ accept: false, status: 406 });
   });
 
-  it("limits sessions in all and per address, and forgets closed ones", () => {
+  it("refuses a session whose token is not good before it opens, and raw QUIC only by its path", async () => {
+    const { gate, metrics } = setUp(
+      answering({ admitted: false, reason: "unauthorized", status: 401, message: "a token is needed" }),
+    );
+    expect(await ask(gate, request([]))).toEqual({ accept: false, status: 401, reason: "a token is needed" });
+    expect(metrics.value("canopy_sessions_rejected_total", "unauthorized")).toBe(1);
+    expect(await ask(gate, { ...request([]), kind: "quic", path: "" })).toMatchObject({ accept: true });
+  });
+
+  it("says so if the token could not be verified", async () => {
+    const { gate } = setUp({
+      admitsAnonymous: false,
+      authorize: () => Promise.reject(new Error("no keys")),
+    } as unknown as Admission);
+    expect(await ask(gate, request([]))).toMatchObject({ accept: false, status: 500 });
+  });
+
+  it("looks at its limits again when tokens are verified, of those who came together as well", async () => {
+    const { gate } = setUp();
+    const decisions: SessionDecision[] = [];
+    for (let index = 0; index < 5; index += 1) {
+      gate.decide(request([]), (decision) => {
+        decisions.push(decision);
+        if (decision.accept) gate.admit(fakeSession());
+      });
+    }
+    await vi.waitFor(() => expect(decisions).toHaveLength(5));
+    expect(decisions.map(({ accept }) => accept)).toEqual([true, true, false, false, false]);
+  });
+
+  it("limits sessions in all and per address, and forgets closed ones", async () => {
     const { gate, metrics } = setUp();
     const first = fakeSession();
     gate.admit(first);
     gate.admit(fakeSession());
-    expect(gate.decide(request([]))).toMatchObject({ accept: false, status: 429 });
-    expect(gate.decide(request([], "10.0.0.2:1"))).toMatchObject({ accept: true });
+    expect(await ask(gate, request([]))).toMatchObject({ accept: false, status: 429 });
+    expect(await ask(gate, request([], "10.0.0.2:1"))).toMatchObject({ accept: true });
     gate.admit(fakeSession("10.0.0.2:1"));
-    expect(gate.decide(request([], "10.0.0.3:1"))).toMatchObject({ accept: false, status: 503 });
+    expect(await ask(gate, request([], "10.0.0.3:1"))).toMatchObject({ accept: false, status: 503 });
     first.close(0, "");
-    expect(gate.decide(request([]))).toMatchObject({ accept: true });
+    expect(await ask(gate, request([]))).toMatchObject({ accept: true });
     expect(gate.size).toBe(2);
     expect(metrics.value("canopy_sessions_rejected_total", "address-limit")).toBe(1);
     expect(metrics.value("canopy_sessions_rejected_total", "limit")).toBe(1);
@@ -132,9 +170,9 @@ describe("SessionGate", () => {
     expect(metrics.value("canopy_sessions_rejected_total", "timeout")).toBe(1);
   });
 
-  it("refuses everybody while it drains", () => {
+  it("refuses everybody while it drains", async () => {
     const { gate } = setUp();
     gate.drain();
-    expect(gate.decide(request([]))).toMatchObject({ accept: false, status: 503 });
+    expect(await ask(gate, request([]))).toMatchObject({ accept: false, status: 503 });
   });
 });

@@ -89,8 +89,28 @@ export class SessionGate {
     this.#draining = true;
   }
 
-  /** The server's question before a session is set up; what needs the token's signature comes in `admit`. */
-  decide(request: SessionRequest): SessionDecision {
+  /**
+   * The server's question before a session is set up. What has a path is answered by `later`, once its token is
+   * verified; raw QUIC shows its path only in SETUP, and its token is looked at when `admit`'s result is asked.
+   */
+  decide(request: SessionRequest, later: (decision: SessionDecision) => void): SessionDecision | undefined {
+    const decision = this.#decide(request);
+    if (!decision.accept || request.kind === "quic") return decision;
+    this.#deps.admission.authorize(request.path).then(
+      (answer) => {
+        if (!answer.admitted) later(this.#refuse(answer.reason, answer.status, answer.message));
+        // Others may have been let in meanwhile.
+        else later(this.#decide(request));
+      },
+      (error: unknown) => {
+        this.#deps.logger.warn({ err: error }, "a session could not be authorized");
+        later(this.#refuse("unauthorized", 500, "the token could not be verified"));
+      },
+    );
+    return undefined;
+  }
+
+  #decide(request: SessionRequest): SessionDecision {
     const full = this.checkRoom(request.remoteAddress);
     if (full !== undefined) return { accept: false, status: full.status, reason: full.message };
     // No offer at all is the legacy start: the version is then agreed by SETUP on the first stream.

@@ -10,6 +10,15 @@ interface Offer {
   readonly open: OpenFeed;
 }
 
+/**
+ * A broadcast is announced as soon as its publisher is let in, and viewers who come at once ask for tracks that he
+ * has not described yet. For this long after the beginning they wait for them; afterwards a name that is not there is
+ * refused at once. Well below what the other side waits for an answer (10 s).
+ */
+const BEGINNING_MS = 5_000;
+/** Tracks of one broadcast that may be waited for. */
+const MAX_EXPECTED_TRACKS = 16;
+
 /** How a broadcast tells its store that the publisher at this node is gone. */
 export interface BroadcastOwner {
   removeRoute(route: Route, options: { readonly linger: boolean }): void;
@@ -24,6 +33,9 @@ export class Broadcast {
   /** All known routes of the path; kept by the store. */
   readonly routes: Route[];
   readonly tracks = new Map<string, Track>();
+  /** Asked for before the publisher at this node has made them: without info, among `tracks`. */
+  private readonly expected = new Set<Track>();
+  private readonly beginsUntilMs: number;
   private readonly offers = new Map<string, Offer>();
   private readonly owner: BroadcastOwner;
   private readonly context: StoreContext;
@@ -38,6 +50,7 @@ export class Broadcast {
     this.routes = routes;
     this.owner = owner;
     this.context = context;
+    this.beginsUntilMs = context.clock.nowMs() + BEGINNING_MS;
   }
 
   /** Hop ids of the current route, origin first, without this node. */
@@ -56,11 +69,13 @@ export class Broadcast {
 
   /**
    * Adds a track that a publisher at this node fills. If a publisher came back while the broadcast lingered,
-   * its track of the same name and timescale goes on. Throws `RelayError` (broadcast_closed, limit_reached).
+   * its track of the same name and timescale goes on; whoever has waited for it is told of the info.
+   * Throws `RelayError` (broadcast_closed, limit_reached).
    */
   createTrack(name: string, info: TrackInfo): Track {
     const existing = this.tracks.get(name);
     if (existing !== undefined) {
+      if (this.expected.delete(existing)) existing.setInfo(info);
       if (!existing.closed && !existing.pulled && existing.info?.timescale === info.timescale)
         return existing;
       existing.close();
@@ -75,6 +90,12 @@ export class Broadcast {
    * the publisher and does not move with his route.
    */
   offerTrack(name: string, info: TrackInfo, open: OpenFeed): void {
+    const expected = this.tracks.get(name);
+    // Whoever asked before there was an offer asks again, and then opens the feed.
+    if (expected !== undefined && this.expected.delete(expected)) {
+      expected.close(ERROR_CODES.notFound);
+      this.tracks.delete(name);
+    }
     this.offers.set(name, { info, open });
   }
 
@@ -87,7 +108,8 @@ export class Broadcast {
 
   /**
    * The track of that name; if tracks come on demand, it is created and asked from the source once somebody
-   * follows it. Undefined if the publisher at this node has no such track. Throws `RelayError`.
+   * follows it. Undefined if the publisher at this node has no such track, and is not just beginning.
+   * Throws `RelayError`.
    */
   request(name: string): Track | undefined {
     const existing = this.tracks.get(name);
@@ -95,8 +117,17 @@ export class Broadcast {
     if (this.closed) return undefined;
     const offer = this.offers.get(name);
     if (offer !== undefined) return this.addTrack(name, offer.info, offer.open, true);
-    if (this.route.source === undefined) return undefined;
-    return this.addTrack(name, undefined, this.openFeed);
+    return this.route.source === undefined
+      ? this.expect(name)
+      : this.addTrack(name, undefined, this.openFeed);
+  }
+
+  private expect(name: string): Track | undefined {
+    const isOver = this.context.clock.nowMs() >= this.beginsUntilMs;
+    if (isOver || this.lingering || this.expected.size >= MAX_EXPECTED_TRACKS) return undefined;
+    const track = this.addTrack(name, undefined, undefined);
+    this.expected.add(track);
+    return track;
   }
 
   private addTrack(
@@ -108,7 +139,9 @@ export class Broadcast {
     const { limits, counters } = this.context;
     if (this.closed) throw new RelayError("broadcast_closed", this.path);
     const tooLong = Buffer.byteLength(name) > limits.maxTrackNameBytes;
-    if (tooLong || this.tracks.size >= limits.maxTracksPerBroadcast) {
+    // What viewers only ask for must not keep the publisher from his own tracks.
+    const size = info === undefined ? this.tracks.size : this.tracks.size - this.expected.size;
+    if (tooLong || size >= limits.maxTracksPerBroadcast) {
       counters.limitRefusals += 1;
       throw new RelayError("limit_reached", tooLong ? "maxTrackNameBytes" : "maxTracksPerBroadcast");
     }
@@ -155,11 +188,16 @@ export class Broadcast {
   close(code?: ErrorCode): void {
     if (this.closed) return;
     this.closed = true;
+    this.expected.clear();
     this.offers.clear();
     for (const track of this.tracks.values()) track.close(code);
   }
 
   tick(nowMs: number, keepMs: number): void {
+    if (this.expected.size > 0 && nowMs >= this.beginsUntilMs) {
+      for (const track of this.expected) track.close(ERROR_CODES.notFound);
+      this.expected.clear();
+    }
     for (const [name, track] of this.tracks) {
       if (!track.tick(nowMs, keepMs)) continue;
       track.close(ERROR_CODES.cancel);

@@ -298,6 +298,42 @@ describe("Store", () => {
     expect(log).toEqual(["active a 1,2", "ended a", "active a 3,2"]);
   });
 
+  it("lets viewers who come at the very beginning wait for a track, but not for ever", () => {
+    const { store, time } = createStore();
+    const broadcast = store.publish("live/demo");
+    const track = broadcast.request("video");
+    const missing = broadcast.request("nothing");
+    if (track === undefined || missing === undefined) throw new Error("refused");
+    const early = follow(track);
+    const vain = follow(missing);
+    const infos: (TrackInfo | undefined)[] = [];
+    track.awaitInfo({ onTrackInfo: (info) => infos.push(info), onTrackClosed: () => infos.push(undefined) });
+    time.ms += 3_000;
+    store.tick(time.ms);
+    expect(broadcast.createTrack("video", INFO)).toBe(track);
+    track.openGroup(7).append(10, new Uint8Array(3));
+    store.flush();
+    expect(infos).toEqual([INFO]);
+    expect(early.events).toEqual(["group 7", "frame 10"]);
+    time.ms += 2_000;
+    expect(broadcast.request("later")).toBeUndefined();
+    store.tick(time.ms);
+    store.flush();
+    expect(vain.events).toEqual(["closed 13"]);
+    expect(track.closed).toBe(false);
+    store.tick(time.ms);
+    expect([...broadcast.tracks.keys()]).toEqual(["video"]);
+  });
+
+  it("keeps room for the publisher's tracks, whatever is asked for at the beginning", () => {
+    const { store } = createStore({ limits: { maxTracksPerBroadcast: 20 } });
+    const broadcast = store.publish("live/demo");
+    const asked = Array.from({ length: 100 }, (_, index) => broadcast.request(`asked-${index}`));
+    expect(asked.filter((track) => track !== undefined)).toHaveLength(16);
+    for (let index = 0; index < 20; index += 1) broadcast.createTrack(`own-${index}`, INFO);
+    expect(() => broadcast.createTrack("own-20", INFO)).toThrow(RelayError);
+  });
+
   it("makes an offered track while somebody follows it, and for the keep time after the last one left", () => {
     const { store, time } = createStore({ keepTrackMs: 3_000 });
     const broadcast = store.publish("a");
@@ -350,7 +386,7 @@ describe("Store", () => {
   });
 
   it("tells the subscribers of an offered track when the offer is withdrawn", () => {
-    const { store } = createStore();
+    const { store, time } = createStore();
     const broadcast = store.publish("a");
     const source = new RecordingSource();
     broadcast.offerTrack("audio-opus", INFO, (track, demand) => source.openTrack("a", track, demand));
@@ -361,6 +397,7 @@ describe("Store", () => {
     store.flush();
     expect(events).toEqual(["closed 5"]);
     expect(source.calls).toEqual(["open a audio-opus newest", "close"]);
+    time.ms += 5_000;
     expect(broadcast.request("audio-opus")).toBeUndefined();
     broadcast.withdrawOffer("audio-opus");
   });
@@ -386,6 +423,5 @@ describe("Store", () => {
     expect(codeOf(() => broadcast.createTrack("x".repeat(300), INFO))).toBe(
       "limit_reached maxTrackNameBytes",
     );
-    expect(broadcast.request("unknown")).toBeUndefined();
   });
 });

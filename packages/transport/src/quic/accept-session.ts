@@ -1,6 +1,7 @@
 import { randomInt } from "node:crypto";
-import type { Session, SessionClose, SessionServerHandler } from "../session.ts";
-import type { ConnectionHandler, QuicConnection } from "./quic-connection.ts";
+import type { Session, SessionClose, SessionDecision, SessionServerHandler } from "../session.ts";
+import type { ConnectionHandler } from "./connection-handler.ts";
+import type { QuicConnection } from "./quic-connection.ts";
 import type { QuicCounters } from "./quic-counters.ts";
 import { formatAddress, RawSession } from "./raw-session.ts";
 
@@ -38,13 +39,23 @@ export class SessionAcceptor implements ConnectionHandler {
       this.#deps.serveHttp3(connection);
       return;
     }
-    const decision = this.#deps.handler.onRequest({
-      kind: "quic",
-      remoteAddress: formatAddress(connection),
-      path: "",
-      origin: undefined,
-      protocols: [protocol],
-    });
+    const decide = once((decision: SessionDecision) => this.#decided(protocol, decision));
+    const decision = this.#deps.handler.onRequest(
+      {
+        kind: "quic",
+        remoteAddress: formatAddress(connection),
+        path: "",
+        origin: undefined,
+        protocols: [protocol],
+      },
+      decide,
+    );
+    if (decision !== undefined) decide(decision);
+  }
+
+  #decided(protocol: string, decision: SessionDecision): void {
+    const connection = this.#connection;
+    if (connection.closed) return;
     if (!decision.accept) {
       this.#deps.counters.sessionsRejected += 1;
       connection.closeTransport(decision.reason, CONNECTION_REFUSED);
@@ -71,6 +82,16 @@ export class SessionAcceptor implements ConnectionHandler {
   onClosed(_close: SessionClose): void {
     // The connection has counted the failed handshake.
   }
+}
+
+/** A decision stands: a second one is not heard. */
+export function once<T>(call: (value: T) => void): (value: T) => void {
+  let done = false;
+  return (value) => {
+    if (done) return;
+    done = true;
+    call(value);
+  };
 }
 
 /** Counts a session that opens now; the result counts its end. */

@@ -20,8 +20,10 @@ import { QuicLoop } from "./quic-loop.ts";
 import { createServerConfig, type QuicServerTls } from "./quic-tls.ts";
 import { bindUdpSocket } from "./udp-socket.ts";
 
-/** How long `close` waits for the last packets of the sessions to leave. */
+/** How long `close` waits until the peers have heard the reason and the last packets have left. */
 const CLOSE_WAIT_MS = 500;
+/** And how long for the last packets to those who have not answered by then. */
+const HURRIED_CLOSE_WAIT_MS = 100;
 const CLOSE_POLL_MS = 5;
 
 export interface ListenQuicOptions {
@@ -171,7 +173,13 @@ class ListeningQuic implements QuicServer {
 /** Closes all connections of an endpoint and waits a moment until their last packets are out. */
 export async function closeConnections(endpoint: QuicEndpoint): Promise<void> {
   for (const connection of endpoint.connections) connection.shutDown();
-  const deadlineMs = performance.now() + CLOSE_WAIT_MS;
+  await waitForSilence(endpoint, CLOSE_WAIT_MS);
+  for (const connection of endpoint.connections) connection.endLinger();
+  await waitForSilence(endpoint, HURRIED_CLOSE_WAIT_MS);
+}
+
+async function waitForSilence(endpoint: QuicEndpoint, waitMs: number): Promise<void> {
+  const deadlineMs = performance.now() + waitMs;
   while (performance.now() < deadlineMs && [...endpoint.connections].some((one) => !one.silenced)) {
     await new Promise((resolve) => setTimeout(resolve, CLOSE_POLL_MS));
   }

@@ -1,13 +1,17 @@
 import type { SessionClose, SessionStats } from "../session.ts";
 import { engineClose } from "./connection-close.ts";
+import type { ConnectionHandler } from "./connection-handler.ts";
 import { readStats } from "./connection-stats.ts";
 import { EngineDeadline } from "./engine-deadline.ts";
-import type { NativeConnection, NativeHostPort, NativePathEvent, NativeRecvInfo } from "./native.ts";
+import { LastWord } from "./last-word.ts";
+import type { NativeConnection, NativeHostPort, NativeRecvInfo } from "./native.ts";
+import { readPathEvents } from "./path-events.ts";
 import type { QuicCounters } from "./quic-counters.ts";
 import type { QuicTransportOptions } from "./quic-limits.ts";
 import type { LoopMember, QuicLoop } from "./quic-loop.ts";
 import { type ErrorCodeMapping, PLAIN_CODES, QuicStream, type StreamOwner } from "./quic-stream.ts";
 import { SendSchedule } from "./send-schedule.ts";
+import { StopQueue } from "./stop-queue.ts";
 import { StopSweep } from "./stop-sweep.ts";
 import { TimerEntry } from "./timer-wheel.ts";
 
@@ -17,28 +21,6 @@ const EAGER_SWEEP_STREAMS = 16;
 const ACK_DELAY_MS = 20;
 /** Packets of one connection per flush, so that one fat sender does not starve the others. */
 const MAX_PACKETS_PER_FLUSH = 128;
-/**
- * quiche 0.18 never gives back the stream credit of a peer's stream that was ended by STOP_SENDING. So the limit
- * that is announced has a reserve of this size, one STOP_SENDING takes one out of it, and once it is used up
- * stopped streams are read and thrown away instead.
- */
-export const STOP_RESERVE_STREAMS = 3_072;
-
-/** The layer on top of a connection: a raw session or HTTP/3. */
-export interface ConnectionHandler {
-  /** False while streams and datagrams must wait in the engine, because nobody is there to take them. */
-  readonly accepting: boolean;
-  /** The handshake is complete and, on a client, the certificate is accepted. */
-  onEstablished(): void;
-  /** The peer opened a stream. */
-  onStream(stream: QuicStream, bidirectional: boolean): void;
-  onDatagram(bytes: Uint8Array): void;
-  onStreamsAvailable(): void;
-  /** The endpoint closes; without it the connection is closed by the transport. */
-  shutDown?(): void;
-  /** Called once, also if the handshake never completed. */
-  onClosed(close: SessionClose): void;
-}
 
 /** The socket side of a connection. */
 export interface PacketSender {
@@ -103,7 +85,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   #nextBidi: number;
   #wantsUni = false;
   #wantsBidi = false;
-  #stopCredits = STOP_RESERVE_STREAMS;
+  readonly #stops = new StopQueue();
   readonly #sweep = new StopSweep(this.#streams);
   #lastPingMs: number;
   readonly #handshakeDeadlineMs: number;
@@ -117,6 +99,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   #closeAtMs = Number.POSITIVE_INFINITY;
   #closeAtCode = 0;
   #localClose: SessionClose | undefined;
+  #lastWord: LastWord | undefined;
   #closed = false;
   #removed = false;
 
@@ -165,6 +148,10 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   /** Feeds one UDP packet to the engine, which decrypts it in place. What it brought is delivered by the loop. */
   receive(packet: Uint8Array, address: string, port: number): void {
     if (this.#removed) return;
+    if (this.#lastWord !== undefined) {
+      this.#lastWord.repeat(this.#sender);
+      return;
+    }
     if (port !== this.remotePort || address !== this.remoteAddress) this.#recvFromElsewhere(address, port);
     if (this.readQueued && this.#streams.size <= EAGER_SWEEP_STREAMS) this.#sweep.run(this.#loop.nowMs);
     try {
@@ -196,6 +183,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.#flushedMs = nowMs;
     this.#blocked = !this.#closed && this.#schedule.pump(this.native);
     this.#sendPackets();
+    if (this.#stops.release(this.native)) this.#sendPackets();
     try {
       this.#runNotices();
       if (this.#engineDeadline.stale) this.#checkClosed();
@@ -210,8 +198,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     if (this.#removed) return;
     let due = this.#engineDeadline.run(this.native, nowMs);
     if (nowMs >= this.#closeAtMs) {
-      this.#closeAtMs = Number.POSITIVE_INFINITY;
-      this.close(this.#closeAtCode, new Uint8Array(0), { code: undefined, reason: "", remote: false });
+      this.endLinger();
       due = true;
     }
     const { keepAliveMs } = this.#transport;
@@ -219,7 +206,12 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
       this.#counters.handshakeTimeouts += 1;
       this.closeTransport("handshake timeout");
       due = true;
-    } else if (keepAliveMs > 0 && this.#established && nowMs - this.#lastHeardMs() >= keepAliveMs) {
+    } else if (
+      keepAliveMs > 0 &&
+      this.#established &&
+      !this.closed &&
+      nowMs - this.#lastHeardMs() >= keepAliveMs
+    ) {
       this.ping();
       due = true;
     }
@@ -227,6 +219,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
       this.#sweep.run(nowMs);
       due = true;
     }
+    if (this.#lastWord !== undefined) due = true;
     if (!due) {
       this.#setTimer(nowMs);
       return;
@@ -364,6 +357,13 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.queueFlush();
   }
 
+  /** Waits no longer for the peer after `closeAfter`. */
+  endLinger(): void {
+    if (this.#closeAtMs === Number.POSITIVE_INFINITY) return;
+    this.#closeAtMs = Number.POSITIVE_INFINITY;
+    this.close(this.#closeAtCode, new Uint8Array(0), { code: undefined, reason: "", remote: false });
+  }
+
   queueNotice(stream: QuicStream): void {
     if (stream.noticed) return;
     stream.noticed = true;
@@ -384,9 +384,10 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.#loop.scheduleFlush(this);
   }
 
-  takeStopCredit(): boolean {
-    if (this.#stopCredits === 0) return false;
-    this.#stopCredits -= 1;
+  queueStop(stream: QuicStream, wireCode: number): boolean {
+    if (!this.#stops.add(stream.id, wireCode)) return false;
+    this.urgent = true;
+    this.queueFlush();
     return true;
   }
 
@@ -406,6 +407,8 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.#checkClosed();
     if (this.#closed || !this.#established) return;
     if (this.#pathsChanged) this.#followPaths();
+    // Or what still comes for a stopped stream would look like a new one.
+    this.#stops.release(this.native);
     this.#sweep.run(this.#loop.nowMs);
     if (this.#unread.length > 0) this.#deliverUnread();
     if (this.handler?.accepting === true && this.native.isReadable()) {
@@ -486,6 +489,10 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
         return;
       }
       if (result === null) return;
+      if (this.#localClose !== undefined && this.#established && this.native.isDraining()) {
+        const packet = sender.packetBuffer.subarray(0, result[0]);
+        this.#lastWord = new LastWord({ packet, to: result[1].to, nowMs: this.#loop.nowMs });
+      }
       sender.sendPacket(result[0], result[1].to);
     }
     this.#loop.scheduleFlush(this);
@@ -505,7 +512,9 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.#engineDeadline.update(this.native, nowMs);
     let deadlineMs = Math.min(this.#engineDeadline.atMs, this.#sweep.nextMs, this.#closeAtMs);
     if (!this.sessionOpen) deadlineMs = Math.min(deadlineMs, this.#handshakeDeadlineMs);
-    if (this.#transport.keepAliveMs > 0 && this.#established) {
+    if (this.#lastWord !== undefined) {
+      if (this.native.isClosed()) deadlineMs = Math.min(deadlineMs, this.#lastWord.untilMs);
+    } else if (this.#transport.keepAliveMs > 0 && this.#established) {
       deadlineMs = Math.min(deadlineMs, this.#lastHeardMs() + this.#transport.keepAliveMs);
     }
     this.#loop.wheel.set(this, deadlineMs);
@@ -521,15 +530,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   }
 
   #followPaths(): void {
-    this.#pathsChanged = false;
-    for (;;) {
-      // The binding's declaration leaves out that there may be none.
-      const event = this.native.pathEventNext() as NativePathEvent | null;
-      if (event === null) break;
-      if (event.type === "PeerMigrated") this.#counters.migrations += 1;
-      // A path is validated some packets later: look again when they come.
-      if (event.type === "New" || event.type === "ReusedSourceConnectionId") this.#pathsChanged = true;
-    }
+    this.#pathsChanged = readPathEvents(this.native, this.#counters);
     this.#sender.syncConnectionIds(this);
   }
 
@@ -550,9 +551,17 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     const gone = this.native.isClosed();
     if (!this.#closed && (gone || this.#localClose !== undefined || this.native.isDraining())) {
       if (this.native.isTimedOut()) this.#counters.idleTimeouts += 1;
+      if (!gone && this.#localClose === undefined) this.#readLast();
       this.#deliverClose(this.#localClose ?? engineClose(this.native));
     }
-    if (gone) this.#remove();
+    if (gone && this.#loop.nowMs >= (this.#lastWord?.untilMs ?? 0)) this.#remove();
+  }
+
+  /** What the peer sent before its close may have come in the same tick: among it the reason of the close. */
+  #readLast(): void {
+    if (!this.#established || this.handler?.accepting !== true) return;
+    this.#readStreams();
+    this.#readDatagrams();
   }
 
   #deliverClose(close: SessionClose): void {

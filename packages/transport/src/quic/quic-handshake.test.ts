@@ -141,6 +141,57 @@ describe("connectQuic", () => {
     expect(server.server.counters.sessionsRejected).toBe(1);
   });
 
+  test.each([undefined, "/open"])("is let in by a decision that comes later (path %s)", async (path) => {
+    const received: number[] = [];
+    const server = await serverWith({
+      onRequest: (request, decide) => {
+        setTimeout(() => {
+          decide({ accept: true, protocol: request.protocols[0] ?? "" });
+          decide({ accept: false, status: 500, reason: "too late" });
+        }, 50);
+        return undefined;
+      },
+      onSession: (session) => {
+        session.handler = {
+          onUniStream: (stream) => {
+            stream.receiver = {
+              onData: (bytes) => received.push(bytes.length),
+              onReset: () => {},
+            };
+          },
+          onBidiStream: () => {},
+          onDatagram: () => {},
+          onStreamsAvailable: () => {},
+          onClose: () => {},
+        };
+      },
+    });
+    const client = await server.connect(path === undefined ? {} : { webtransportPath: path });
+    expect(server.sessions).toHaveLength(path === undefined ? 0 : 1);
+    client.openUni()?.write(new Uint8Array(5));
+    await settle(() => received.length === 1);
+    expect(received).toEqual([5]);
+    expect(server.server.counters.sessions).toBe(1);
+    expect(client.closed).toBe(false);
+  });
+
+  test("is told a refusal that comes later, and is not kept waiting for one that never comes", async () => {
+    const server = await serverWith({
+      transport: { handshakeTimeoutMs: 300 },
+      onRequest: (request, decide) => {
+        if (request.path === "/closed") {
+          setTimeout(() => decide({ accept: false, status: 401, reason: "token missing" }), 20);
+        }
+        return undefined;
+      },
+    });
+    const refused = server.connect({ webtransportPath: "/closed" });
+    await expect(refused).rejects.toMatchObject({ code: "session-rejected", status: 401 });
+    await expect(server.connect({ webtransportPath: "/silent" })).rejects.toThrow();
+    expect(server.server.counters.handshakeTimeouts).toBe(1);
+    expect(server.sessions).toEqual([]);
+  });
+
   test("gets no subprotocol that it did not offer", async () => {
     const server = await serverWith({ onRequest: () => ({ accept: true, protocol: "moq-lite-99" }) });
     const client = await server.connect({ webtransportPath: "/" });

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
 import type { ReceiveStream, Session, SessionClose, SessionHandler } from "../session.ts";
+import type { ConnectQuicOptions } from "./connect-quic.ts";
 import {
   openTestPair,
   openTestServer,
@@ -23,12 +24,12 @@ async function pairWith(...options: Parameters<typeof openTestPair>): Promise<Te
 }
 
 /** A server and a client with a relay between them that can be cut. */
-async function relayedPair(options: TestServerOptions) {
+async function relayedPair(options: TestServerOptions, clientOptions: Partial<ConnectQuicOptions> = {}) {
   const endpoint = await openTestServer(options);
   open.push(endpoint);
   const relay = await openUdpRelay(endpoint.server.address.port);
   open.push(relay);
-  const client = await endpoint.connect({ port: relay.port });
+  const client = await endpoint.connect({ port: relay.port, ...clientOptions });
   await settle(() => endpoint.sessions.length === 1);
   const [server] = endpoint.sessions;
   if (server === undefined) throw new Error("no session");
@@ -161,6 +162,27 @@ describe("QuicConnection", () => {
     expect(pair.server.closed).toBe(false);
   });
 
+  test.each([undefined, "/live"])(
+    "tells the code of a stop that answers the first bytes at once (path %s)",
+    async (path) => {
+      const pair = await pairWith(path === undefined ? {} : { webtransportPath: path });
+      attach(pair.server, (stream) => {
+        stream.receiver = { onData: () => stream.stop(24), onReset: () => {} };
+      });
+      attach(pair.client);
+      const codes: number[] = [];
+      for (let round = 1; round <= 20; round += 1) {
+        const stream = pair.client.openUni();
+        if (stream === undefined) throw new Error("no stream");
+        stream.handler = { onDrain: () => {}, onStop: (code) => codes.push(code) };
+        stream.write(Uint8Array.of(1, 2));
+        await settle(() => codes.length === round);
+      }
+      expect(new Set(codes)).toEqual(new Set([24]));
+      expect(pair.endpoint.server.counters.streamsAccepted).toBeLessThanOrEqual(20 + 3);
+    },
+  );
+
   test("notices that the peer is gone", async () => {
     const { server: session, relay } = await relayedPair({
       transport: { idleTimeoutMs: 1_000, keepAliveMs: 200 },
@@ -171,6 +193,60 @@ describe("QuicConnection", () => {
     await settle(() => session.stats().silentMs > 400);
     await settle(() => server.closes.length === 1);
     expect(server.closes[0]).toEqual({ code: undefined, reason: "idle timeout", remote: false });
+  });
+
+  test.each([undefined, "/live"])(
+    "tells why it closes, whatever packets are lost (path %s)",
+    async (path) => {
+      const { client, server, relay } = await relayedPair(
+        {},
+        path === undefined ? {} : { webtransportPath: path },
+      );
+      attach(server);
+      const log = attach(client);
+      // As a viewer does that acknowledges what is still under way to it.
+      const stream = client.openUni();
+      const talk = setInterval(() => stream?.write(new Uint8Array(100)), 5);
+      open.push({ close: () => clearInterval(talk) });
+      await settle(() => server.stats().receivedBytes > 5_000);
+      relay.lose(3);
+      server.close(25, "going down");
+      await settle(() => log.closes.length === 1);
+      expect(log.closes).toEqual([{ code: 25, reason: "going down", remote: true }]);
+    },
+  );
+
+  test.each([600, 1_500])(
+    "tells a browser why it closes, though its packets come %i ms late",
+    async (lateMs) => {
+      const { client, server, relay } = await relayedPair({}, { webtransportPath: "/live" });
+      attach(server);
+      const log = attach(client);
+      relay.hold();
+      server.close(25, "going down");
+      await new Promise((resolve) => setTimeout(resolve, lateMs));
+      expect(log.closes).toEqual([]);
+      relay.release();
+      await settle(() => log.closes.length === 1);
+      expect(log.closes).toEqual([{ code: 25, reason: "going down", remote: true }]);
+    },
+  );
+
+  test("delivers what came before the peer's close, although both come at once", async () => {
+    const { client, server, relay } = await relayedPair({});
+    const log = attach(client);
+    relay.hold();
+    const stream = server.openUni();
+    stream?.write(new Uint8Array(500));
+    stream?.finish();
+    await settle(() => stream?.bufferedBytes === 0);
+    server.close(25, "going down");
+    await settle(() => server.closed);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    relay.release();
+    await settle(() => log.closes.length === 1);
+    expect(log.closes).toEqual([{ code: 25, reason: "going down", remote: true }]);
+    expect([log.bytes, log.fins]).toEqual([500, 1]);
   });
 
   test("keeps an idle session alive, and ping makes the peer answer", async () => {

@@ -1,5 +1,5 @@
 import type { BidiStream, ReceiveStreamHandler, SendStreamHandler } from "../session.ts";
-import { type NativeConnection, resetCode, SHUTDOWN_READ, SHUTDOWN_WRITE, stoppedCode } from "./native.ts";
+import { type NativeConnection, resetCode, SHUTDOWN_WRITE, stoppedCode } from "./native.ts";
 
 /** Application error codes as the session's users know them, to and from what travels in QUIC frames. */
 export interface ErrorCodeMapping {
@@ -29,8 +29,8 @@ export interface StreamOwner {
   queueUnread(stream: QuicStream): void;
   /** Packets have to go out. */
   queueFlush(): void;
-  /** True while STOP_SENDING may be sent; see `QuicConnection`. */
-  takeStopCredit(): boolean;
+  /** Sends STOP_SENDING; false if none may be sent any more. See `StopQueue`. */
+  queueStop(stream: QuicStream, wireCode: number): boolean;
   streamEnded(stream: QuicStream): void;
 }
 
@@ -142,8 +142,7 @@ export class QuicStream implements BidiStream {
     if (!this.#receiveOpen || this.#discarding || this.#owner.closed) return;
     this.#receiver = undefined;
     this.#unread = undefined;
-    if (this.#owner.takeStopCredit()) {
-      this.#shutdown(SHUTDOWN_READ, wireCode);
+    if (this.#owner.queueStop(this, wireCode)) {
       this.#endReceiving();
     } else {
       this.#discarding = true;

@@ -96,6 +96,12 @@ export interface UdpRelay {
   readonly port: number;
   /** From now on every packet is lost, as if one end had been killed. */
   cut(): void;
+  /** Loses the next packets that the server sends. */
+  lose(packets: number): void;
+  /** Keeps what the server sends back until `release`. */
+  hold(): void;
+  /** Delivers what was kept back, in order and at once. */
+  release(): void;
   /** Sends the client's packets to another server. */
   retarget(port: number): void;
   close(): void;
@@ -108,16 +114,36 @@ export async function openUdpRelay(serverPort: number): Promise<UdpRelay> {
   let target = serverPort;
   let clientPort = 0;
   let cut = false;
+  let losses = 0;
+  let held: Buffer[] | undefined;
+  const onServerPacket = (packet: Buffer): void => {
+    if (losses > 0) losses -= 1;
+    else if (held !== undefined) held.push(packet);
+    else socket.send(packet, clientPort, "127.0.0.1");
+  };
   socket.on("message", (packet, remote) => {
     if (cut) return;
-    const fromServer = remote.port === target;
-    if (!fromServer) clientPort = remote.port;
-    socket.send(packet, fromServer ? clientPort : target, "127.0.0.1");
+    if (remote.port === target) {
+      onServerPacket(packet);
+      return;
+    }
+    clientPort = remote.port;
+    socket.send(packet, target, "127.0.0.1");
   });
   return {
     port: socket.address().port,
     cut: () => {
       cut = true;
+    },
+    lose: (packets) => {
+      losses = packets;
+    },
+    hold: () => {
+      held = [];
+    },
+    release: () => {
+      for (const packet of held ?? []) socket.send(packet, clientPort, "127.0.0.1");
+      held = undefined;
     },
     retarget: (port) => {
       target = port;

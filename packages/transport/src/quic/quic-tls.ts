@@ -2,9 +2,9 @@ import { createHash, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { rootCertificates } from "node:tls";
 import type { NativeConfig, NativeConnection, Quiche } from "./native.ts";
-import { STOP_RESERVE_STREAMS } from "./quic-connection.ts";
 import { QuicError } from "./quic-error.ts";
 import type { QuicTransportOptions } from "./quic-limits.ts";
+import { STOP_RESERVE_STREAMS } from "./stop-queue.ts";
 
 /** A server's certificate chain and key, both PEM. */
 export interface QuicServerTls {

@@ -7,7 +7,8 @@ import type {
   SessionStats,
 } from "../session.ts";
 import { encodeReason } from "./close-reason.ts";
-import type { ConnectionHandler, QuicConnection } from "./quic-connection.ts";
+import type { ConnectionHandler } from "./connection-handler.ts";
+import type { QuicConnection } from "./quic-connection.ts";
 import type { QuicStream } from "./quic-stream.ts";
 
 const DEFAULT_PRIORITY = 128;

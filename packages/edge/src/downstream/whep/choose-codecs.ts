@@ -1,4 +1,4 @@
-import { EXTENSION_ABSOLUTE_SEND_TIME } from "@canopy/media/rtp";
+import { EXTENSION_ABSOLUTE_SEND_TIME, mediaClockOffset } from "@canopy/media/rtp";
 import type { AnswerMedia, SdpCodec, SdpMedia, SdpOffer } from "@canopy/transport/webrtc";
 import type { PlayableMedia } from "./playable-media.ts";
 import type { RtpKind } from "./rtp-track.ts";
@@ -85,6 +85,6 @@ export function answerSection(
     direction: "sendonly",
     codecs: [{ ...codec, feedback: codec.feedback.filter((value) => FEEDBACK.has(value)) }],
     extensions: offered?.extensions.filter(({ uri }) => uri === EXTENSION_ABSOLUTE_SEND_TIME) ?? [],
-    send,
+    send: { ...send, mediaClockOffset: mediaClockOffset(codec.clockRate) },
   };
 }

@@ -1,6 +1,7 @@
 import { ConnectError, connectWebTransport, isWebTransportSupported } from "@canopy/transport/browser";
 import { PlayerError } from "../../player-error.ts";
 import { resolveEdge } from "../edge-url.ts";
+import { explainRefusal } from "../explain-refusal.ts";
 import type { UpstreamFactory } from "../upstream.ts";
 import { MoqUpstream } from "./moq-upstream.ts";
 
@@ -29,7 +30,10 @@ export const webTransportUpstream: UpstreamFactory = {
             return { session, timeBaseUrl: edge.httpUrl, handshakeMs: performance.now() - startMs };
           } catch (cause) {
             if (!(cause instanceof ConnectError)) throw cause;
-            throw new PlayerError("unreachable", `no WebTransport session to ${new URL(src).host}`, cause);
+            const message = `no WebTransport session to ${new URL(src).host}`;
+            const failure = new PlayerError("unreachable", message, cause);
+            if (cause.code !== "refused") throw failure;
+            throw await explainRefusal(edge, failure, { fetch, signal });
           }
         },
       },

@@ -1,5 +1,6 @@
 import type { SessionClose } from "../../session.ts";
-import type { ConnectionHandler, QuicConnection } from "../quic-connection.ts";
+import type { ConnectionHandler } from "../connection-handler.ts";
+import type { QuicConnection } from "../quic-connection.ts";
 import type { QuicCounters } from "../quic-counters.ts";
 import type { QuicStream } from "../quic-stream.ts";
 import { createCapsuleReader } from "./capsules.ts";

@@ -1,5 +1,5 @@
-import type { SessionServerHandler } from "../../session.ts";
-import { countSession, createSessionId } from "../accept-session.ts";
+import type { SessionDecision, SessionServerHandler } from "../../session.ts";
+import { countSession, createSessionId, once } from "../accept-session.ts";
 import type { QuicConnection } from "../quic-connection.ts";
 import type { QuicCounters } from "../quic-counters.ts";
 import type { QuicStream } from "../quic-stream.ts";
@@ -40,6 +40,8 @@ export function serveHttp3(connection: QuicConnection, deps: ServeHttp3Deps): vo
 class Http3Server implements Http3Role {
   readonly #http: Http3Connection;
   readonly #deps: ServeHttp3Deps;
+  /** A session's request waits for its decision. */
+  #deciding = false;
 
   constructor(http: Http3Connection, deps: ServeHttp3Deps) {
     this.#http = http;
@@ -58,6 +60,9 @@ class Http3Server implements Http3Role {
     const capsules = this.#http.createCapsules();
     let isSession = false;
     let headed = false;
+    /** What follows the headers in the same read waits for the decision; the rest of the stream in the engine. */
+    let early: Uint8Array[] | undefined;
+    let earlyEnd: "fin" | "reset" | undefined;
     const frames = new FrameReader(
       {
         onFrame: (type, payload) => {
@@ -65,11 +70,27 @@ class Http3Server implements Http3Role {
           // A second section is trailers, which say nothing here.
           if (headed) return;
           headed = true;
-          isSession = this.#onRequest(stream, decodeFieldSection(payload));
+          const decided = once((accepted: boolean) => {
+            isSession = accepted;
+            const held = early ?? [];
+            early = undefined;
+            if (!accepted) return;
+            stream.resume();
+            try {
+              for (const piece of held) capsules.push(piece);
+            } catch (error) {
+              this.#http.fail(error);
+            }
+            if (earlyEnd !== undefined) this.#http.onConnectStreamEnd(earlyEnd === "reset");
+          });
+          early = [];
+          this.#onRequest(stream, decodeFieldSection(payload), decided);
+          if (early !== undefined) stream.pause();
         },
         onData: (piece) => {
           if (!headed) throw new Http3Error(H3_FRAME_UNEXPECTED, "DATA before HEADERS");
           if (isSession) capsules.push(piece);
+          else early?.push(piece.slice());
         },
       },
       REQUEST_FRAMES,
@@ -78,6 +99,7 @@ class Http3Server implements Http3Role {
       try {
         frames.push(piece);
         if (last && isSession) this.#http.onConnectStreamEnd(false);
+        else if (last && early !== undefined) earlyEnd = "fin";
       } catch (error) {
         this.#http.fail(error);
       }
@@ -86,43 +108,61 @@ class Http3Server implements Http3Role {
       onData: push,
       onReset: () => {
         if (isSession) this.#http.onConnectStreamEnd(true);
+        else if (early !== undefined) earlyEnd = "reset";
       },
     };
     push(bytes, fin);
   }
 
-  /** Answers a request; true if it opened the session. */
-  #onRequest(stream: QuicStream, fields: FieldLines): boolean {
+  /** Answers a request, perhaps later; `decided` is told whether it opened the session. */
+  #onRequest(stream: QuicStream, fields: FieldLines, decided: (accepted: boolean) => void): void {
     const method = fieldValue(fields, ":method");
     if (method === undefined) throw new Http3Error(H3_MESSAGE_ERROR, "request without :method");
     if (method !== "CONNECT" || fieldValue(fields, ":protocol") !== "webtransport") {
       respond(stream, method === "CONNECT" ? STATUS_BAD_REQUEST : STATUS_NOT_FOUND, []);
-      return this.#refused(stream);
+      decided(this.#refused(stream));
+      return;
     }
     const path = fieldValue(fields, ":path");
     if (path === undefined || !path.startsWith("/") || fieldValue(fields, ":scheme") !== "https") {
       respond(stream, STATUS_BAD_REQUEST, []);
-      return this.#refused(stream);
+      decided(this.#refused(stream));
+      return;
     }
-    if (this.#http.session !== undefined) {
+    if (this.#http.session !== undefined || this.#deciding) {
       this.#deps.counters.sessionsRejected += 1;
       respond(stream, STATUS_TOO_MANY, []);
-      return this.#refused(stream);
+      decided(this.#refused(stream));
+      return;
     }
-    return this.#openSession(stream, path, fields);
+    const protocols = parseStringList(fieldValue(fields, "wt-available-protocols") ?? "");
+    const decide = once((decision: SessionDecision) => {
+      this.#deciding = false;
+      if (!this.#http.connection.closed) decided(this.#openSession(stream, path, protocols, decision));
+    });
+    this.#deciding = true;
+    const decision = this.#deps.handler.onRequest(
+      {
+        kind: "webtransport",
+        remoteAddress: formatAddress(this.#http.connection),
+        path,
+        origin: fieldValue(fields, "origin"),
+        protocols,
+      },
+      decide,
+    );
+    if (decision !== undefined) decide(decision);
   }
 
-  #openSession(stream: QuicStream, path: string, fields: FieldLines): boolean {
+  /** Answers as decided; true if it opened the session. */
+  #openSession(
+    stream: QuicStream,
+    path: string,
+    protocols: readonly string[],
+    decision: SessionDecision,
+  ): boolean {
     const { handler, counters } = this.#deps;
     const { connection } = this.#http;
-    const protocols = parseStringList(fieldValue(fields, "wt-available-protocols") ?? "");
-    const decision = handler.onRequest({
-      kind: "webtransport",
-      remoteAddress: formatAddress(connection),
-      path,
-      origin: fieldValue(fields, "origin"),
-      protocols,
-    });
     if (!decision.accept) {
       counters.sessionsRejected += 1;
       respond(stream, decision.status, []);

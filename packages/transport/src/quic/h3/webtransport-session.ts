@@ -20,8 +20,12 @@ import {
 import { encodeVarint, encodeVarints } from "./varint.ts";
 
 const DEFAULT_PRIORITY = 128;
-/** The peer closes the connection when it has read the close capsule; after this long we do. */
-const CLOSE_LINGER_MS = 300;
+/**
+ * The peer closes the connection, or at least its half of the CONNECT stream, when it has read the close capsule;
+ * after this long we do. Until then the capsule is repeated if it is lost. A CONNECTION_CLOSE that comes before it,
+ * or in one batch with it, costs the peer the code: browsers then only say that the connection is lost.
+ */
+const CLOSE_LINGER_MS = 3_000;
 /** Streams that wait for the session to be accepted, or for its handler. */
 const MAX_PARKED_STREAMS = 256;
 

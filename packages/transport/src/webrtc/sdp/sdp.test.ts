@@ -172,7 +172,12 @@ describe("writeAnswer", () => {
       {
         dataChannels: true,
         media: [
-          { mid: "0", direction: "sendonly", codecs: h264, send: { ssrc: 7, cname: "c", streamId: "s" } },
+          {
+            mid: "0",
+            direction: "sendonly",
+            codecs: h264,
+            send: { ssrc: 7, cname: "c", streamId: "s", mediaClockOffset: 42 },
+          },
         ],
       },
       {
@@ -185,7 +190,9 @@ describe("writeAnswer", () => {
         sessionId: "1",
       },
     );
-    expect(sdp.match(/^[mo]=.*|^a=(group|mid|setup|sendonly|inactive|rtcp-fb|candidate).*/gm)).toEqual([
+    expect(
+      sdp.match(/^[mo]=.*|^a=(group|mid|setup|sendonly|inactive|rtcp-fb|mediaclk|candidate).*/gm),
+    ).toEqual([
       "o=- 1 1 IN IP4 127.0.0.1",
       "a=group:BUNDLE 0 2",
       "m=video 9 UDP/TLS/RTP/SAVPF 103",
@@ -195,6 +202,7 @@ describe("writeAnswer", () => {
       "a=rtcp-fb:103 goog-remb",
       "a=rtcp-fb:103 nack",
       "a=rtcp-fb:103 nack pli",
+      "a=mediaclk:direct=42",
       "a=candidate:1 1 UDP 1 127.0.0.1 5443 typ host",
       "m=audio 0 UDP/TLS/RTP/SAVPF 111 63 0",
       "a=inactive",

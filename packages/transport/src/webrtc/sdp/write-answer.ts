@@ -98,6 +98,9 @@ function answerMedia(lines: string[], section: SdpMedia, plan: AnswerPlan, local
   for (const { id, uri } of answer.extensions ?? []) lines.push(`a=extmap:${id} ${uri}`);
   for (const codec of answer.codecs) pushCodec(lines, codec);
   const { send, rids } = answer;
+  if (send?.mediaClockOffset !== undefined) {
+    lines.push("a=ts-refclk:ntp=/traceable/", `a=mediaclk:direct=${send.mediaClockOffset}`);
+  }
   if (send !== undefined) {
     const track = `${send.streamId} ${section.kind}`;
     lines.push(

@@ -1,0 +1,191 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { PlayerError } from "../player-error.ts";
+import type { TransportName, UpstreamFactory, UpstreamSink } from "../upstream/upstream.ts";
+import { Connection } from "./connection.ts";
+
+const FRAME = { timestampUs: 1, payload: new Uint8Array(1), isKey: true };
+
+interface Opened {
+  readonly src: string;
+  readonly sink: UpstreamSink;
+  closed: boolean;
+}
+
+let opened: Opened[];
+let asked: string[];
+/** Edges whose process is gone. */
+let dead: Set<string>;
+/** How long edges take to answer. */
+let answerMs: number;
+let lost: string[];
+let frames: string[];
+let connection: Connection;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  opened = [];
+  asked = [];
+  dead = new Set();
+  answerMs = 30;
+  lost = [];
+  frames = [];
+});
+afterEach(() => {
+  connection.close();
+  expect(opened.every(({ closed }) => closed)).toBe(true);
+  vi.useRealTimers();
+});
+
+function factoryOf(transport: TransportName): UpstreamFactory {
+  return {
+    transport,
+    unsupportedReason: () => undefined,
+    open: ({ src }, sink) => {
+      const entry: Opened = { src, sink, closed: false };
+      opened.push(entry);
+      const { hostname } = new URL(src);
+      setTimeout(() => {
+        if (entry.closed) return;
+        if (!dead.has(hostname)) {
+          sink.onConnected(src);
+          return;
+        }
+        entry.closed = true;
+        sink.onClosed(new PlayerError("unreachable", "refused"));
+      }, 50);
+      return {
+        transport,
+        select: () => {},
+        stats: () => ({ rttMs: 0, receivedBytes: 0, lostPackets: 0, lostGroups: 0 }),
+        ...(transport === "webtransport" ? { probe: (onAnswer) => answer(hostname, entry, onAnswer) } : {}),
+        close: () => {
+          entry.closed = true;
+        },
+      };
+    },
+  };
+}
+
+/** A living edge answers on the session, in its time. */
+function answer(hostname: string, entry: Opened, onAnswer: () => void): () => void {
+  asked.push(hostname);
+  const timer = setTimeout(() => {
+    if (!entry.closed && !dead.has(hostname)) onAnswer();
+  }, answerMs);
+  return () => clearTimeout(timer);
+}
+
+async function play(sources: string[], transport: TransportName = "webtransport"): Promise<Opened> {
+  connection = new Connection(
+    {
+      sources: sources.map((host) => `https://${host}/`),
+      factories: [factoryOf(transport)],
+      request: {
+        broadcast: "live",
+        token: undefined,
+        isSync: false,
+        latencyMs: 100,
+        mediaElement: undefined,
+      },
+    },
+    {
+      clock: { nowUs: () => Date.now() * 1_000 },
+      fetch: () => Promise.reject(new TypeError("no time here")),
+      random: () => 0.5,
+      sink: {
+        onCatalog: () => {},
+        onGroupOpen: (_kind, _track, sequence) => frames.push(`group ${sequence}`),
+        onFrame: (_kind, _track, sequence) => frames.push(`frame ${sequence}`),
+        onGroupEnd: () => {},
+        onElementFrame: () => {},
+        onElementTime: () => {},
+        onElementReset: () => {},
+        onElementSoundBlocked: () => {},
+        onTimed: () => {},
+        onAnnounced: () => {},
+        onEnded: () => {},
+      },
+      onTransport: () => {},
+      onClockOffset: () => {},
+      onLost: (error) => lost.push(error.message),
+      onFailed: () => {},
+    },
+  );
+  await vi.advanceTimersByTimeAsync(100);
+  const [first] = opened;
+  if (first === undefined) throw new Error("nothing was opened");
+  first.sink.onFrame("video", "video", 1, FRAME);
+  connection.onMedia();
+  frames = [];
+  return first;
+}
+
+describe("Connection", () => {
+  it("dials the next edge when its own answers no more, and goes over with the first frame", async () => {
+    const first = await play(["a", "b"]);
+    dead.add("a");
+    connection.onStarved();
+    await vi.advanceTimersByTimeAsync(449);
+    expect(opened).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(opened.map(({ src }) => src)).toEqual(["https://a/", "https://b/"]);
+    expect([connection.src, first.closed, lost]).toEqual(["https://a/", false, []]);
+    opened[1]?.sink.onFrame("video", "video", 7, FRAME);
+    expect(frames).toEqual(["group 7", "frame 7"]);
+    expect([connection.src, first.closed, connection.reconnects]).toEqual(["https://b/", true, 1]);
+    expect(lost).toEqual(["the edge does not answer"]);
+    // The watchdog that ran for the lost session does not end the new one.
+    await vi.advanceTimersByTimeAsync(5_950);
+    expect(opened).toHaveLength(2);
+    expect(opened[1]?.closed).toBe(false);
+  });
+
+  it("stays with an edge that answers while its publisher pauses, and asks once a second", async () => {
+    await play(["a", "b"]);
+    connection.onStarved();
+    connection.onStarved();
+    await vi.advanceTimersByTimeAsync(3_500);
+    expect(opened).toHaveLength(1);
+    expect(asked).toEqual(["a", "a", "a", "a"]);
+    connection.onMedia();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(asked).toHaveLength(4);
+    expect(opened).toHaveLength(1);
+  });
+
+  it("drops the other session if media comes again after a path was held up, and has lost nothing", async () => {
+    const first = await play(["a", "b"]);
+    answerMs = 1_000;
+    connection.onStarved();
+    await vi.advanceTimersByTimeAsync(500);
+    first.sink.onFrame("video", "video", 2, FRAME);
+    connection.onMedia();
+    expect(opened.map(({ closed }) => closed)).toEqual([false, true]);
+    opened[1]?.sink.onFrame("video", "video", 7, FRAME);
+    expect(frames).toEqual(["frame 2"]);
+    expect([connection.src, connection.reconnects, lost]).toEqual(["https://a/", 0, []]);
+  });
+
+  it("tries all edges in turn, its own as the last, until one lives", async () => {
+    await play(["a", "b", "c"]);
+    dead = new Set(["a", "b", "c"]);
+    connection.onStarved();
+    await vi.advanceTimersByTimeAsync(900);
+    expect(opened.map(({ src }) => src)).toEqual(["https://a/", "https://b/", "https://c/", "https://a/"]);
+    dead.delete("c");
+    await vi.advanceTimersByTimeAsync(800);
+    expect(opened.slice(4).map(({ src }) => src)).toEqual(["https://b/", "https://c/"]);
+    opened[5]?.sink.onFrame("video", "video", 7, FRAME);
+    expect(connection.src).toBe("https://c/");
+  });
+
+  it("leaves a lost edge to the watchdog if the browser's own element plays", async () => {
+    await play(["a", "b"], "whep");
+    dead.add("a");
+    connection.onStarved();
+    await vi.advanceTimersByTimeAsync(5_900);
+    expect(opened).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(opened.map(({ src }) => src)).toEqual(["https://a/", "https://b/"]);
+  });
+});

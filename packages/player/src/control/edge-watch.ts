@@ -1,0 +1,66 @@
+import type { Upstream } from "../upstream/upstream.ts";
+
+/** An edge that lives answers much sooner, and on a path that is held up for longer a second session does no harm. */
+const ANSWER_TIMEOUT_MS = 450;
+
+/** While nothing comes the edge is asked again so often: it may go away while its publisher pauses. */
+const INTERVAL_MS = 1_000;
+
+export interface EdgeWatchDeps {
+  /** The session in use. */
+  readonly upstream: () => Upstream | undefined;
+  /** The edge has not answered. */
+  readonly onSilent: () => void;
+}
+
+/**
+ * Tells, while media should come and does not, whether that is because the edge is gone, by asking it for a sign of
+ * life on the session itself: QUIC gives a silent peer 30 seconds, and a process that was started anew answers HTTP
+ * at the same address but knows nothing of the session. A publisher that pauses leaves an edge that answers.
+ */
+export class EdgeWatch {
+  readonly #deps: EdgeWatchDeps;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #cancel: (() => void) | undefined;
+
+  constructor(deps: EdgeWatchDeps) {
+    this.#deps = deps;
+  }
+
+  /** Media has stopped. Does nothing while it watches already, or if the session cannot be asked. */
+  start(): void {
+    if (this.#timer === undefined) this.#ask();
+  }
+
+  /** Media comes, or is not expected. Idempotent, and cheap enough for every picture. */
+  stop(): void {
+    if (this.#timer === undefined) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+
+  #ask(): void {
+    const upstream = this.#deps.upstream();
+    if (upstream?.probe === undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#askLater(INTERVAL_MS - ANSWER_TIMEOUT_MS);
+      this.#cancel?.();
+      this.#cancel = undefined;
+      this.#deps.onSilent();
+    }, ANSWER_TIMEOUT_MS);
+    this.#cancel = upstream.probe(() => {
+      this.#cancel = undefined;
+      clearTimeout(this.#timer);
+      this.#askLater(INTERVAL_MS);
+    });
+  }
+
+  #askLater(delayMs: number): void {
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#ask();
+    }, delayMs);
+  }
+}
