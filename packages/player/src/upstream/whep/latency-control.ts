@@ -66,10 +66,9 @@ export class LatencyControl {
   }
 
   /** What the path needs of itself, ms, if that is out of reach of the goal; otherwise 0. */
-  neededMs({ latencyMs, bufferMs, minimumMs }: LatencyMeasure): number {
+  neededMs(measure: LatencyMeasure): number {
     // Frames that are held because we said so are on their way to the goal.
-    const isHeld = bufferMs > (minimumMs ?? 0) + REACH_MS && this.#targetMs > 0;
-    return latencyMs > this.#goalMs + REACH_MS && !isHeld ? latencyMs : 0;
+    return measure.latencyMs > this.#goalMs + REACH_MS && !this.#isHeld(measure) ? measure.latencyMs : 0;
   }
 
   /** Called about twice a second; returns the new `targetMs`. */
@@ -77,10 +76,10 @@ export class LatencyControl {
     const errorMs = this.#goalMs - measure.latencyMs;
     if (this.#isSync) this.#chooseStep(measure, nowMs);
     if (Math.abs(errorMs) > TOLERANCE_MS) {
-      // From what the buffer does now, not from what it was told: a target below what the path needs does nothing.
-      const wantedMs = measure.bufferMs + errorMs;
-      const nextMs = this.#targetMs + (wantedMs - this.#targetMs) * GAIN;
-      this.#targetMs = Math.round(Math.min(MAX_TARGET_MS, Math.max(0, nextMs)));
+      // A target below what the path needs does nothing: then what the buffer does by itself is where to go from. One
+      // that is in force is corrected, as decoding takes a part of what the buffer is told to hold.
+      const fromMs = this.#isHeld(measure) ? this.#targetMs : measure.bufferMs;
+      this.#targetMs = Math.round(Math.min(MAX_TARGET_MS, Math.max(0, fromMs + errorMs * GAIN)));
     }
     return this.#targetMs;
   }
@@ -89,6 +88,11 @@ export class LatencyControl {
   reset(): void {
     this.#missedSinceMs = undefined;
     this.#lowerSinceMs = undefined;
+  }
+
+  /** Frames are held for longer than the path needs, because we said so. */
+  #isHeld({ bufferMs, minimumMs }: LatencyMeasure): boolean {
+    return this.#targetMs > 0 && bufferMs > (minimumMs ?? 0) + REACH_MS;
   }
 
   #chooseStep(measure: LatencyMeasure, nowMs: number): void {
