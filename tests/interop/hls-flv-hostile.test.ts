@@ -1,5 +1,10 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createClock, loadTokenKeys, signToken, TokenVerifier } from "@canopy/runtime";
+import { createDevelopmentCertificate } from "@canopy/transport/quic";
 import { afterEach, describe, expect, it } from "vitest";
 import { PackagingEdge } from "../harness/packaging-edge.ts";
 import { SyntheticBroadcast, type SyntheticOptions } from "../harness/synthetic-broadcast.ts";
@@ -292,5 +297,52 @@ describe("HTTP-FLV under bad input", () => {
     expect(await statusOf(`/flv/${PATH}.flv`)).toBe(503);
     expect(await statusOf(`/hls/${PATH}/~/video/index.m3u8`)).toBe(503);
     for (const controller of controllers) controller.abort();
+  });
+});
+
+describe("HLS and FLV over HTTP/2", () => {
+  it("go over one connection, and end with their streams", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "canopy-http2-"));
+    open.push({ [Symbol.dispose]: () => rmSync(folder, { recursive: true }) });
+    const tls = { certPath: join(folder, "cert.pem"), keyPath: join(folder, "key.pem") };
+    const { certPem, keyPem } = await createDevelopmentCertificate(["127.0.0.1"]);
+    writeFileSync(tls.certPath, certPem);
+    writeFileSync(tls.keyPath, keyPem);
+    const edge = await startEdge({ tls });
+    publish(edge);
+    const session = connectHttp2(`https://127.0.0.1:${edge.node.port}`, { rejectUnauthorized: false });
+    session.on("error", () => {});
+    const ask = (path: string): Promise<{ status: number; text: string }> =>
+      new Promise((resolve, reject) => {
+        const stream = session.request({ ":path": path });
+        let status = 0;
+        let text = "";
+        stream.on("response", (headers) => {
+          status = Number(headers[":status"]);
+        });
+        stream.on("data", (chunk) => {
+          text += String(chunk);
+        });
+        stream.on("end", () => resolve({ status, text }));
+        stream.on("error", reject);
+        stream.end();
+      });
+    const { status, text } = await ask(`/hls/${PATH}/~/video/index.m3u8`);
+    expect([status, text.slice(0, 7)]).toEqual([200, "#EXTM3U"]);
+    const hint = field(text, /PRELOAD-HINT:TYPE=PART,URI="([^"]+)"/);
+    expect((await ask(`/hls/${PATH}/~/video/${hint}`)).status).toBe(200);
+    const flv = session.request({ ":path": `/flv/${PATH}.flv` });
+    let bytes = 0;
+    let magic = "";
+    flv.on("data", (chunk: Buffer) => {
+      if (bytes === 0) magic = chunk.subarray(0, 3).toString();
+      bytes += chunk.byteLength;
+    });
+    await waitFor("FLV", () => bytes > 100_000);
+    expect(magic).toBe("FLV");
+    expect(edge.metrics.value("canopy_sessions", "flv")).toBe(1);
+    flv.close();
+    await waitFor("the session to end", () => edge.metrics.value("canopy_sessions", "flv") === 0);
+    session.close();
   });
 });
