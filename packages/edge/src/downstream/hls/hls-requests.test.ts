@@ -4,7 +4,7 @@ import { compressHead, gzipPlaylist } from "./gzip-playlist.ts";
 import { parseDirectives } from "./parse-directives.ts";
 import { parseHlsPath } from "./parse-hls-path.ts";
 import { parseRange } from "./parse-range.ts";
-import { PendingRequests } from "./pending-requests.ts";
+import { PendingRequests, type Requester } from "./pending-requests.ts";
 
 describe("parseHlsPath", () => {
   it("tells playlists, init segments, segments and parts apart", () => {
@@ -100,14 +100,30 @@ describe("gzipPlaylist", () => {
   });
 });
 
+/** One who asks, and may leave. */
+class TestRequester implements Requester {
+  isGone = false;
+  readonly listeners = new Set<() => void>();
+
+  onGone(listener: () => void): void {
+    this.listeners.add(listener);
+  }
+
+  offGone(listener: () => void): void {
+    this.listeners.delete(listener);
+  }
+}
+
 describe("PendingRequests", () => {
+  const stays = new TestRequester();
+
   it("answers when it is there, when it is late, and when there is no room", async () => {
     const pool = { waits: 0, waitsRefused: 0 };
     const pending = new PendingRequests({ maxWaits: 2 }, { pool });
     let isThere = false;
-    const first = pending.wait(() => isThere, 1_000, undefined);
-    const second = pending.wait(() => false, 500, undefined);
-    expect(await pending.wait(() => false, 500, undefined)).toBe("full");
+    const first = pending.wait(() => isThere, 1_000, stays);
+    const second = pending.wait(() => false, 500, stays);
+    expect(await pending.wait(() => false, 500, stays)).toBe("full");
     expect([pool.waits, pool.waitsRefused]).toEqual([2, 1]);
     pending.expire(500);
     expect(await second).toBe("late");
@@ -120,13 +136,14 @@ describe("PendingRequests", () => {
   it("forgets whoever is gone, and lets go of everybody when it closes", async () => {
     const pool = { waits: 0, waitsRefused: 0 };
     const pending = new PendingRequests({ maxWaits: 10 }, { pool });
-    const controller = new AbortController();
-    const gone = pending.wait(() => false, 1_000, controller.signal);
-    controller.abort();
+    const leaves = new TestRequester();
+    const gone = pending.wait(() => false, 1_000, leaves);
+    for (const listener of leaves.listeners) listener();
     expect(await gone).toBe("gone");
-    const closed = pending.wait(() => false, 1_000, undefined);
+    const closed = pending.wait(() => false, 1_000, stays);
     pending.close();
     expect(await closed).toBe("late");
+    expect(stays.listeners.size + leaves.listeners.size).toBe(0);
     expect(pool.waits).toBe(0);
   });
 });
