@@ -13,11 +13,11 @@ const stateDir = join(root, ".canopy");
 const PNPM = "pnpm@12.21.0";
 const [command = "start", ...args] = process.argv.slice(2);
 
-/** Runs a program to its end with our stdio; ends this process if it fails. */
+/** Runs a program to its end; ends this process if it fails. Standard output is for the command that is asked for. */
 function run(program, programArgs, env = {}) {
   const result = spawnSync(program, programArgs, {
     cwd: root,
-    stdio: "inherit",
+    stdio: ["inherit", 2, 2],
     env: { ...process.env, ...env },
   });
   if (result.error) fail(`cannot run ${program}: ${result.error.message}`);
@@ -45,7 +45,7 @@ function install() {
   if (existsSync(join(root, "node_modules")) && existsSync(stampFile)) {
     if (readFileSync(stampFile, "utf8") === stamp) return;
   }
-  console.log("canopy: installing dependencies");
+  console.error("canopy: installing dependencies");
   run("npx", ["--yes", PNPM, "install", "--frozen-lockfile", "--reporter=append-only", "--loglevel=error"], {
     CI: "true",
   });

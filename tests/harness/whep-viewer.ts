@@ -1,11 +1,12 @@
 import { randomInt } from "node:crypto";
 import { encodeEstimatedBitrate, TransportFeedbackRecorder } from "@canopy/media/rtp";
-import { Audio, PeerConnection, type Track, Video } from "node-datachannel";
+import { Audio, PeerConnection, RtcpReceivingSession, type Track, Video } from "node-datachannel";
 import {
   GenericNack,
   PictureLossIndication,
   RtcpPacketConverter,
   RtcpPayloadSpecificFeedback,
+  type RtcpReceiverInfo,
   RtcpRrPacket,
   RtcpSrPacket,
   RtcpTransportLayerFeedback,
@@ -28,6 +29,8 @@ export interface WhepViewerOptions {
   readonly kinds?: readonly MediaKind[];
   /** Takes part in congestion control as browsers do, in the way that the edge chooses; on unless said otherwise. */
   readonly congestionFeedback?: boolean;
+  /** Packets are received, decrypted and reported on by libdatachannel alone, and nothing is counted: a cheap load. */
+  readonly isSilent?: boolean;
   /** A whole frame. `ageMs` is now minus its media time; undefined before the first sender report. */
   readonly onFrame?: (kind: MediaKind, ageMs: number | undefined) => void;
 }
@@ -171,6 +174,11 @@ export class WhepViewer implements AsyncDisposable {
     return this.#location ?? "";
   }
 
+  /** What it asked for. */
+  get kinds(): readonly MediaKind[] {
+    return this.#tracks.map(({ kind }) => kind);
+  }
+
   stats(kind: MediaKind): WhepTrackStats {
     const found = this.#tracks.find((track) => track.kind === kind);
     if (found === undefined) throw new Error(`the viewer did not ask for ${kind}`);
@@ -193,6 +201,11 @@ export class WhepViewer implements AsyncDisposable {
     const track = this.#connection.addTrack(description);
     const received = new ReceivedTrack(kind, track, this.#options.onFrame);
     this.#tracks.push(received);
+    if (this.#options.isSilent === true) {
+      // Nobody takes what arrives: the library drops it when a track's queue of 1 MiB is full.
+      track.setMediaHandler(new RtcpReceivingSession());
+      return;
+    }
     track.onMessage((packet) => {
       if (!this.#closed) this.#onPacket(received, packet);
     });
@@ -208,7 +221,9 @@ export class WhepViewer implements AsyncDisposable {
     this.#connection.setLocalDescription("offer");
     await gathered;
     const local = this.#connection.localDescription()?.sdp ?? "";
-    const answer = await this.#post(this.#offer(proxy === undefined ? local : withoutCandidates(local)));
+    // The edge learns where the checks come from. With candidates in the offer its own checks may come before its
+    // answer, which libdatachannel does not survive ("Got a remote candidate without ICE transport").
+    const answer = await this.#post(this.#offer(withoutCandidates(local)));
     this.#estimates = / goog-remb\r$/m.test(answer);
     if (answer.includes(TRANSPORT_FEEDBACK_URI)) this.#feedback = new TransportFeedbackRecorder(this.#ssrc);
     this.#connection.setRemoteDescription(
@@ -225,7 +240,7 @@ export class WhepViewer implements AsyncDisposable {
       CONNECT_DEADLINE_MS,
     );
     this.#reportedMs = performance.now();
-    this.#ticker.add(this.#tick);
+    if (this.#options.isSilent !== true) this.#ticker.add(this.#tick);
   }
 
   /** libdatachannel writes no header extensions. */
@@ -288,11 +303,6 @@ export class WhepViewer implements AsyncDisposable {
   }
 
   #onTick(nowMs: number): void {
-    const reportIsDue = nowMs - this.#reportedMs >= REPORT_MS;
-    if (reportIsDue) {
-      if (this.#estimates) this.#sendEstimate(nowMs - this.#reportedMs);
-      this.#reportedMs = nowMs;
-    }
     for (const received of this.#tracks) {
       const { reception } = received;
       const lost = reception.nacks(nowMs);
@@ -301,37 +311,44 @@ export class WhepViewer implements AsyncDisposable {
         received.plis++;
         this.#send(received, pli(this.#ssrc, reception.ssrc));
       }
-      if (reportIsDue) this.#report(received, nowMs);
     }
+    if (nowMs - this.#reportedMs >= REPORT_MS) this.#sendReports(nowMs);
     if (this.#feedback !== undefined && nowMs - this.#feedbackMs >= TRANSPORT_FEEDBACK_MS) {
       this.#feedbackMs = nowMs;
       this.#sendFeedback(this.#feedback);
     }
   }
 
-  #report(received: ReceivedTrack, nowMs: number): void {
-    const { clock, reception } = received;
-    // RFC 3550 section 6.4.1: units of 1/65536 s.
-    const dlsr = clock === undefined ? 0 : Math.round(((nowMs - clock.receivedMs) / 1000) * 65_536);
-    const report = reception.report(clock?.lsr ?? 0, dlsr);
-    if (report === undefined) return;
-    this.#send(received, new RtcpRrPacket({ ssrc: this.#ssrc, reports: [report] }).serialize());
+  /** One packet for all tracks, with the estimate where the edge takes one (RFC 3550 section 6.1). */
+  #sendReports(nowMs: number): void {
+    const elapsedMs = nowMs - this.#reportedMs;
+    this.#reportedMs = nowMs;
+    const reports: RtcpReceiverInfo[] = [];
+    for (const { clock, reception } of this.#tracks) {
+      // RFC 3550 section 6.4.1: units of 1/65536 s.
+      const dlsr = clock === undefined ? 0 : Math.round(((nowMs - clock.receivedMs) / 1000) * 65_536);
+      const report = reception.report(clock?.lsr ?? 0, dlsr);
+      if (report !== undefined) reports.push(report);
+    }
+    const first = this.#tracks.find(({ reception }) => reception.ssrc !== 0);
+    if (first === undefined) return;
+    const compound = [new RtcpRrPacket({ ssrc: this.#ssrc, reports }).serialize()];
+    if (this.#estimates) compound.push(this.#estimate(elapsedMs));
+    this.#send(first, Buffer.concat(compound));
   }
 
   /** REMB (draft-alvestrand-rmcat-remb), over all tracks. */
-  #sendEstimate(elapsedMs: number): void {
+  #estimate(elapsedMs: number): Buffer<ArrayBuffer> {
     const received = this.#tracks.filter(({ reception }) => reception.ssrc !== 0);
     const bytes = received.reduce((sum, { reception }) => sum + reception.stats.bytes, 0);
     const bitsPerSecond = ((bytes - this.#estimatedBytes) * 8_000) / elapsedMs;
     this.#estimatedBytes = bytes;
-    const [first] = received;
-    if (first === undefined) return;
     const estimate = encodeEstimatedBitrate(
       this.#ssrc,
       bitsPerSecond * ESTIMATE_SHARE + ESTIMATE_FLOOR_BPS,
       received.map(({ reception }) => reception.ssrc),
     );
-    this.#send(first, Buffer.from(estimate.buffer, estimate.byteOffset, estimate.length));
+    return Buffer.from(estimate.buffer, estimate.byteOffset, estimate.length);
   }
 
   #sendFeedback(recorder: TransportFeedbackRecorder): void {

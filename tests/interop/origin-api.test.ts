@@ -1,12 +1,10 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { decodeTimedMessage } from "@canopy/media/timed";
-import { signWebhook } from "@canopy/origin";
 import { createClock, loadTokenKeys, signToken, TokenVerifier } from "@canopy/runtime";
 import { afterEach, describe, expect, it } from "vitest";
 import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
 import { type StartOriginOptions, TestOrigin } from "../harness/origin.ts";
 import { waitFor } from "../harness/wait-for.ts";
+import { WebhookReceiver } from "../harness/webhook-receiver.ts";
 
 const PATH = "live/room/demo";
 const open: AsyncDisposable[] = [];
@@ -197,34 +195,17 @@ describe("the origin's API", () => {
   });
 
   it("tells webhooks of broadcasts and sessions", async () => {
-    const received: { type: string; data: Record<string, unknown> }[] = [];
-    const receiver = createServer((request, response) => {
-      let body = "";
-      request.on("data", (chunk) => {
-        body += String(chunk);
-      });
-      request.on("end", () => {
-        const signature = String(request.headers["canopy-signature"]);
-        const unixSeconds = Number(/^t=(\d+),/.exec(signature)?.[1]);
-        if (signature === signWebhook("secret", unixSeconds, body)) received.push(JSON.parse(body));
-        response.end();
-      });
-    });
-    await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
-    open.push({
-      [Symbol.asyncDispose]: async () => {
-        receiver.close();
-      },
-    });
-    const hook = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
+    const receiver = await WebhookReceiver.start();
+    open.push(receiver);
     const origin = await startOrigin({
-      webhooks: { urls: [hook], secret: "secret" },
+      webhooks: receiver.options,
       ingest: { lingerMs: 500 },
     });
     const publisher = publishWithFfmpeg(makeClip({}), `${origin.rtmp}/${PATH}`);
     open.push(publisher);
     await waitFor("the broadcast", () => origin.node.store.get(PATH)?.track("video")?.latest);
     await publisher.stop();
+    const received = receiver.events;
     await waitFor("four events", () => received.length === 4);
     expect(received.map((event) => event.type)).toEqual([
       "broadcast.started",

@@ -79,6 +79,7 @@ describe("WHEP playback", () => {
       "pictures and reports",
       () => client.pictures.length > 30 && client.of("video").reports.length >= 2,
     );
+    // The first report comes before the first packet.
     const report = client.of("video").reports.flatMap((packet) => parseRtcp(packet))[0];
     if (report?.kind !== "sender-report") throw new Error("no sender report came first");
     const referenceUs = unixUsOfNtp(report.ntpSeconds, report.ntpFraction);
@@ -108,7 +109,7 @@ describe("WHEP playback", () => {
     const edge = await startEdge();
     const broadcast = publish(edge).run();
     const client = await play(edge, { dataChannel: "timed" });
-    await waitFor("pictures", () => client.pictures.length > 5);
+    // At once: what comes before the channel is open waits for it.
     const before = client.messages.length;
     for (let id = 0; id < 20; id += 1)
       broadcast.writeTimed(JSON.stringify({ v: 1, id: `m${id}`, type: "cue", at: 1, data: id }));
@@ -131,6 +132,18 @@ describe("WHEP playback", () => {
     expect(steps.every((step) => step > 0)).toBe(true);
     expect(client.state).toBe("connected");
     expect([...client.of("video").ssrcs]).toHaveLength(1);
+  });
+
+  it("ends the session when the publisher comes back with B-frames, so that the viewer asks again", async () => {
+    const edge = await startEdge();
+    const broadcast = publish(edge).run();
+    const client = await play(edge);
+    await waitFor("pictures", () => client.pictures.length > 5);
+    broadcast.writeCatalog({
+      video: { renditions: { video: { codec: "avc1.64001f" } } },
+      canopy: { bFrames: true },
+    });
+    await waitFor("the end", () => edge.engine.peerCount === 0);
   });
 
   it("changes to a rendition that fits, on one stream without a gap, and back when the path is free", async () => {

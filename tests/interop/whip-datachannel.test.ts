@@ -1,10 +1,12 @@
 import { parseCatalog } from "@canopy/media/catalog";
 import { isSlice, nalUnitType, splitAnnexB } from "@canopy/media/h264";
-import { createClock } from "@canopy/runtime";
+import { encodeExtension, H264Packetizer, RtpStream } from "@canopy/media/rtp";
+import { createClock, loadTokenKeys, signToken, TokenVerifier } from "@canopy/runtime";
 import { afterEach, describe, expect, it } from "vitest";
 import { TestOrigin } from "../harness/origin.ts";
 import { type RecordedFrame, recordTrack } from "../harness/record-track.ts";
 import { waitFor } from "../harness/wait-for.ts";
+import { WebhookReceiver } from "../harness/webhook-receiver.ts";
 import { makeWhipClip, type WhipClip } from "../harness/whip-clip.ts";
 import { WhipPublisher, type WhipPublisherOptions } from "../harness/whip-publisher.ts";
 
@@ -195,7 +197,9 @@ describe("a WHIP publisher", () => {
       const frames = await record(origin, kind);
       await waitFor(`a second of ${kind}`, () => frames.length >= 30);
       const catalog = catalogOf(origin);
-      expect(Object.keys(catalog?.[kind]?.renditions ?? {})).toEqual([kind]);
+      // Beside the publisher's own sound stands what can be made of it.
+      expect(Object.keys(catalog?.[kind]?.renditions ?? {})[0]).toBe(kind);
+      expect(catalog?.[kind === "audio" ? "video" : "audio"]).toBeUndefined();
       expect(await publisher.end()).toBe(200);
       await waitFor("the end", () => origin.node.registry.get(PATH) === undefined);
     }
@@ -265,6 +269,88 @@ describe("a WHIP publisher", () => {
     expect(origin.node.registry.get(PATH)).toBeUndefined();
     expect(origin.webrtc?.peerCount).toBe(0);
     expect((await fetch(publisher.location, { method: "DELETE" })).status).toBe(404);
+  });
+
+  it("needs a token that may publish the path, and loses its session when the token expires", async () => {
+    const jwk = JSON.stringify({ kty: "oct", alg: "HS256", k: Buffer.alloc(32, 7).toString("base64url") });
+    const keys = await loadTokenKeys(jwk);
+    const [key] = keys;
+    if (key === undefined) throw new Error("no key");
+    const nowSeconds = Math.floor(Date.now() / 1_000);
+    const token = (put: string): Promise<string> =>
+      signToken(
+        { root: "live", put: [put], get: [], issuedAtSeconds: nowSeconds, expiresAtSeconds: nowSeconds + 5 },
+        key,
+      );
+    const verifier = new TokenVerifier({ keys }, { clock });
+    const origin = await startOrigin({ verifier });
+    const clip = makeWhipClip({ audio: false });
+    const url = `${origin.api}/whip/${PATH}`;
+    const other = await token("elsewhere");
+    await expect(publish(origin, { clip, url: `${url}?jwt=${other}` })).rejects.toThrow(/^403 /);
+    await expect(publish(origin, { clip, url: `${url}?jwt=x.y.z` })).rejects.toThrow(/^401 /);
+    const good = await token("whip");
+    const publisher = await publish(origin, { clip, url: `${url}?jwt=${good}` });
+    await record(origin, "video");
+    await waitFor("the end of the session", () => origin.webrtc?.peerCount === 0);
+    publisher.stop();
+    await waitFor("the end of the broadcast", () => origin.node.registry.get(PATH) === undefined);
+  });
+
+  it("is told of by webhooks", async () => {
+    const receiver = await WebhookReceiver.start();
+    open.push(receiver);
+    const origin = await startOrigin({ webhooks: receiver.options });
+    const publisher = await publish(origin, { clip: makeWhipClip({ audio: false }) });
+    await record(origin, "video");
+    await publisher.end();
+    await waitFor("four events", () => receiver.events.length === 4);
+    expect(receiver.events.map(({ type }) => type)).toEqual([
+      "broadcast.started",
+      "session.opened",
+      "session.closed",
+      "broadcast.ended",
+    ]);
+    expect(receiver.events[1]?.data).toMatchObject({ transport: "whip", path: PATH });
+    expect(receiver.events[3]?.data).toMatchObject({ broadcast: PATH, protocol: "whip" });
+  });
+
+  it("becomes a rendition per simulcast layer, told apart by the names in its packets", async () => {
+    const origin = await startOrigin();
+    const clip = makeWhipClip({ audio: false });
+    const rids = ["q", "f"];
+    const publisher = await WhipPublisher.connect({
+      url: `${origin.api}/whip/${PATH}`,
+      clip,
+      editOffer: (sdp) =>
+        sdp
+          .replace(/^a=ssrc:.*\r\n/gm, "")
+          .replace(
+            /^a=mid:video\r\n/m,
+            "a=mid:video\r\na=extmap:4 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n" +
+              "a=rid:q send\r\na=rid:f send\r\na=simulcast:send q;f\r\n",
+          ),
+    });
+    open.push(publisher);
+    expect(publisher.answer).toContain("a=simulcast:recv q;f");
+    const layers = rids.map((rid, index) => {
+      const extension = encodeExtension([{ id: 4, value: Buffer.from(rid) }]);
+      return new H264Packetizer(new RtpStream({ ssrc: 500 + index, payloadType: 102, extension }));
+    });
+    const packets: Uint8Array[] = [];
+    for (const [at, { annexB }] of clip.video.slice(0, 30).entries()) {
+      for (const layer of layers) layer.packetize(annexB, at * 3_000, packets);
+      for (const packet of packets.splice(0)) publisher.sendRaw(packet);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await waitFor(
+      "both renditions",
+      () => Object.keys(catalogOf(origin)?.video?.renditions ?? {}).length === 2,
+    );
+    for (const rid of rids) {
+      const meter = origin.node.registry.get(PATH)?.videoMeter(`video-${rid}`);
+      await waitFor(`the pictures of ${rid}`, () => meter?.frames === 30);
+    }
   });
 
   it("counts as a session, and its bytes are counted", async () => {

@@ -118,7 +118,7 @@ async function measure(direction: Direction): Promise<Row> {
   const { utilization } = performance.eventLoopUtilization(loop);
   const { rss } = process.memoryUsage();
   clearInterval(feed);
-  thread[Symbol.dispose]();
+  await thread.close();
   const { queue, restart, undecodable, oversize } = thread.counters.dropped;
   const cpuShare = (used.user + used.system) / 1_000 / wallMs;
   return {

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { ReceiverTicker, WhepViewer } from "../harness/whep-viewer.ts";
+import { type MediaKind, ReceiverTicker, WhepViewer } from "../harness/whep-viewer.ts";
 import { Samples } from "./samples.ts";
 
 // Many WHEP viewers in processes of their own: receiving and decrypting costs as much as sending does, and must not
@@ -9,7 +9,7 @@ const ROLE_VARIABLE = "CANOPY_LOAD_ROLE";
 const ROLE = "whep";
 
 /** Handshakes under way at one time, per process. */
-const CONNECT_TOGETHER = 4;
+const CONNECT_TOGETHER = 16;
 /** Ages that are handed over per process: enough for a 99th percentile. */
 const AGES_KEPT = 20_000;
 
@@ -17,15 +17,20 @@ export interface WhepLoadOptions {
   readonly url: string;
   readonly broadcast: string;
   readonly congestionFeedback: boolean;
+  readonly kinds: readonly MediaKind[];
+  /** So many viewers of each process look at every packet; the others only receive and decrypt, which costs less. */
+  readonly watchful: number;
 }
 
 const COUNTED = ["packets", "bytes", "frames", "missed", "recovered", "nacks", "plis", "freezes"] as const;
 
-/** Sums over all viewers; frames are those of the video. */
+/** Sums over the watchful viewers; frames are those of the video. */
 type Counted = Readonly<Record<(typeof COUNTED)[number], number>>;
 
-/** What the viewers of one process, or of all of them, saw since the last `clear`. */
+/** What the watchful viewers of one process, or of all of them, saw since the last `clear`. */
 export interface WhepLoadTotals extends Counted {
+  /** Viewers that the sums are of. */
+  readonly watchful: number;
   readonly cpuSeconds: number;
   /** Media time to arrival of whole frames, a sample. */
   readonly ages: readonly number[];
@@ -50,31 +55,38 @@ export function isWhepLoadProcess(): boolean {
 /** Serves the requests of the process that started this one, until it is gone. */
 export async function runWhepLoadProcess(): Promise<void> {
   const viewers: WhepViewer[] = [];
+  let watchful: WhepViewer[] = [];
   const ages = new Samples(AGES_KEPT);
   const ticker = new ReceiverTicker();
-  let before = sum(viewers);
+  let before = sum(watchful);
   let cpuBefore = process.cpuUsage();
   const handle = async (request: Request): Promise<Reply> => {
     if (request.kind === "add") {
       const onFrame = (kind: string, ageMs: number | undefined): void => {
         if (kind === "video" && ageMs !== undefined) ages.add(ageMs);
       };
+      const { options } = request;
       for (let left = request.count; left > 0; left -= CONNECT_TOGETHER) {
-        const together = Array.from({ length: Math.min(left, CONNECT_TOGETHER) }, () =>
-          WhepViewer.connect({ ...request.options, ticker, onFrame }),
-        );
+        const together = Array.from({ length: Math.min(left, CONNECT_TOGETHER) }, (_, index) => {
+          const isSilent = viewers.length + index >= options.watchful;
+          return WhepViewer.connect({ ...options, ticker, onFrame, isSilent });
+        });
         viewers.push(...(await Promise.all(together)));
       }
+      watchful = viewers.slice(0, options.watchful);
     } else if (request.kind === "clear") {
       ages.clear();
-      before = sum(viewers);
+      before = sum(watchful);
       cpuBefore = process.cpuUsage();
     } else if (request.kind === "totals") {
-      const now = sum(viewers);
+      const now = sum(watchful);
       const cpu = process.cpuUsage(cpuBefore);
       const grown = counted((name) => now[name] - before[name]);
       const cpuSeconds = (cpu.user + cpu.system) / 1e6;
-      return { kind: "totals", totals: { ...grown, cpuSeconds, ages: ages.values() } };
+      return {
+        kind: "totals",
+        totals: { ...grown, watchful: watchful.length, cpuSeconds, ages: ages.values() },
+      };
     } else {
       await Promise.all(viewers.map((viewer) => viewer.close()));
     }
@@ -95,12 +107,15 @@ function counted(count: (name: keyof Counted) => number): Counted {
 }
 
 function sum(viewers: readonly WhepViewer[]): Counted {
-  const video = viewers.map((viewer) => viewer.stats("video"));
-  const audio = viewers.map((viewer) => viewer.stats("audio"));
-  return counted((name) => {
-    const all = name === "frames" ? video : [...video, ...audio];
-    return all.reduce((total, stats) => total + stats[name], 0);
-  });
+  const tracks = viewers.flatMap((viewer) =>
+    viewer.kinds.map((kind) => ({ kind, stats: viewer.stats(kind) })),
+  );
+  return counted((name) =>
+    tracks.reduce(
+      (total, { kind, stats }) => (name === "frames" && kind === "audio" ? total : total + stats[name]),
+      0,
+    ),
+  );
 }
 
 /** The viewers' processes, as the benchmark sees them. */
@@ -136,9 +151,10 @@ export class WhepLoad implements AsyncDisposable {
   async totals(): Promise<WhepLoadTotals> {
     const replies = await Promise.all(this.#processes.map((child) => ask(child, { kind: "totals" })));
     const all = replies.flatMap((reply) => (reply.kind === "totals" ? [reply.totals] : []));
-    const add = (name: keyof Counted | "cpuSeconds"): number =>
+    const add = (name: keyof Counted | "cpuSeconds" | "watchful"): number =>
       all.reduce((total, one) => total + one[name], 0);
-    return { ...counted(add), cpuSeconds: add("cpuSeconds"), ages: all.flatMap(({ ages }) => ages) };
+    const ages = all.flatMap((one) => one.ages);
+    return { ...counted(add), watchful: add("watchful"), cpuSeconds: add("cpuSeconds"), ages };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -115,7 +115,7 @@ describe("runBroadcast", () => {
     [{ source: "test", to: "ftp://127.0.0.1/x" }, "bad_target"],
     [{ source: "test", to: "rtmp://127.0.0.1/live" }, "bad_target"],
     [{ source: "test", to: "https://127.0.0.1:1" }, "bad_target"],
-    [{ source: "test", to: "https://127.0.0.1:1/whip/live/x", broadcast: "live/x" }, "bad_target"],
+    [{ source: "test", to: "http://127.0.0.1:1/live/x" }, "bad_target"],
     [{ source: "test", to: "rtmp://127.0.0.1/live/x", width: 641 }, "bad_option"],
     [{ source: "/nonexistent.mp4", to: "rtmp://127.0.0.1:1/live/x" }, "source_unreadable"],
   ])("refuses %o with %s", async (options, code) => {

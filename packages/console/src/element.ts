@@ -46,6 +46,11 @@ export class Figures {
     }
   }
 
+  /** Nothing is known of any. */
+  clear(): void {
+    for (const value of this.#values.values()) value.textContent = "–";
+  }
+
   set(name: string, text: string): void {
     const value = this.#values.get(name);
     if (value && value.textContent !== text) value.textContent = text;

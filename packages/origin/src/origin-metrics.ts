@@ -3,11 +3,12 @@ import type { BridgeCounters } from "./audio/bridge-counters.ts";
 import type { OriginErrorCode } from "./origin-error.ts";
 import type { TimedKind } from "./timed/timed-lane.ts";
 import type { RtmpServerCounters } from "./upstream/rtmp/rtmp-server.ts";
+import type { WhipTotals } from "./upstream/whip/whip-counters.ts";
 
 /** What the origin counts beside its relay node. Names and labels are the contract's. */
 export interface OriginCounters {
   readonly rtmp: RtmpServerCounters;
-  whipReceivedBytes(bytes: number): void;
+  readonly whip: WhipTotals;
   countTimed(kind: TimedKind): void;
 }
 
@@ -16,16 +17,17 @@ export function createOriginCounters(metrics: Metrics): OriginCounters {
   const rejected = metrics.counter("canopy_sessions_rejected_total");
   const received = metrics.counter("canopy_received_bytes_total");
   const timed = metrics.counter("canopy_timed_messages_total");
+  const sessionRejected = (code: OriginErrorCode): void => {
+    const reason = rejectReason(code);
+    if (reason !== undefined) rejected(reason);
+  };
   return {
     rtmp: {
       sessionOpened: () => opened(),
-      sessionRejected: (code) => {
-        const reason = rejectReason(code);
-        if (reason !== undefined) rejected(reason);
-      },
+      sessionRejected,
       receivedBytes: (bytes) => received("rtmp", bytes),
     },
-    whipReceivedBytes: (bytes) => received("whip", bytes),
+    whip: { refused: sessionRejected, receivedBytes: (bytes) => received("whip", bytes) },
     countTimed: (kind) => timed(kind),
   };
 }

@@ -30,6 +30,7 @@ import { MoqPublishers } from "./upstream/moq/moq-publishers.ts";
 import { createRtmpIngest } from "./upstream/rtmp/rtmp-ingest.ts";
 import { DEFAULT_RTMP_OPTIONS } from "./upstream/rtmp/rtmp-options.ts";
 import type { RtmpServer, RtmpServerOptions } from "./upstream/rtmp/rtmp-server.ts";
+import type { WhipTotals } from "./upstream/whip/whip-counters.ts";
 import { WhipIngest } from "./upstream/whip/whip-ingest.ts";
 import { DEFAULT_WHIP_OPTIONS, type WhipOptions } from "./upstream/whip/whip-options.ts";
 
@@ -139,7 +140,7 @@ export class OriginNode implements AsyncDisposable {
       },
     );
     this.#moq = new MoqPublishers({ registry: this.registry, clock, logger: logger.child("moq") });
-    this.whip = deps.webrtc && this.#createWhip(counters.whipReceivedBytes);
+    this.whip = deps.webrtc && this.#createWhip(counters.whip);
     if (options.rtmp === undefined) return;
     const rtmp = createRtmpIngest(
       { ...DEFAULT_RTMP_OPTIONS, ...options.rtmp },
@@ -233,13 +234,13 @@ export class OriginNode implements AsyncDisposable {
     this.#whipRoutes?.close();
     this.#moq.close();
     this.registry.close();
-    this.transcoders[Symbol.dispose]();
+    await this.transcoders.close();
     await this.relay.close();
     this.webhooks.close();
     for (const withdraw of this.#withdraw.splice(0)) withdraw();
   }
 
-  #createWhip(receivedBytes: (bytes: number) => void): WhipIngest {
+  #createWhip(totals: WhipTotals): WhipIngest {
     const { clock, logger } = this.#deps;
     return new WhipIngest(
       { ...DEFAULT_WHIP_OPTIONS, ...this.#options.whip },
@@ -247,7 +248,7 @@ export class OriginNode implements AsyncDisposable {
         registry: this.registry,
         clock,
         logger: logger.child("whip"),
-        receivedBytes,
+        totals,
         onPublisher: ({ remoteAddress }, path) =>
           this.#sessionEvents.opened({ transport: "whip", remoteAddress, path }),
       },

@@ -4,6 +4,8 @@ import json
 import sys
 
 import aioice.ice
+from aiortc import RTCSessionDescription
+from yarl import URL
 
 # aioice leaves loopback out, and a machine without a network has nothing else.
 aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
@@ -22,7 +24,5 @@ async def negotiate(pc, session, url):
         if response.status != 201:
             tell(refused=response.status, problem=answer)
             sys.exit(3)
-        from aiortc import RTCSessionDescription
-
         await pc.setRemoteDescription(RTCSessionDescription(sdp=answer, type="answer"))
-        return str(response.url.join(__import__("yarl").URL(response.headers["location"])))
+        return str(response.url.join(URL(response.headers["location"])))

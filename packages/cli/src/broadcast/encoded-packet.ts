@@ -1,7 +1,7 @@
 /** One access unit or audio frame on its way to a sink. */
 export interface EncodedPacket {
   readonly kind: "video" | "audio";
-  /** H.264 as Annex B, or one raw AAC frame. Belongs to the receiver. */
+  /** H.264 as Annex B, or one raw AAC frame or Opus packet. Belongs to the receiver. */
   readonly data: Uint8Array;
   /** Presentation time, µs since the Unix epoch. */
   readonly timestampUs: number;
@@ -21,10 +21,11 @@ export interface VideoFormat {
 }
 
 export interface AudioFormat {
+  readonly codec: "aac" | "opus";
   readonly sampleRate: number;
   readonly channels: number;
   readonly bitrateBps: number;
-  /** AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1). */
+  /** AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1); empty for Opus. */
   readonly audioSpecificConfig: Uint8Array;
 }
 

@@ -1,6 +1,6 @@
 import type { Logger } from "@canopy/runtime";
 import type { FormatContext, Packet, Stream } from "node-av/lib";
-import { AacEncoder } from "./aac-encoder.ts";
+import { AudioEncoder } from "./audio-encoder.ts";
 import { BroadcastError } from "./broadcast-error.ts";
 import type { AudioFormat, EncodedPacket, OpenSink, VideoFormat } from "./encoded-packet.ts";
 import { AudioTranscodeTrack, CopyTrack, type FileTrack, VideoTranscodeTrack } from "./file-track.ts";
@@ -15,12 +15,16 @@ const READ_AHEAD_MS = 5;
 
 export interface FileSourceOptions {
   readonly path: string;
-  /** Used only where the file's video is not H.264. */
+  /** Used only where the file's video cannot be passed on. */
   readonly width: number;
   readonly height: number;
   readonly gopSeconds: number;
   readonly videoBitrateBps: number;
   readonly audio: boolean;
+  /** What the target takes; AAC is passed on where it is AAC. */
+  readonly audioCodec: AudioFormat["codec"];
+  /** False: the target takes no B-frames. */
+  readonly bFrames: boolean;
   readonly durationMs: number | undefined;
 }
 
@@ -38,7 +42,10 @@ interface OpenTrack<Format> {
   readonly reorderUs: number;
 }
 
-/** Plays a file in real time, over and over. H.264 and AAC are passed on untouched, anything else transcoded. */
+/**
+ * Plays a file in real time, over and over. H.264 and AAC that the target takes are passed on untouched, anything else
+ * is transcoded.
+ */
 export async function runFileSource(options: FileSourceOptions, deps: FileSourceDeps): Promise<void> {
   const ffmpeg = await loadFfmpeg();
   const file = new ffmpeg.FormatContext();
@@ -54,7 +61,7 @@ export async function runFileSource(options: FileSourceOptions, deps: FileSource
     const audioStream = options.audio ? bestStream(file, ffmpeg.AVMEDIA_TYPE_AUDIO) : undefined;
     const video = videoStream && openVideo(videoStream, options, ffmpeg);
     if (video) tracks.set(videoStream.index, video.track);
-    const audio = audioStream && openAudio(audioStream, ffmpeg);
+    const audio = audioStream && openAudio(audioStream, options, ffmpeg);
     if (audio) tracks.set(audioStream.index, audio.track);
     if (tracks.size === 0)
       throw new BroadcastError("source_unsupported", "the file has neither video nor audio");
@@ -167,7 +174,7 @@ function bestStream(
 function openVideo(stream: Stream, options: FileSourceOptions, ffmpeg: Ffmpeg): OpenTrack<VideoFormat> {
   const { codecpar } = stream;
   const framerate = stream.avgFrameRate.den > 0 ? stream.avgFrameRate.num / stream.avgFrameRate.den : 30;
-  if (codecpar.codecId === ffmpeg.AV_CODEC_ID_H264) {
+  if (codecpar.codecId === ffmpeg.AV_CODEC_ID_H264 && (options.bFrames || codecpar.videoDelay === 0)) {
     const track = new CopyTrack("video", stream, "h264_mp4toannexb", ffmpeg);
     const format = {
       width: codecpar.width,
@@ -192,11 +199,14 @@ function openVideo(stream: Stream, options: FileSourceOptions, ffmpeg: Ffmpeg): 
   return { track: new VideoTranscodeTrack(stream, encoder, ffmpeg), format: encoder.format, reorderUs: 0 };
 }
 
-function openAudio(stream: Stream, ffmpeg: Ffmpeg): OpenTrack<AudioFormat> {
+function openAudio(stream: Stream, options: FileSourceOptions, ffmpeg: Ffmpeg): OpenTrack<AudioFormat> {
+  const { audioCodec } = options;
   const { codecpar } = stream;
-  if (codecpar.codecId === ffmpeg.AV_CODEC_ID_AAC && codecpar.extradataSize >= 2) {
+  const isAac = codecpar.codecId === ffmpeg.AV_CODEC_ID_AAC && codecpar.extradataSize >= 2;
+  if (isAac && audioCodec === "aac") {
     const track = new CopyTrack("audio", stream, "null", ffmpeg);
-    const format = {
+    const format: AudioFormat = {
+      codec: "aac",
       sampleRate: codecpar.sampleRate,
       channels: codecpar.channels,
       bitrateBps: Number(codecpar.bitRate),
@@ -205,8 +215,13 @@ function openAudio(stream: Stream, ffmpeg: Ffmpeg): OpenTrack<AudioFormat> {
     return { track, format, reorderUs: 0 };
   }
   // Also AAC from a transport stream: its configuration is in each frame, and may change between them.
-  const encoder = new AacEncoder(
-    { sampleRate: TRANSCODED_SAMPLE_RATE, channels: 2, bitrateBps: TRANSCODED_AUDIO_BPS },
+  const encoder = new AudioEncoder(
+    {
+      codec: audioCodec,
+      sampleRate: TRANSCODED_SAMPLE_RATE,
+      channels: 2,
+      bitrateBps: TRANSCODED_AUDIO_BPS,
+    },
     ffmpeg,
   );
   return { track: new AudioTranscodeTrack(stream, encoder, ffmpeg), format: encoder.format, reorderUs: 0 };

@@ -7,7 +7,7 @@ import type {
   SoftwareScaleContext,
   Stream,
 } from "node-av/lib";
-import { AAC_FRAME_SAMPLES, type AacEncoder } from "./aac-encoder.ts";
+import type { AudioEncoder } from "./audio-encoder.ts";
 import { BroadcastError } from "./broadcast-error.ts";
 import type { EncodedPacket } from "./encoded-packet.ts";
 import type { H264Encoder } from "./h264-encoder.ts";
@@ -131,11 +131,11 @@ export class VideoTranscodeTrack implements FileTrack {
   }
 }
 
-/** Decodes any audio and encodes it as AAC, 48 kHz stereo. */
+/** Decodes any audio and encodes it anew, 48 kHz stereo. */
 export class AudioTranscodeTrack implements FileTrack {
   readonly #stream: Stream;
   readonly #decoder: CodecContext;
-  readonly #encoder: AacEncoder;
+  readonly #encoder: AudioEncoder;
   readonly #resampler: SoftwareResampleContext;
   readonly #decoded: Frame;
   readonly #block: Frame;
@@ -143,7 +143,7 @@ export class AudioTranscodeTrack implements FileTrack {
   /** Time of the next block; counted in samples between restarts, so that rounding does not add up. */
   #nextUs: number | undefined;
 
-  constructor(stream: Stream, encoder: AacEncoder, ffmpeg: Ffmpeg) {
+  constructor(stream: Stream, encoder: AudioEncoder, ffmpeg: Ffmpeg) {
     this.#stream = stream;
     this.#encoder = encoder;
     this.#sampleRate = encoder.format.sampleRate;
@@ -152,7 +152,7 @@ export class AudioTranscodeTrack implements FileTrack {
     const layout = ffmpeg.AV_CHANNEL_LAYOUT_STEREO;
     const set = this.#resampler.allocSetOpts2(
       layout,
-      ffmpeg.AV_SAMPLE_FMT_FLTP,
+      encoder.sampleFormat,
       this.#sampleRate,
       this.#decoder.channelLayout,
       this.#decoder.sampleFormat,
@@ -165,10 +165,10 @@ export class AudioTranscodeTrack implements FileTrack {
     this.#decoded.alloc();
     this.#block = new ffmpeg.Frame();
     this.#block.alloc();
-    this.#block.format = ffmpeg.AV_SAMPLE_FMT_FLTP;
+    this.#block.format = encoder.sampleFormat;
     this.#block.sampleRate = this.#sampleRate;
     this.#block.channelLayout = layout;
-    this.#block.nbSamples = AAC_FRAME_SAMPLES;
+    this.#block.nbSamples = encoder.blockSamples;
     this.#block.getBuffer(0);
   }
 
@@ -186,12 +186,13 @@ export class AudioTranscodeTrack implements FileTrack {
   }
 
   async #drain(emit: (packet: EncodedPacket) => void): Promise<void> {
-    while (this.#resampler.getOutSamples(0) >= AAC_FRAME_SAMPLES) {
+    const { blockSamples } = this.#encoder;
+    while (this.#resampler.getOutSamples(0) >= blockSamples) {
       this.#block.makeWritable();
-      const samples = this.#resampler.convertSync(this.#block.data, AAC_FRAME_SAMPLES, null, 0);
-      if (samples < AAC_FRAME_SAMPLES || this.#nextUs === undefined) return;
+      const samples = this.#resampler.convertSync(this.#block.data, blockSamples, null, 0);
+      if (samples < blockSamples || this.#nextUs === undefined) return;
       const encoded = await this.#encoder.encodeFrame(this.#block, Math.round(this.#nextUs));
-      this.#nextUs += (AAC_FRAME_SAMPLES * 1e6) / this.#sampleRate;
+      this.#nextUs += (blockSamples * 1e6) / this.#sampleRate;
       if (encoded) emit(encoded);
     }
   }

@@ -40,6 +40,7 @@ describe("videoTagBody", () => {
 describe("audioTagBody", () => {
   it("follows the sequence header with raw frames", () => {
     const format = {
+      codec: "aac" as const,
       sampleRate: 48_000,
       channels: 2,
       bitrateBps: 1,

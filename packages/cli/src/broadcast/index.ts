@@ -6,15 +6,16 @@ import { MoqSink } from "./moq-sink.ts";
 import { splitRtmpUrl } from "./rtmp-publisher.ts";
 import { RtmpSink } from "./rtmp-sink.ts";
 import { runTestSource } from "./test-source.ts";
+import { WhipSink } from "./whip-sink.ts";
 
 export { BroadcastError, type BroadcastErrorCode } from "./broadcast-error.ts";
 
 export interface BroadcastOptions {
   /** "test" for the test picture, or the path of a media file, which is repeated endlessly. */
   readonly source: string;
-  /** `rtmp://host[:port]/app/stream`, or `https://host:port[/root]` for MoQ. */
+  /** `rtmp://host[:port]/app/stream`, `http(s)://host[:port]/whip/path`, or `https://host:port[/root]` for MoQ. */
   readonly to: string;
-  /** Broadcast path. For RTMP it replaces the path of the URL; for MoQ it is required. */
+  /** Broadcast path. For RTMP and WHIP it replaces the path of the URL; for MoQ it is required. */
   readonly broadcast?: string | undefined;
   readonly videoBitrateKbps?: number | undefined;
   /** Pixels, even. */
@@ -44,13 +45,16 @@ export async function runBroadcast(options: BroadcastOptions, deps: BroadcastDep
   const clock = createClock();
   const nowMs = (): number => clock.nowMs();
   const openSink = chooseSink(options, deps, nowMs);
-  const title = options.broadcast ?? new URL(options.to).pathname.slice(1);
+  const title = options.broadcast ?? new URL(options.to).pathname.slice(1).replace(/^whip\//, "");
   const common = {
     width: even(options.width ?? 1280, "width"),
     height: even(options.height ?? 720, "height"),
     gopSeconds: options.gopSeconds ?? 1,
     videoBitrateBps: (options.videoBitrateKbps ?? 1500) * 1000,
     audio: options.audio ?? true,
+    // WebRTC carries neither AAC nor B-frames.
+    audioCodec: isWhip(options.to) ? ("opus" as const) : ("aac" as const),
+    bFrames: !isWhip(options.to),
     durationMs: options.durationSeconds === undefined ? undefined : options.durationSeconds * 1000,
   };
   const sourceDeps = { ...deps, openSink, nowMs };
@@ -67,9 +71,12 @@ function chooseSink(options: BroadcastOptions, deps: BroadcastDeps, nowMs: () =>
     case "rtmp:":
       splitRtmpUrl(url.href);
       return (formats) => new RtmpSink({ url: url.href, formats }, deps);
+    case "http:":
     case "https:": {
-      if (url.pathname.startsWith("/whip/"))
-        throw new BroadcastError("bad_target", "cannot publish to WHIP: use rtmp:// or https:// (MoQ)");
+      if (url.pathname.startsWith(WHIP_PREFIX))
+        return (formats) => new WhipSink({ url: url.href, formats }, { ...deps, nowMs });
+      if (url.protocol === "http:")
+        throw new BroadcastError("bad_target", "an http:// target is WHIP: its path starts with /whip/");
       const { broadcast } = options;
       if (broadcast === undefined)
         throw new BroadcastError("bad_target", "a MoQ target needs a broadcast path");
@@ -78,9 +85,15 @@ function chooseSink(options: BroadcastOptions, deps: BroadcastDeps, nowMs: () =>
     default:
       throw new BroadcastError(
         "bad_target",
-        `cannot publish to ${url.protocol}//: use rtmp:// or https:// (MoQ)`,
+        `cannot publish to ${url.protocol}//: use rtmp://, http(s)://…/whip/… or https:// (MoQ)`,
       );
   }
+}
+
+const WHIP_PREFIX = "/whip/";
+
+function isWhip(target: string): boolean {
+  return /^https?:\/\/[^/]+\/whip\//.test(target);
 }
 
 function targetUrl(options: BroadcastOptions): URL {
@@ -91,6 +104,8 @@ function targetUrl(options: BroadcastOptions): URL {
     throw new BroadcastError("bad_target", "the target is not a URL", { cause });
   }
   if (url.protocol === "rtmp:" && options.broadcast !== undefined) url.pathname = `/${options.broadcast}`;
+  if (isWhip(options.to) && options.broadcast !== undefined)
+    url.pathname = `${WHIP_PREFIX}${options.broadcast}`;
   if (options.token !== undefined) url.searchParams.set("jwt", options.token);
   return url;
 }

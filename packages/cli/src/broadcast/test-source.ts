@@ -1,6 +1,6 @@
 import { DropLog, type Logger } from "@canopy/runtime";
-import { AAC_FRAME_SAMPLES, AacEncoder } from "./aac-encoder.ts";
-import type { OpenSink } from "./encoded-packet.ts";
+import { AudioEncoder } from "./audio-encoder.ts";
+import type { AudioFormat, OpenSink } from "./encoded-packet.ts";
 import { H264Encoder } from "./h264-encoder.ts";
 import { loadFfmpeg } from "./load-ffmpeg.ts";
 import { sleep } from "./sleep.ts";
@@ -10,7 +10,6 @@ import { fillTestTone } from "./test-tone.ts";
 const SAMPLE_RATE = 48_000;
 const CHANNELS = 2;
 const AUDIO_BITRATE_BPS = 96_000;
-const AUDIO_BLOCK_MS = (AAC_FRAME_SAMPLES * 1000) / SAMPLE_RATE;
 /** When this process was kept from running for longer, frames are left out instead of sent in a burst. */
 const MAX_LATE_MS = 150;
 
@@ -21,6 +20,7 @@ export interface TestSourceOptions {
   readonly gopSeconds: number;
   readonly videoBitrateBps: number;
   readonly audio: boolean;
+  readonly audioCodec: AudioFormat["codec"];
   readonly title: string;
   /** Ends after this time; undefined = never. */
   readonly durationMs: number | undefined;
@@ -48,10 +48,19 @@ export async function runTestSource(options: TestSourceOptions, deps: TestSource
     ffmpeg,
   );
   const audio = options.audio
-    ? new AacEncoder({ sampleRate: SAMPLE_RATE, channels: CHANNELS, bitrateBps: AUDIO_BITRATE_BPS }, ffmpeg)
+    ? new AudioEncoder(
+        {
+          codec: options.audioCodec,
+          sampleRate: SAMPLE_RATE,
+          channels: CHANNELS,
+          bitrateBps: AUDIO_BITRATE_BPS,
+        },
+        ffmpeg,
+      )
     : undefined;
+  const blockMs = ((audio?.blockSamples ?? 0) * 1000) / SAMPLE_RATE;
   const picture = new TestPicture(options);
-  const samples = new Float32Array(AAC_FRAME_SAMPLES * CHANNELS);
+  const samples = new Float32Array(audio?.blockSamples ?? 0);
   const sink = deps.openSink({ video: video.format, audio: audio?.format });
   const startMs = performance.now();
   const frameMs = 1000 / options.fps;
@@ -62,7 +71,7 @@ export async function runTestSource(options: TestSourceOptions, deps: TestSource
     while (!deps.signal.aborted) {
       // A block of sound is complete when its last sample has been "heard".
       const frameDueMs = startMs + frame * frameMs;
-      const blockDueMs = audio ? startMs + (block + 1) * AUDIO_BLOCK_MS : Number.POSITIVE_INFINITY;
+      const blockDueMs = audio ? startMs + (block + 1) * blockMs : Number.POSITIVE_INFINITY;
       const dueMs = Math.min(frameDueMs, blockDueMs);
       if (options.durationMs !== undefined && dueMs - startMs >= options.durationMs) break;
       const waitMs = dueMs - performance.now();
@@ -74,15 +83,13 @@ export async function runTestSource(options: TestSourceOptions, deps: TestSource
       if (lateMs > MAX_LATE_MS) {
         const late = Math.floor(lateMs / frameMs);
         frame += late;
-        block += Math.floor(lateMs / AUDIO_BLOCK_MS);
+        if (audio) block += Math.floor(lateMs / blockMs);
         skipped.drop("late", late);
         continue;
       }
       if (audio && blockDueMs <= frameDueMs) {
-        const blockStartMs = capturedMs - AUDIO_BLOCK_MS;
-        const left = samples.subarray(0, AAC_FRAME_SAMPLES);
-        fillTestTone(left, blockStartMs, SAMPLE_RATE);
-        samples.set(left, AAC_FRAME_SAMPLES);
+        const blockStartMs = capturedMs - blockMs;
+        fillTestTone(samples, blockStartMs, SAMPLE_RATE);
         block++;
         const packet = await audio.encode(samples, Math.round(blockStartMs * 1000));
         if (packet) sink.write(packet);

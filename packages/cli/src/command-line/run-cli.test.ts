@@ -61,7 +61,7 @@ describe("runCli", () => {
     [["token", "--root", "live"], "the token would grant nothing"],
     [["token", "--root", "live", "--get", "/", "--token-key", "/nowhere"], "cannot be read"],
     [["broadcast"], "--to is needed"],
-    [["broadcast", "--to", "https://127.0.0.1:1/whip/live/x"], "cannot publish to WHIP"],
+    [["broadcast", "--to", "http://127.0.0.1:1/live/x"], "an http:// target is WHIP"],
     [["broadcast", "--to", "https://127.0.0.1:1"], "a MoQ target needs a broadcast path"],
     [["broadcast", "--to", "rtmp://127.0.0.1:1/live/x", "--width", "641"], "width must be an even number"],
     [["bench", "nothing-like-this"], "there is no benchmark nothing-like-this"],

@@ -4,12 +4,13 @@ export const broadcastGroup = defineGroup("What is published, and where.", {
   to: textOption({
     name: "to",
     default: undefined,
-    description: "Target: `rtmp://host[:port]/app/stream`, or `https://host:port[/root]` for MoQ.",
+    description:
+      "Target: `rtmp://host[:port]/app/stream`, `http(s)://host[:port]/whip/path` for WHIP, or `https://host:port[/root]` for MoQ.",
   }),
   broadcast: textOption({
     name: "broadcast",
     default: undefined,
-    description: "Broadcast path; needed for MoQ, and instead of the URL's path for RTMP.",
+    description: "Broadcast path; needed for MoQ, and instead of the URL's path for RTMP and WHIP.",
   }),
   token: textOption({ name: "token", default: undefined, description: "Token that is shown to the target." }),
   videoBitrateKbps: numberOption({

@@ -17,6 +17,9 @@ import { createTestPattern } from "./test-pattern.ts";
 
 const STATS_INTERVAL_MS = 1_000;
 
+/** WebRTC starts low and finds out what the network carries: for so long that is no shortcoming, s. */
+const PATIENCE_S = 10;
+
 const STATE_TEXT: Readonly<Record<PublisherState, string>> = {
   starting: "Waiting for the source",
   connecting: "Connecting to the origin",
@@ -64,6 +67,7 @@ class PublishPage {
   #media: OpenMedia | undefined;
   #publisher: Publisher | undefined;
   #before: PublisherStats | undefined;
+  #limitedS = 0;
   #opening = 0;
 
   constructor(main: HTMLElement, origin: string) {
@@ -76,6 +80,7 @@ class PublishPage {
       onSource: () => void this.#reopen(),
       onQuality: () => this.#applyQuality(),
     });
+    this.#figures.root.hidden = true;
     // The attribute alone mutes only elements that the parser made.
     this.#video.muted = true;
     main.append(
@@ -153,6 +158,7 @@ class PublishPage {
 
   #publish(choice: PublishChoice, stream: MediaStream): void {
     this.#before = undefined;
+    this.#limitedS = 0;
     try {
       this.#publisher = publish({
         url: sessionUrl(this.#origin),
@@ -164,6 +170,7 @@ class PublishPage {
         ...(this.#token !== undefined && { token: this.#token }),
         onState: (state, error) => this.#showState(state, error),
       });
+      this.#figures.root.hidden = false;
       this.#watch.href = `/watch?${new URLSearchParams({ broadcast: choice.broadcast })}`;
     } catch (error) {
       this.#form.setLive(false);
@@ -195,11 +202,15 @@ class PublishPage {
     this.#tag.textContent = live ? "live" : "preview";
     this.#tag.className = live ? "tag on-air live" : "tag on-air";
     const kind = live ? "good" : state === "failed" ? "bad" : state === "reconnecting" ? "warn" : "";
-    this.#say(kind, error ? `${STATE_TEXT[state]}: ${error.message}` : STATE_TEXT[state]);
+    const text = error ? `${STATE_TEXT[state]}: ${error.message}` : STATE_TEXT[state];
+    this.#say(kind, text);
     if (!over) return;
     this.#publisher = undefined;
     this.#closeMedia();
+    this.#say(kind, text);
     this.#form.setLive(false);
+    this.#figures.clear();
+    this.#figures.root.hidden = true;
   }
 
   #say(kind: string, text: string): void {
@@ -234,7 +245,8 @@ class PublishPage {
     this.#figures.set("Left out", String(stats.droppedFrames));
     this.#figures.set("Round trip", stats.rttMs > 0 ? formatMilliseconds(stats.rttMs) : "–");
     if (stats.state === "live") {
-      const { limitation } = stats;
+      this.#limitedS = stats.limitation === undefined ? 0 : this.#limitedS + STATS_INTERVAL_MS / 1000;
+      const limitation = this.#limitedS > PATIENCE_S ? stats.limitation : undefined;
       this.#say(limitation ? "warn" : "good", limitation ? LIMITATION_TEXT[limitation] : STATE_TEXT.live);
     }
     if (!before) return;

@@ -8,7 +8,7 @@ const SOURCES: readonly (readonly [SourceKind, string])[] = [
   ["camera", "Camera"],
   ["screen", "Screen"],
   ["both", "Both"],
-  ["pattern", "Test picture"],
+  ["pattern", "Pattern"],
 ];
 
 const PROTOCOLS: readonly (readonly [ProtocolKind, string, string])[] = [
@@ -97,7 +97,7 @@ export class PublishForm {
       { class: "columns plain quality" },
       field("Size up to", this.#size),
       field("Rate", this.#fps),
-      field("Bitrate in kbit/s", this.#bitrate),
+      field("kbit/s up to", this.#bitrate),
     );
     this.root = element(
       "form",

@@ -153,11 +153,48 @@ describe("AudioTranscoder", () => {
     expect(last - START_US).toBeGreaterThan(4_800_000);
   });
 
+  it.each(["aac", "opus"] as const)(
+    "meets changed, cut and random %s with nothing worse than silence",
+    async (codec) => {
+      const random = seeded(7);
+      const encoder = codec === "aac" ? "aac" : "libopus";
+      const source = { encoder, sampleRate: 48_000, channels: 2, startUs: START_US, seconds: 4 } as const;
+      const { frames, description } = await encodeBursts({ ...source, signal: "music" });
+      const format = codec === "aac" ? toOpus(aac(48_000, 2, description)) : toAac(2);
+      for (let round = 0; round < 5; round++) {
+        const spoilt = frames.map(({ timestampUs, payload }) => {
+          const jumpUs = random() < 0.02 ? Math.round((random() - 0.5) * 1e7) : 0;
+          return { timestampUs: timestampUs + jumpUs, payload: spoil(payload, random) };
+        });
+        expect(() => transcode(format, spoilt)).not.toThrow();
+      }
+    },
+  );
+
   it("says so when a codec does not open", () => {
     const format = toOpus(aac(48_000, 2, Uint8Array.of(0xff)));
     expect(() => transcode(format, [])).toThrow(expect.objectContaining({ code: "bridge-failed" }));
   });
 });
+
+/** Numbers from 0 to 1, the same in each run. */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+/** Some of the frames changed in a few bytes, some cut, some replaced by noise. */
+function spoil(payload: Uint8Array, random: () => number): Uint8Array {
+  const kind = random();
+  const below = (limit: number): number => Math.floor(random() * limit);
+  if (kind < 0.3) return payload.map((byte) => (random() < 0.02 ? below(256) : byte));
+  if (kind < 0.45) return payload.subarray(0, 1 + below(payload.length));
+  if (kind < 0.6) return Uint8Array.from({ length: 1 + below(700) }, () => below(256));
+  return payload;
+}
 
 /** With an ADTS header (ISO/IEC 14496-3 §1.A.2.2.1) of AAC-LC in stereo. */
 function adts({ timestampUs, payload }: TimedFrame, frequencyIndex: number): TimedFrame {

@@ -66,6 +66,11 @@ function serve(ffmpeg: Ffmpeg): void {
       case "frames":
         transcode(message.batch);
         break;
+      case "end":
+        for (const id of [...transcoders.keys()]) close(id);
+        // Nothing else keeps the thread alive.
+        parentPort?.close();
+        break;
     }
   });
   send({ kind: "ready" });

@@ -39,7 +39,7 @@ function createBridges() {
     },
     schedule: (send) => scheduled.push(send),
   });
-  cleanUp = () => transcoders[Symbol.dispose]();
+  cleanUp = () => void transcoders.close();
   const bridges = new BroadcastBridges(
     { ...DEFAULT_AUDIO_BRIDGE, groupMs: 500 },
     { broadcast, transcoders, trackInfo: trackInfo(80) },
@@ -137,9 +137,11 @@ describe("BroadcastBridges", () => {
   });
 
   it("takes the rendition back when the publisher sends something else", () => {
-    const { store, broadcast, update, names } = createBridges();
+    const { store, time, broadcast, update, names } = createBridges();
     update(AAC);
     const { events } = follow(broadcast.request("audio-opus"));
+    // At its beginning a broadcast lets viewers wait for tracks that it does not have yet.
+    time.ms += 5_000;
     update({ codec: "opus", sampleRate: 48_000, numberOfChannels: 2 });
     store.flush();
     expect(events).toEqual(["closed 13"]);

@@ -7,7 +7,7 @@ export class RecordingWorker implements TranscoderWorker {
   readonly events: TranscoderWorkerEvents;
   /** `open 1 aac`, `close 1`, `frames 1@10 1@20` */
   readonly log: string[] = [];
-  terminated = false;
+  ended = false;
 
   constructor(events: TranscoderWorkerEvents) {
     this.events = events;
@@ -19,11 +19,11 @@ export class RecordingWorker implements TranscoderWorker {
       this.log.push(["frames", ...frames.map(({ id, timestampUs }) => `${id}@${timestampUs}`)].join(" "));
     } else if (message.kind === "open") {
       this.log.push(`open ${message.id} ${message.format.from.codec} ${message.format.from.sampleRate}`);
-    } else this.log.push(`close ${message.id}`);
+    } else if (message.kind === "close") this.log.push(`close ${message.id}`);
   }
 
-  terminate(): void {
-    this.terminated = true;
+  async end(): Promise<void> {
+    this.ended = true;
   }
 
   ready(): void {

@@ -163,10 +163,10 @@ describe("TranscoderThread", () => {
     flush();
     time.ms += 4_900;
     thread.tick(time.ms);
-    expect(newest().terminated).toBe(false);
+    expect(newest().ended).toBe(false);
     time.ms += 200;
     thread.tick(time.ms);
-    expect(workers[0]?.terminated).toBe(true);
+    expect(workers[0]?.ended).toBe(true);
     vi.advanceTimersByTime(10_000);
     expect(workers).toHaveLength(2);
   });
@@ -189,7 +189,7 @@ describe("TranscoderThread", () => {
     transcoding.push(1, SOUND);
     newest().events.onMessage({ kind: "unavailable", reason: "no binary" });
     expect(errors[0]?.message).toContain("no binary");
-    expect(newest().terminated).toBe(true);
+    expect(newest().ended).toBe(true);
     expect(thread.open(FORMAT, { onFrame: () => {}, onFailed: () => {} })).toBeUndefined();
     expect(workers).toHaveLength(1);
     expect(thread.queuedBytes).toBe(0);
@@ -216,22 +216,23 @@ describe("TranscoderThread", () => {
     transcoding.close();
     time.ms += 61_000;
     thread.tick(time.ms);
-    expect(newest().terminated).toBe(true);
+    expect(newest().ended).toBe(true);
     open(thread);
     expect(workers).toHaveLength(2);
     expect(thread.counters.restarts).toBe(0);
   });
 
-  it("leaves nothing behind when it is closed", () => {
+  it("leaves nothing behind when it is closed", async () => {
     const { thread, newest } = createThread();
     const { transcoding } = open(thread);
     newest().ready();
     transcoding.push(1, SOUND);
-    thread[Symbol.dispose]();
-    thread[Symbol.dispose]();
-    expect(newest().terminated).toBe(true);
+    await thread.close();
+    await thread.close();
+    expect(newest().ended).toBe(true);
     expect(vi.getTimerCount()).toBe(0);
     expect(thread.queuedBytes).toBe(0);
+    expect(thread.counters.dropped.restart).toBe(0);
     expect(thread.open(FORMAT, { onFrame: () => {}, onFailed: () => {} })).toBeUndefined();
   });
 });

@@ -1,4 +1,4 @@
-import { BoundedQueue, backoffMs, type Clock, type Logger } from "@canopy/runtime";
+import { BoundedQueue, backoffMs, type Clock, deadline, type Logger } from "@canopy/runtime";
 import { OriginError } from "../origin-error.ts";
 import { BridgeCounters } from "./bridge-counters.ts";
 import { type BridgeFrame, batchedBytes, readFrameBatch, writeFrameBatch } from "./frame-batch.ts";
@@ -8,8 +8,11 @@ import type { FromWorker, ToWorker } from "./worker-messages.ts";
 /** One thread; its events are those of a `Worker`. */
 export interface TranscoderWorker {
   post(message: ToWorker, transfer: readonly ArrayBuffer[]): void;
-  /** Ends it; no event comes afterwards. */
-  terminate(): void;
+  /**
+   * Asks it to end when it is through with what it has; no event comes afterwards. Resolves when it is gone, never if it
+   * hangs. It must not be forced: FFmpeg's binding ends the whole process when its thread is terminated inside a call.
+   */
+  end(): Promise<void>;
 }
 
 export interface TranscoderWorkerEvents {
@@ -33,7 +36,7 @@ export interface TranscoderThreadOptions {
   readonly maxQueuedBytes: number;
   /** A larger frame is no sound. */
   readonly maxFrameBytes: number;
-  /** A thread that gives no answer for so long hangs. */
+  /** A thread that gives no answer for so long hangs: it is left alone, and another one is started. */
   readonly stallMs: number;
   /** A thread without work is ended after this time. */
   readonly idleMs: number;
@@ -64,6 +67,8 @@ export interface TranscoderThreadDeps {
 const MAX_BATCHES_IN_FLIGHT = 2;
 const MAX_BATCH_BYTES = 256 * 1024;
 const TICK_MS = 1_000;
+/** Two batches take milliseconds. */
+const END_DEADLINE_MS = 3_000;
 /** A thread that ran this long before it died was well. */
 const STABLE_MS = 30_000;
 
@@ -96,7 +101,7 @@ export class Transcoding {
 
   /** Nothing comes out any more. Idempotent. */
   close(): void {
-    this.#thread.close(this);
+    this.#thread.release(this);
   }
 }
 
@@ -107,7 +112,7 @@ type ThreadState = "idle" | "starting" | "running" | "waiting" | "unavailable" |
  * dies. Frames wait here in bounded queues and go to it batch by batch; the queues are the only place where a thread
  * that is too slow is felt.
  */
-export class TranscoderThread implements Disposable {
+export class TranscoderThread implements AsyncDisposable {
   readonly counters = new BridgeCounters();
   readonly #options: TranscoderThreadOptions;
   readonly #deps: TranscoderThreadDeps;
@@ -128,6 +133,7 @@ export class TranscoderThread implements Disposable {
   /** Since when an answer is awaited, ms; undefined: none is. */
   #awaitingSinceMs: number | undefined;
   #idleSinceMs = 0;
+  #closing: Promise<void> | undefined;
 
   constructor(options: TranscoderThreadOptions, deps: TranscoderThreadDeps) {
     this.#options = options;
@@ -179,16 +185,31 @@ export class TranscoderThread implements Disposable {
   }
 
   /** @internal by `Transcoding` */
-  close(transcoding: Transcoding): void {
+  release(transcoding: Transcoding): void {
     if (!this.#forget(transcoding)) return;
     if (this.#state === "running") this.#post({ kind: "close", id: transcoding.id });
   }
 
-  /** Ends the thread and all transcodings. Idempotent. */
-  [Symbol.dispose](): void {
-    if (this.#state === "closed") return;
+  /** Ends all transcodings; resolves when the thread is gone, or does not come back. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    const worker = this.#worker;
     this.#stop("closed");
     for (const transcoding of [...this.#open.values()]) this.#forget(transcoding);
+    if (worker === undefined) return;
+    try {
+      await deadline(worker.end(), END_DEADLINE_MS, "the end of the audio thread");
+    } catch (error) {
+      this.#deps.logger.warn({ error: String(error) }, "the audio thread hangs");
+    }
   }
 
   // ------------------------------------------------------------------ queues
@@ -365,10 +386,11 @@ export class TranscoderThread implements Disposable {
     clearTimeout(this.#retry);
     this.#timer = undefined;
     this.#awaitingSinceMs = undefined;
-    for (const frames of this.#inFlight) this.counters.dropped.restart += frames;
+    const isLost = state === "waiting" || state === "unavailable";
+    if (isLost) for (const frames of this.#inFlight) this.counters.dropped.restart += frames;
     this.#inFlight = [];
     const worker = this.#worker;
     this.#worker = undefined;
-    worker?.terminate();
+    void worker?.end();
   }
 }

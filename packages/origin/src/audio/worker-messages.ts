@@ -4,6 +4,8 @@ import type { TranscodeFormat } from "./transcode-format.ts";
 export type ToWorker =
   | { readonly kind: "open"; readonly id: number; readonly format: TranscodeFormat }
   | { readonly kind: "close"; readonly id: number }
+  /** Nothing follows: the thread ends by itself. */
+  | { readonly kind: "end" }
   /** A frame batch; answered by `done`, whatever became of its frames. */
   | { readonly kind: "frames"; readonly batch: ArrayBuffer };
 

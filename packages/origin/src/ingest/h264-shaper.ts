@@ -106,8 +106,9 @@ export class H264Shaper {
     if (sameUnits(sps, this.#sps) && sameUnits(pps, this.#pps)) return false;
     const [first] = sps;
     this.#parsed = first === undefined ? undefined : parseSps(first);
-    this.#sps = sps.map((unit) => unit.slice());
-    this.#pps = pps.map((unit) => unit.slice());
+    // Copies that are none of a Buffer's `slice`, which is a view: the sender's buffer is used again.
+    this.#sps = sps.map((unit) => new Uint8Array(unit));
+    this.#pps = pps.map((unit) => new Uint8Array(unit));
     this.#bFrames = false;
     this.#framesSinceConfig = 0;
     this.#useLowDelay(this.#parsed?.profileIdc === BASELINE_PROFILE);

@@ -79,7 +79,7 @@ export class TimedLane {
     }
     this.#deps.count("passed");
     const onOurClock = Math.abs(message.at - frameTimestampUs) <= MAX_PUBLISHER_SKEW_US;
-    this.#write(onOurClock ? message.at : frameTimestampUs, bytes.slice());
+    this.#write(onOurClock ? message.at : frameTimestampUs, new Uint8Array(bytes));
   }
 
   /** One group per message; its MoQ timestamp is the message's media time. */

@@ -29,9 +29,6 @@ const PROBE_INTERVAL_MS = 30_000;
 /** A session that brings neither media nor an end for this long is given up. */
 const WATCHDOG_MS = 6_000;
 
-/** Those whose frames we present; two of the others would share the page's one media element. */
-const SIDE_BY_SIDE: ReadonlySet<TransportName> = new Set(["webtransport", "websocket"]);
-
 export interface ConnectionOptions {
   /** Edges, in order of preference. */
   readonly sources: readonly string[];
@@ -77,7 +74,6 @@ export class Connection {
   #successor: Upstream | undefined;
   /** The successor is not asked for by the edge: it is dropped if media comes again. */
   #isSpare = false;
-  #timeBaseUrl: string | undefined;
   readonly #edgeWatch: EdgeWatch;
 
   constructor(options: ConnectionOptions, deps: ConnectionDeps) {
@@ -85,8 +81,7 @@ export class Connection {
     this.#deps = deps;
     this.#retries = new RetrySchedule({ sources: options.sources.length }, { random: deps.random });
     this.#edgeWatch = new EdgeWatch({
-      fetch: deps.fetch,
-      baseUrl: () => this.#timeBaseUrl,
+      upstream: () => this.#upstream,
       onSilent: () => this.#openSpare(1),
     });
     this.#open();
@@ -127,8 +122,7 @@ export class Connection {
   /** Media should come and does not. */
   onStarved(): void {
     this.#watch();
-    const transport = this.#upstream?.transport;
-    if (transport !== undefined && SIDE_BY_SIDE.has(transport)) this.#edgeWatch.start();
+    this.#edgeWatch.start();
   }
 
   /** The network is back: don't wait for the next attempt. */
@@ -196,7 +190,6 @@ export class Connection {
 
   #onConnected(transport: TransportName, timeBaseUrl: string): void {
     this.#isUp = true;
-    this.#timeBaseUrl = timeBaseUrl;
     this.#deps.onTransport(transport);
     void this.#probe(timeBaseUrl, FIRST_PROBES);
   }
@@ -310,7 +303,6 @@ export class Connection {
     this.#upstream = successor;
     this.#successor = undefined;
     this.#isSpare = false;
-    this.#timeBaseUrl = timeBaseUrl;
     this.#reconnects += 1;
     this.#attempt += 1;
     clearTimeout(this.#probeTimer);
@@ -354,7 +346,6 @@ export class Connection {
     this.#successor?.close();
     this.#successor = undefined;
     this.#isSpare = false;
-    this.#timeBaseUrl = undefined;
     this.#isUp = false;
     clearTimeout(this.#probeTimer);
     clearTimeout(this.#watchdog);

@@ -1,62 +1,66 @@
-/** An edge that works answers much sooner, and on a path that is held up for longer a second session does no harm. */
-const ANSWER_TIMEOUT_MS = 600;
+import type { Upstream } from "../upstream/upstream.ts";
+
+/** An edge that lives answers much sooner, and on a path that is held up for longer a second session does no harm. */
+const ANSWER_TIMEOUT_MS = 450;
 
 /** While nothing comes the edge is asked again so often: it may go away while its publisher pauses. */
 const INTERVAL_MS = 1_000;
 
 export interface EdgeWatchDeps {
-  readonly fetch: typeof fetch;
-  /** Base of the HTTP endpoints of the edge in use; undefined before the session is up. */
-  readonly baseUrl: () => string | undefined;
+  /** The session in use. */
+  readonly upstream: () => Upstream | undefined;
   /** The edge has not answered. */
   readonly onSilent: () => void;
 }
 
 /**
- * Tells, while media should come and does not, whether that is because the edge is gone. A session alone cannot: QUIC
- * gives a silent peer 30 seconds. A publisher that pauses, or an edge without its parent, leaves an edge that answers.
+ * Tells, while media should come and does not, whether that is because the edge is gone, by asking it for a sign of
+ * life on the session itself: QUIC gives a silent peer 30 seconds, and a process that was started anew answers HTTP
+ * at the same address but knows nothing of the session. A publisher that pauses leaves an edge that answers.
  */
 export class EdgeWatch {
   readonly #deps: EdgeWatchDeps;
-  #abort: AbortController | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #cancel: (() => void) | undefined;
 
   constructor(deps: EdgeWatchDeps) {
     this.#deps = deps;
   }
 
-  /** Media has stopped. Does nothing while it watches already. */
+  /** Media has stopped. Does nothing while it watches already, or if the session cannot be asked. */
   start(): void {
-    if (this.#abort !== undefined) return;
-    this.#abort = new AbortController();
-    void this.#watch(this.#abort.signal);
+    if (this.#timer === undefined) this.#ask();
   }
 
   /** Media comes, or is not expected. Idempotent, and cheap enough for every picture. */
   stop(): void {
-    this.#abort?.abort();
-    this.#abort = undefined;
+    if (this.#timer === undefined) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#cancel?.();
+    this.#cancel = undefined;
   }
 
-  async #watch(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const baseUrl = this.#deps.baseUrl();
-      if (baseUrl !== undefined && !(await this.#answers(baseUrl, signal)) && !signal.aborted) {
-        this.#deps.onSilent();
-      }
-      await new Promise((resolve) => setTimeout(resolve, INTERVAL_MS));
-    }
+  #ask(): void {
+    const upstream = this.#deps.upstream();
+    if (upstream?.probe === undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#askLater(INTERVAL_MS - ANSWER_TIMEOUT_MS);
+      this.#cancel?.();
+      this.#cancel = undefined;
+      this.#deps.onSilent();
+    }, ANSWER_TIMEOUT_MS);
+    this.#cancel = upstream.probe(() => {
+      this.#cancel = undefined;
+      clearTimeout(this.#timer);
+      this.#askLater(INTERVAL_MS);
+    });
   }
 
-  /** Whatever the answer is, it comes from somebody who lives. */
-  async #answers(baseUrl: string, signal: AbortSignal): Promise<boolean> {
-    try {
-      await this.#deps.fetch(new URL("/livez", baseUrl), {
-        cache: "no-store",
-        signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
-      });
-      return true;
-    } catch {
-      return false;
-    }
+  #askLater(delayMs: number): void {
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#ask();
+    }, delayMs);
   }
 }

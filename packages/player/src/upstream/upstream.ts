@@ -111,6 +111,12 @@ export interface Upstream {
   readonly transport: TransportName;
   select(selection: TrackSelection): void;
   stats(): UpstreamStats;
+  /**
+   * Asks the edge for a sign of life on the session itself; `onAnswer` is called at most once, later than this call.
+   * The result withdraws the question. Only of upstreams that can stand beside another one: those whose media goes
+   * into the page's one media element have none.
+   */
+  probe?(onAnswer: () => void): () => void;
   /** Idempotent; no sink method but `onElementReset` is called afterwards. */
   close(): void;
 }

@@ -44,8 +44,6 @@ export interface PeerLinkDeps {
   readonly fetch: typeof fetch;
   readonly editOffer?: ((sdp: string) => string) | undefined;
   readonly editAnswer?: ((sdp: string) => string) | undefined;
-  /** The answer, and with it media, waits for this. */
-  readonly beforeAnswer?: Promise<unknown> | undefined;
   /** Connected, or connected again after an ICE restart. */
   readonly onConnected: () => void;
   /** Nothing gets through; an ICE restart is on its way. */
@@ -159,13 +157,11 @@ export class PeerLink {
   }
 
   async #onAnswer(resource: CreatedResource): Promise<void> {
-    const { peer, editAnswer, beforeAnswer } = this.#deps;
+    const { peer, editAnswer } = this.#deps;
     this.#answer = editAnswer?.(resource.answer) ?? resource.answer;
     const hasServers = resource.iceServers.length > 0;
     if (hasServers)
       peer.setConfiguration({ ...peer.getConfiguration(), iceServers: [...resource.iceServers] });
-    await beforeAnswer;
-    if (this.#closed) return;
     await peer.setRemoteDescription({ type: "answer", sdp: this.#answer });
     if (this.#closed) return;
     // The servers count from the next gathering on, which is an ICE restart; most viewers never need it.
@@ -306,7 +302,7 @@ export class PeerLink {
   }
 }
 
-/** All candidates are there, or it takes too long. */
+/** All candidates of the generation that begins now are there, or it takes too long. The state is that of before. */
 function gathered(peer: RTCPeerConnection, timeoutMs: number): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(done, timeoutMs);
@@ -319,6 +315,5 @@ function gathered(peer: RTCPeerConnection, timeoutMs: number): Promise<void> {
       if (peer.iceGatheringState === "complete") done();
     }
     peer.addEventListener("icegatheringstatechange", onChange);
-    onChange();
   });
 }

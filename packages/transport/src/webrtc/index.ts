@@ -32,3 +32,10 @@ export type {
   WebRtcPeerState,
   WebRtcPeerStats,
 } from "./webrtc-peer.ts";
+export {
+  type OfferedStream,
+  openWebRtcPublisher,
+  type WebRtcPublisher,
+  type WebRtcPublisherHandler,
+  type WebRtcPublisherOptions,
+} from "./webrtc-publisher.ts";

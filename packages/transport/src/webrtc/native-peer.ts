@@ -18,6 +18,8 @@ export interface NativePeerDeps {
   readonly demux: RtpDemux;
   readonly logger: WebRtcLogger;
   readonly nowMs: () => number;
+  /** This side is the DTLS client, which is done as soon as the server's last message arrives. */
+  readonly isDtlsClient: boolean;
   readonly onClosed: (peer: NativePeer, reason: WebRtcCloseReason) => void;
 }
 
@@ -26,6 +28,9 @@ const MAX_FLOOD_SECONDS = 3;
 
 /** How long an offer's candidates wait for the client's own checks. */
 const CANDIDATE_PATIENCE_MS = 300;
+
+/** How long the other side may take from its last handshake message to keys for media. */
+const REMOTE_KEYS_MS = 50;
 
 let nextPeerId = 1;
 
@@ -52,8 +57,8 @@ export class NativePeer implements WebRtcPeer {
   #refused = 0;
   #packetsThisSecond = 0;
   #floodSeconds = 0;
-  /** Of the offer, until they are used. */
-  #offered: readonly string[] = [];
+  /** Candidates of the offer that are not tried yet. */
+  #held: readonly string[] = [];
   #candidates = 0;
   #disconnectedAtMs = 0;
 
@@ -107,12 +112,11 @@ export class NativePeer implements WebRtcPeer {
   }
 
   /**
-   * Candidates of the offer are tried only if the client's own checks have not come by then: they do come, unless this
-   * side is behind a NAT, and most of the candidates are private addresses that nobody could reach from here. Besides,
-   * a check of ours that arrives before the client has taken the answer makes libdatachannel (OBS) fail its handshake.
+   * Candidates that are tried only if the client's own checks do not come. A check of ours that is faster than the
+   * answer makes libdatachannel (OBS) begin DTLS while it still takes the answer in, and fail for want of a fingerprint.
    */
-  offerCandidates(candidates: readonly string[]): void {
-    this.#offered = candidates;
+  holdCandidates(candidates: readonly string[]): void {
+    this.#held = candidates;
   }
 
   stats(): WebRtcPeerStats {
@@ -154,8 +158,8 @@ export class NativePeer implements WebRtcPeer {
       return;
     }
     if (this.state === "connecting" && nowMs - this.openedAtMs > CANDIDATE_PATIENCE_MS) {
-      for (const candidate of this.#offered) this.addRemoteCandidate(candidate);
-      this.#offered = [];
+      for (const candidate of this.#held) this.addRemoteCandidate(candidate);
+      this.#held = [];
     }
     if (this.state === "connecting" && nowMs - this.openedAtMs > limits.handshakeTimeoutMs) {
       this.closeFor("handshake-timeout");
@@ -176,7 +180,10 @@ export class NativePeer implements WebRtcPeer {
       if (this.state !== "connected") return;
       this.#disconnectedAtMs = this.#deps.nowMs();
       this.#changeState("disconnected");
-    } else if (state === "connected") this.#onConnected();
+    } else if (state === "connected" && (this.#track === undefined || this.state === "disconnected")) {
+      // With media the track's opening counts.
+      this.#onConnected();
+    }
   }
 
   #onConnected(): void {
@@ -196,7 +203,7 @@ export class NativePeer implements WebRtcPeer {
     this.#track = track;
     const { demux, limits } = this.#deps;
     // With data channels the connection counts as connected only when SCTP is up, and media need not wait for that.
-    track.onOpen(() => this.#guard(() => this.#onConnected()));
+    track.onOpen(() => this.#onTrackOpen());
     track.onError(() => {});
     track.onMessage((packet) => {
       if (this.#closed) return;
@@ -207,10 +214,18 @@ export class NativePeer implements WebRtcPeer {
     });
   }
 
+  /** The first packets must not overtake the other side's keys: to a receiver a stream then begins in a picture's middle. */
+  #onTrackOpen(): void {
+    if (!this.#deps.isDtlsClient) this.#guard(() => this.#onConnected());
+    else setTimeout(() => this.#guard(() => this.#onConnected()), REMOTE_KEYS_MS);
+  }
+
   #receive(packet: Buffer, demux: RtpDemux): void {
     this.#receivedBytes += packet.byteLength;
     const found = demux.find(packet);
     try {
+      // Who sends has his keys: no packet comes before `connected`.
+      if (this.state === "connecting") this.#onConnected();
       if (found.kind === "rtp") this.#handler.onRtp(found.mid, packet);
       else if (found.kind === "rtcp") this.#handler.onRtcp(packet);
       else this.#dropped[found.reason] += 1;

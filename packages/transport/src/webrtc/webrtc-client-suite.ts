@@ -1,7 +1,8 @@
-import { Audio, PeerConnection, type Track, Video } from "node-datachannel";
+import { Audio, type DataChannel, PeerConnection, type Track, Video } from "node-datachannel";
 
 export interface TestClient extends Disposable {
   readonly connection: PeerConnection;
+  readonly channel: DataChannel | undefined;
   readonly tracks: ReadonlyMap<string, Track>;
   /** RTP and RTCP that arrived, by mid. */
   readonly received: Map<string, Buffer[]>;
@@ -51,7 +52,9 @@ export async function createTestClient(options: TestClientOptions): Promise<Test
     audio.addOpusCodec(111);
     add("audio", connection.addTrack(audio));
   }
-  if (options.dataChannel !== undefined) connection.createDataChannel(options.dataChannel);
+  // The binding closes what is collected as garbage.
+  const channel =
+    options.dataChannel === undefined ? undefined : connection.createDataChannel(options.dataChannel);
   const connected = new Promise<void>((resolve, reject) => {
     connection.onStateChange((state) => {
       if (state === "connected") resolve();
@@ -70,6 +73,7 @@ export async function createTestClient(options: TestClientOptions): Promise<Test
   const sdp = connection.localDescription()?.sdp ?? "";
   return {
     connection,
+    channel,
     tracks,
     received,
     offer: sdp.replace(/a=(candidate:.*|end-of-candidates)\r\n/g, ""),

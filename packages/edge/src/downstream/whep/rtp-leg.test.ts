@@ -28,7 +28,7 @@ afterEach(() => {
 function createTrack(name = "video"): RtpTrack {
   return new RtpTrack(
     { kind: "video", name, ssrc: 1_234, maxPayloadBytes: 1_000 },
-    { nowUs: () => START_US, onBadFrame: () => {}, onFrameSent: () => {} },
+    { nowUs: () => START_US, onBadFrame: () => {} },
   );
 }
 
@@ -67,7 +67,7 @@ function createLeg(options: { readonly payloadType?: number; readonly joinAt?: "
       joinAt: options.joinAt ?? "group",
       firstSequence: FIRST_SEQUENCE,
     },
-    { peer, pacer, release: (track) => released.push(track.name) },
+    { peer, pacer, framesSent: new Float64Array(2), release: (track) => released.push(track.name) },
   );
   return { leg, sent, released, pacer };
 }

@@ -15,6 +15,8 @@ export interface RtpLegOptions {
 export interface RtpLegDeps {
   readonly peer: WebRtcPeer;
   readonly pacer: CatchUpPacer;
+  /** The node's counts of frames by kind: video, audio. */
+  readonly framesSent: Float64Array;
   /** Gives a track back that the leg was given with `follow` and does not use any more. */
   readonly release: (track: RtpTrack) => void;
 }
@@ -28,6 +30,7 @@ interface Segment {
   readonly firstCount: number;
 }
 
+const MARKER_BIT = 0x80;
 /** Segments that a NACK may still reach back into: one per restart or change of rendition. */
 const SEGMENTS_KEPT = 4;
 /** More than this many waiting packets are sent in portions; a keyframe of 40 kB goes out at once. */
@@ -199,14 +202,22 @@ export class RtpLeg implements RtpFollower, PacedSender {
         return;
       }
       this.#next += 1;
+      this.#countFrame(track, packet);
       this.#send(packet, (this.#options.firstSequence + this.#count) & 0xffff);
       this.#count += 1;
     }
   }
 
+  /** The marker bit ends a picture (RFC 6184 section 5.1); sound has a frame in each packet. */
+  #countFrame(track: RtpTrack, packet: Uint8Array): void {
+    const place = track.kind === "video" ? 0 : 1;
+    if (place === 1 || (packet[1] as number) >= MARKER_BIT)
+      this.#deps.framesSent[place] = (this.#deps.framesSent[place] ?? 0) + 1;
+  }
+
   /** Writes the viewer's own fields into the shared bytes; the peer takes a copy before this returns. */
   #send(packet: Uint8Array, sequence: number): boolean {
-    packet[1] = ((packet[1] as number) & 0x80) | this.#options.payloadType;
+    packet[1] = ((packet[1] as number) & MARKER_BIT) | this.#options.payloadType;
     packet[2] = sequence >>> 8;
     packet[3] = sequence & 0xff;
     packet[EXTENSION_ID_OFFSET] = (this.#options.extensionId << 4) | 2;

@@ -1,5 +1,6 @@
 import { MediaError } from "@canopy/media";
 import { decodeLegacyFrame } from "@canopy/media/container";
+import { opusPacketDurationUs } from "@canopy/media/opus";
 import {
   encodeExtension,
   H264Packetizer,
@@ -13,6 +14,7 @@ import type { WireFrame } from "@canopy/protocol";
 import type { Track, TrackReader, TrackReading } from "@canopy/relay";
 import { absoluteSendTime } from "./absolute-send-time.ts";
 import { PacketRing } from "./packet-ring.ts";
+import { SteadyTimestamps } from "./steady-timestamps.ts";
 
 export type RtpKind = "video" | "audio";
 
@@ -34,8 +36,6 @@ export interface RtpTrackDeps {
   readonly nowUs: () => number;
   /** A frame could not be packetized. */
   readonly onBadFrame: () => void;
-  /** One frame went to this many viewers. */
-  readonly onFrameSent: (kind: RtpKind, viewers: number) => void;
 }
 
 /** Packets kept: video over two seconds at 20 Mbit/s, audio over five seconds. */
@@ -70,6 +70,7 @@ export class RtpTrack implements TrackReader {
   readonly #extension = encodeExtension([{ id: 1, value: new Uint8Array(3) }]);
   readonly #h264: H264Packetizer;
   readonly #opus: OpusPacketizer;
+  readonly #steady = new SteadyTimestamps();
   readonly #fresh: Uint8Array[] = [];
   #reading: TrackReading | undefined;
   #source: Track | undefined;
@@ -140,7 +141,6 @@ export class RtpTrack implements TrackReader {
     this.#groupBegins = false;
     if (startsGroup) this.groupStart = first;
     for (const follower of this.#followers) follower.onPackets(this, first, startsGroup);
-    this.#deps.onFrameSent(this.kind, this.#followers.size);
   }
 
   #packetize(bytes: Uint8Array, into: Uint8Array[]): void {
@@ -151,7 +151,10 @@ export class RtpTrack implements TrackReader {
     // A packet that is sent again must be the same to the bit, so this is the time of packetizing for all of them.
     absoluteSendTime(this.#extension, SEND_TIME_OFFSET_IN_EXTENSION, this.#deps.nowUs());
     if (this.kind === "video") this.#h264.packetize(payload, timestamp, into);
-    else into.push(this.#opus.packetize(payload, timestamp));
+    else {
+      const durationTicks = (opusPacketDurationUs(payload) * OPUS_CLOCK_RATE) / 1_000_000;
+      into.push(this.#opus.packetize(payload, this.#steady.take(timestamp, durationTicks)));
+    }
   }
 
   onClosed(): void {

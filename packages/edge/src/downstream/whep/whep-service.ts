@@ -1,4 +1,5 @@
 import { randomInt } from "node:crypto";
+import { OPUS_CLOCK_RATE, VIDEO_CLOCK_RATE } from "@canopy/media/rtp";
 import type { RelayNode } from "@canopy/relay";
 import { type PeerRequest, type PreparedPeer, WEBRTC_PROBLEMS } from "@canopy/relay/webrtc";
 import { type Clock, type Logger, type Metrics, ProblemError } from "@canopy/runtime";
@@ -55,9 +56,10 @@ export class WhepService {
   constructor(options: WhepOptions, deps: WhepServiceDeps) {
     this.#options = options;
     this.#deps = deps;
+    const cname = this.#cname;
     this.#reports = {
-      video: new SenderReportWriter(this.#ssrc.video, this.#cname),
-      audio: new SenderReportWriter(this.#ssrc.audio, this.#cname),
+      video: new SenderReportWriter({ ssrc: this.#ssrc.video, cname, clockRate: VIDEO_CLOCK_RATE }),
+      audio: new SenderReportWriter({ ssrc: this.#ssrc.audio, cname, clockRate: OPUS_CLOCK_RATE }),
     };
     this.#withdraw = bindWhepMetrics(deps.metrics, {
       counters: this.counters,
@@ -81,11 +83,16 @@ export class WhepService {
     const sections = chooseSections(request.offer, media);
     if (sections.length === 0) throw nothingPlayable(media);
     const viewer = new WhepViewer(
-      { sections, media },
+      {
+        sections,
+        media,
+        hasData: request.offer.media.some(({ kind, usable }) => kind === "application" && usable),
+      },
       {
         broadcast,
         pacer: this.#pacer,
         counters: this.counters,
+        framesSent: this.#deps.relay.downstreamCounters.framesSent,
         reports: this.#reports,
         nowMs: () => this.#deps.clock.nowMs(),
         nowUs: () => this.#deps.clock.nowUs(),
@@ -138,7 +145,6 @@ export class WhepService {
   #broadcastDeps(): WhepBroadcastDeps {
     const { relay, clock, logger } = this.#deps;
     const { counters } = this;
-    const { framesSent } = relay.downstreamCounters;
     return {
       store: relay.store,
       logger,
@@ -146,10 +152,6 @@ export class WhepService {
       nowUs: () => clock.nowUs(),
       onBadFrame: () => {
         counters.badFrames += 1;
-      },
-      onFrameSent: (kind, viewers) => {
-        const place = kind === "video" ? 0 : 1;
-        framesSent[place] = (framesSent[place] ?? 0) + viewers;
       },
     };
   }

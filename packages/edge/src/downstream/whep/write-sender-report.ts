@@ -8,8 +8,11 @@ export class SenderReportWriter {
   readonly ssrc: number;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
+  readonly #clockRate: number;
 
-  constructor(ssrc: number, cname: string) {
+  constructor(options: { readonly ssrc: number; readonly cname: string; readonly clockRate: number }) {
+    const { ssrc, cname } = options;
+    this.#clockRate = options.clockRate;
     this.ssrc = ssrc;
     const name = new TextEncoder().encode(cname);
     // Chunk: SSRC, CNAME item, at least one zero, up to a whole word (section 6.5).
@@ -35,16 +38,12 @@ export class SenderReportWriter {
    * its RTP timestamp name the same media time on every track, which is how a player finds the time of capture. The
    * bytes are valid until the next call.
    */
-  write(
-    nowUs: number,
-    clockRate: number,
-    sent: { readonly packets: number; readonly octets: number },
-  ): Uint8Array {
+  write(nowUs: number, sent: { readonly packets: number; readonly octets: number }): Uint8Array {
     const ntp = ntpOfUnixUs(nowUs);
     const view = this.#view;
     view.setUint32(8, ntp.seconds);
     view.setUint32(12, ntp.fraction);
-    view.setUint32(16, rtpTimestampOfUs(nowUs, clockRate));
+    view.setUint32(16, rtpTimestampOfUs(nowUs, this.#clockRate));
     view.setUint32(20, sent.packets >>> 0);
     view.setUint32(24, sent.octets >>> 0);
     return this.#bytes;

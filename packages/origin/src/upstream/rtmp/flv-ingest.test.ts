@@ -128,6 +128,28 @@ describe("FlvIngest", () => {
     });
   });
 
+  it("keeps nothing of a message's buffer, which the connection uses again", () => {
+    const { tags } = readVector<FlvVector>("flv-h264-aac.json");
+    const kinds = { 8: "audio", 9: "video", 18: "script" } as const;
+    const shared = Buffer.alloc(64 * 1024);
+    const results = [false, true].map((reuse) => {
+      const bench = new Bench();
+      const publication = bench.publish();
+      for (const { type, timestampMs, hex } of tags) {
+        const message = Buffer.from(hex, "hex");
+        bench.nowUs = START_US + timestampMs * 1_000;
+        message.copy(shared);
+        const payload = reuse ? shared.subarray(0, message.length) : message;
+        publication.onMedia(kinds[type as 8 | 9 | 18], timestampMs, payload);
+        shared.fill(0xee);
+      }
+      const catalogs = bench.catalogs();
+      const frames = [...bench.frames("video"), ...bench.frames("audio")];
+      return { catalogs, frames: frames.map(({ payload }) => Buffer.from(payload).toString("hex")) };
+    });
+    expect(results[1]).toEqual(results[0]);
+  });
+
   it("takes Enhanced RTMP's form of H.264 like the legacy form", () => {
     const units = unitsOf("h264-sliced-zerolatency.json");
     const results = [false, true].map((enhanced) => {

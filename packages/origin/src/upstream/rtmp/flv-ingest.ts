@@ -156,7 +156,7 @@ export class FlvIngest implements RtmpPublication {
       ...(codec === "mp4a" ? describeAac(config) : describeOpus(config)),
       ...(bitrate === undefined ? {} : { bitrate }),
     };
-    this.#audioConfig = config.slice();
+    this.#audioConfig = new Uint8Array(config);
     // What the new configuration describes begins with a group of its own.
     this.#audio?.finishGroup();
     this.#deps.ingest.describeAudio(AUDIO_TRACK, rendition);

@@ -203,7 +203,7 @@ export class RtmpConnection implements RtmpProtocolHandler {
     if (this.#pendingBytes > this.#options.limits.maxPendingBytes) {
       throw new OriginError("buffer-full", "Too much media came before publishing was granted.");
     }
-    this.#pending.push({ kind, timestampMs, payload: payload.slice() });
+    this.#pending.push({ kind, timestampMs, payload: new Uint8Array(payload) });
   }
 
   #hold(holdMs: number): void {

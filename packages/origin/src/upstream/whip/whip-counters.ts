@@ -1,3 +1,5 @@
+import type { OriginErrorCode } from "../../origin-error.ts";
+
 /** Why something that a publisher sent was left out. */
 export type WhipDropReason =
   /** RTP or RTCP that breaks its format. */
@@ -9,9 +11,15 @@ export type WhipDropReason =
   /** Payloads that are not what they should be. */
   | "media";
 
+/** What of it is exported. */
+export interface WhipTotals {
+  /** A publisher was connected and could not have its path after all. */
+  refused(code: OriginErrorCode): void;
+  receivedBytes(bytes: number): void;
+}
+
 /** What WHIP counts beside the sessions. */
-export interface WhipCounters {
+export interface WhipCounters extends WhipTotals {
   /** Cheap enough for every packet. */
   dropped(reason: WhipDropReason): void;
-  receivedBytes(bytes: number): void;
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parseCatalog } from "@canopy/media/catalog";
 import { decodeLegacyFrame } from "@canopy/media/container";
-import { isKeyframe, joinAnnexB, splitAnnexB } from "@canopy/media/h264";
+import { insertSei, isKeyframe, joinAnnexB, splitAnnexB } from "@canopy/media/h264";
 import {
   encodeExtension,
   encodeGoodbye,
@@ -11,6 +11,12 @@ import {
   type RtcpPacket,
   RtpStream,
 } from "@canopy/media/rtp";
+import {
+  decodeTimedMessage,
+  encodeTimedMessage,
+  encodeTimedSei,
+  readTimedMessages,
+} from "@canopy/media/timed";
 import { Store } from "@canopy/relay";
 import { createSilentLogger } from "@canopy/runtime";
 import type { WebRtcPeer, WebRtcPeerState } from "@canopy/transport/webrtc";
@@ -47,6 +53,7 @@ const VIDEO: ChosenVideo = {
   keyframeRequest: "pli",
   rids: [],
   ridExtension: 0,
+  repair: undefined,
   parameterSets: [],
 };
 const AUDIO: ChosenAudio = {
@@ -72,6 +79,7 @@ class Bench {
     countTimed: () => {},
   });
   readonly dropped = new Map<WhipDropReason, number>();
+  readonly refused: string[] = [];
   readonly told: RtcpPacket[] = [];
   readonly session: WhipSession;
   state: WebRtcPeerState = "connecting";
@@ -102,6 +110,7 @@ class Bench {
         logger: createSilentLogger(),
         counters: {
           dropped: (reason) => this.dropped.set(reason, (this.dropped.get(reason) ?? 0) + 1),
+          refused: (code) => this.refused.push(code),
           receivedBytes: () => {},
         },
         onPublisher: () => () => {},
@@ -194,6 +203,7 @@ describe("WhipSession", () => {
     bench.nowUs += 100_000;
     second.onStateChange("connected");
     expect(bench.state).toBe("closed");
+    expect(bench.refused).toEqual(["broadcast-in-use"]);
   });
 
   it("gives its place to a session that connects after it has fallen silent", () => {
@@ -277,6 +287,28 @@ describe("WhipSession", () => {
     expect(bench.count("pli")).toBeLessThanOrEqual(5);
   });
 
+  it("takes repeats from a stream of their own, and nothing from their padding", () => {
+    const repair = { payloadType: 97, ridExtension: 0, ssrcs: new Map([[70, 7]]) };
+    const bench = new Bench({ video: { ...VIDEO, repair } });
+    const sender = new VideoSender();
+    const repeats = new RtpStream({ ssrc: 70, payloadType: 97 });
+    const repeat = (payload: Uint8Array): void => {
+      const packet = new Uint8Array(12 + payload.length);
+      repeats.writeHeader(packet, false, 0);
+      packet.set(payload, 12);
+      bench.session.onRtp("0", packet);
+    };
+    repeat(new Uint8Array(0));
+    const [first, second, ...others] = sender.next();
+    for (const packet of [first, ...others]) if (packet !== undefined) bench.session.onRtp("0", packet);
+    expect(bench.frames("video")).toHaveLength(0);
+    repeat(new Uint8Array(0));
+    // The sequence number of the original, then its payload.
+    if (second !== undefined) repeat(Uint8Array.of(0, 1, ...second.subarray(12)));
+    expect(bench.frames("video")).toHaveLength(1);
+    expect(bench.dropped.size).toBe(0);
+  });
+
   it("takes one source per section: another SSRC gets no place beside it, but after it", () => {
     const bench = new Bench();
     const sender = new VideoSender(7);
@@ -355,6 +387,24 @@ describe("WhipSession", () => {
     );
     for (const packet of packets) bench.session.onRtp("0", packet);
     expect(bench.frames("video")).toHaveLength(1);
+  });
+
+  it("passes a publisher's timed messages on, in the picture and on the track", () => {
+    const bench = new Bench();
+    const message = { v: 1 as const, id: "from-the-publisher", type: "cue", at: START_US, data: { n: 1 } };
+    const packets: Uint8Array[] = [];
+    const unit = insertSei(UNITS[0] ?? new Uint8Array(), [encodeTimedSei(encodeTimedMessage(message))]);
+    new H264Packetizer(new RtpStream({ ssrc: 7, payloadType: 96 })).packetize(unit, 0, packets);
+    for (const packet of packets) bench.session.onRtp("0", packet);
+    const [frame] = bench.frames("video");
+    expect(readTimedMessages(frame?.payload ?? new Uint8Array()).map(({ message: read }) => read.id)).toEqual(
+      [message.id],
+    );
+    const timed = bench.store.get(PATH)?.track("timed")?.latest?.frames[0];
+    expect(decodeTimedMessage(timed?.wire.subarray(timed.payloadOffset) ?? new Uint8Array())).toMatchObject({
+      id: message.id,
+      data: message.data,
+    });
   });
 
   it("finds B-frames and gives pictures their own times", () => {

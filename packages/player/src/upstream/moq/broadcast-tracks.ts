@@ -13,6 +13,10 @@ const CATALOG_TRACK = "catalog.json";
 /** What origins call the tracks of a broadcast with one rendition of each kind. */
 const USUAL_TRACK: Readonly<Record<TrackKind, string>> = { video: "video", audio: "audio" };
 
+/** How soon a track that the catalog names is asked for again after it ended or was refused; then twice as long. */
+const FIRST_RETRY_MS = 250;
+const MAX_RETRY_MS = 4_000;
+
 /** What is sent first when the path is full: without catalog nothing starts, and sound matters more than picture. */
 const PRIORITY = { catalog: 100, timed: 90, audio: 80, video: 60 } as const;
 
@@ -43,6 +47,12 @@ export class BroadcastTracks {
       video: undefined,
       audio: undefined,
     };
+  /** Tracks that are to be asked for again. */
+  readonly #retries: Record<TrackKind, ReturnType<typeof setTimeout> | undefined> = {
+    video: undefined,
+    audio: undefined,
+  };
+  readonly #retryMs: Record<TrackKind, number> = { video: FIRST_RETRY_MS, audio: FIRST_RETRY_MS };
   #closed = false;
 
   /** `isEager`: asks for the usual tracks beside the catalog, which saves a round trip where they exist. */
@@ -77,6 +87,7 @@ export class BroadcastTracks {
     if (this.#closed) return;
     this.#closed = true;
     for (const kind of ["video", "audio"] as const) {
+      clearTimeout(this.#retries[kind]);
       this.#media[kind]?.close();
       this.#leaving[kind]?.close();
       this.#early[kind]?.track.close();
@@ -132,6 +143,7 @@ export class BroadcastTracks {
   }
 
   #selectKind(kind: TrackKind, name: string | undefined): void {
+    clearTimeout(this.#retries[kind]);
     const early = this.#early[kind];
     this.#early[kind] = undefined;
     if (early !== undefined && !this.#closed && early.track.name === name && !early.held.isOverfull) {
@@ -158,6 +170,7 @@ export class BroadcastTracks {
       onGroupEnd: (...args) => sink.onGroupEnd(...args),
       onFrame: (...args) => {
         this.#dropLeaving(kind);
+        this.#retryMs[kind] = FIRST_RETRY_MS;
         sink.onFrame(...args);
       },
     };
@@ -188,9 +201,15 @@ export class BroadcastTracks {
   #onMediaClosed(kind: TrackKind, track: MediaTrack, code: number | undefined): void {
     if (this.#media[kind] !== track) return;
     this.#media[kind] = undefined;
-    // A track that ends while its broadcast goes on is named anew by the next catalog.
     if (code === ERROR_CODES.unauthorized) {
       this.#deps.onFailed(new PlayerError("unauthorized", `track ${track.name} is not allowed`));
+      return;
     }
+    // A publisher that starts its encoder anew ends the track, and need not change its catalog for that.
+    this.#retries[kind] = setTimeout(() => {
+      if (this.#closed || this.#media[kind] !== undefined) return;
+      this.#media[kind] = this.#open(kind, track.name, this.#mediaSink(kind), () => {});
+    }, this.#retryMs[kind]);
+    this.#retryMs[kind] = Math.min(MAX_RETRY_MS, this.#retryMs[kind] * 2);
   }
 }

@@ -85,6 +85,30 @@ export class MoqUpstream implements Upstream {
     };
   }
 
+  /** By asking for the announcement once more, which every version answers at once. */
+  probe(onAnswer: () => void): () => void {
+    let request: AnnounceRequest | undefined;
+    let isOver = false;
+    const withdraw = (): void => {
+      if (isOver) return;
+      isOver = true;
+      request?.close();
+    };
+    const answered = (): void => {
+      if (isOver) return;
+      withdraw();
+      onAnswer();
+    };
+    request = this.#moq?.announcements(this.#path, 0, {
+      onActive: answered,
+      onReplaced: answered,
+      onEnded: answered,
+      onReady: answered,
+      onClosed: answered,
+    });
+    return withdraw;
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

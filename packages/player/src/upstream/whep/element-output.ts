@@ -1,8 +1,5 @@
-/** What `requestVideoFrameCallback` tells, with the fields that only received video has. */
-export type ElementFrameMetadata = VideoFrameCallbackMetadata & {
-  readonly rtpTimestamp?: number;
-  readonly captureTime?: number;
-};
+/** What `requestVideoFrameCallback` tells, with the field that only received video has. */
+export type ElementFrameMetadata = VideoFrameCallbackMetadata & { readonly rtpTimestamp?: number };
 
 export interface ElementOutputDeps {
   /** The element is about to lose its picture. */
@@ -49,10 +46,11 @@ export class ElementOutput {
     this.#closed = true;
     if (this.#frameRequest !== undefined) this.#element.cancelVideoFrameCallback(this.#frameRequest);
     this.#element.removeEventListener("pause", this.#onPause);
+    if (this.#element.srcObject === this.#stream) {
+      this.#deps.onReset();
+      this.#element.srcObject = null;
+    }
     for (const track of this.#stream.getTracks()) this.#stream.removeTrack(track);
-    if (this.#element.srcObject !== this.#stream) return;
-    this.#deps.onReset();
-    this.#element.srcObject = null;
   }
 
   /** Unmuted by a script, before the viewer did anything: the browser pauses it. The picture goes on without sound. */

@@ -3,7 +3,7 @@ const NTP_UNIX_S = 2_208_988_800;
 
 const RTP_RANGE = 2 ** 32;
 
-/** Pairs of RTP and capture time that the estimate looks at: some seconds of them. */
+/** Pairs of RTP and capture time that the estimate looks at: half a minute of them. */
 const KEPT_PAIRS = 64;
 
 /** Of fewer the estimate may be off by the jitter of the very first report. */
@@ -24,7 +24,7 @@ export function mediaClockOffset(sdp: string, mid: string): number | undefined {
 
 /**
  * The media time of RTP timestamps, µs since the Unix epoch. Exact from the offset that the server tells; without it
- * from capture times that the browser works out of the sender reports, whose median is within a few ms.
+ * from what the browser works out of the sender reports, whose median is within some ms.
  */
 export class RtpClock {
   readonly #rate: number;

@@ -20,65 +20,71 @@ function hasEncodedStreams(): boolean {
   return typeof RTCRtpReceiver === "function" && "createEncodedStreams" in RTCRtpReceiver.prototype;
 }
 
-/** What a peer connection must be made with so that its encoded frames can be read. */
-export function seiReaderConfiguration(): RTCConfiguration {
-  const needsFlag = !hasScriptTransform() && hasEncodedStreams();
-  return (needsFlag ? { encodedInsertableStreams: true } : {}) as RTCConfiguration;
-}
-
-export interface SeiReaderDeps {
-  readonly onMessages: (rtp: number, messages: readonly TimedMessage[]) => void;
-}
-
-/**
- * Reads timed messages out of encoded frames in a worker. A frame that came before the transform is attached passes it
- * by silently, and one that waits for a worker that never starts is lost: `ready` settles when either is excluded.
- */
+/** Reads timed messages out of the encoded frames of any number of receivers, in one worker. */
 export class SeiReader {
-  readonly ready: Promise<void>;
-  #worker: Worker | undefined;
-  #isActive = false;
+  /** Messages of the frame with this RTP timestamp; comes before the frame is decoded. */
+  onMessages: (rtp: number, messages: readonly TimedMessage[]) => void = () => {};
+  readonly #worker: Worker;
 
-  constructor(receivers: readonly RTCRtpReceiver[], deps: SeiReaderDeps) {
-    this.ready = this.#start(receivers, deps);
+  private constructor(worker: Worker) {
+    this.#worker = worker;
+    worker.onmessage = ({ data }: MessageEvent<{ rtp: number; head: Uint8Array }>) => {
+      const found = readTimedMessages(data.head);
+      if (found.length === 0) return;
+      this.onMessages(
+        data.rtp,
+        found.map(({ message }) => message),
+      );
+    };
   }
 
-  /** Frames are read. Otherwise messages come by the data channel alone. */
-  get isActive(): boolean {
-    return this.#isActive;
-  }
-
-  close(): void {
-    this.#worker?.terminate();
-    this.#worker = undefined;
-  }
-
-  async #start(receivers: readonly RTCRtpReceiver[], { onMessages }: SeiReaderDeps): Promise<void> {
-    if (!hasScriptTransform() && !hasEncodedStreams()) return;
+  /**
+   * Undefined where encoded frames cannot be read, or no worker may run; messages then come by the data channel alone.
+   * It runs before anything is attached to it: frames that wait for a worker that never starts are lost.
+   */
+  static async start(): Promise<SeiReader | undefined> {
+    if (!hasScriptTransform() && !hasEncodedStreams()) return undefined;
     const url = URL.createObjectURL(new Blob([SEI_WORKER_SOURCE], { type: "text/javascript" }));
+    let worker: Worker | undefined;
     try {
-      const worker = new Worker(url, { name: "canopy-sei" });
-      this.#worker = worker;
+      worker = new Worker(url, { name: "canopy-sei" });
       await started(worker);
-      if (this.#worker !== worker) return;
-      worker.onmessage = ({ data }: MessageEvent<{ rtp: number; head: Uint8Array }>) => {
-        const found = readTimedMessages(data.head);
-        if (found.length > 0) {
-          onMessages(
-            data.rtp,
-            found.map(({ message }) => message),
-          );
-        }
-      };
-      for (const receiver of receivers) attach(worker, receiver);
-      this.#isActive = true;
+      return new SeiReader(worker);
     } catch {
-      // Not allowed here: the data channel brings the same messages.
-      this.close();
-      for (const receiver of receivers) passUntouched(receiver);
+      worker?.terminate();
+      return undefined;
     } finally {
       URL.revokeObjectURL(url);
     }
+  }
+
+  /** What a peer connection must be made with so that its frames can be read. */
+  get configuration(): RTCConfiguration {
+    return (hasScriptTransform() ? {} : { encodedInsertableStreams: true }) as RTCConfiguration;
+  }
+
+  /**
+   * Reads what comes through a receiver. To be called in the task in which the receiver was made: after it, Chromium
+   * lets frames go past every transform for good.
+   */
+  attach(receiver: LegacyReceiver): void {
+    if (hasScriptTransform()) {
+      if (receiver.track.kind === "video") receiver.transform = new RTCRtpScriptTransform(this.#worker, {});
+      return;
+    }
+    const streams = receiver.createEncodedStreams?.();
+    if (streams === undefined) return;
+    const { readable, writable } = streams;
+    if (receiver.track.kind === "video") {
+      this.#worker.postMessage({ readable, writable }, [readable, writable]);
+    } else {
+      // With `encodedInsertableStreams` sound does not flow by itself. It ends with the peer connection.
+      void readable.pipeTo(writable).catch(() => {});
+    }
+  }
+
+  close(): void {
+    this.#worker.terminate();
   }
 }
 
@@ -95,27 +101,4 @@ function started(worker: Worker): Promise<void> {
       reject(new Error("the worker is not allowed"));
     };
   });
-}
-
-function attach(worker: Worker, receiver: LegacyReceiver): void {
-  if (hasScriptTransform()) {
-    if (receiver.track.kind === "video") receiver.transform = new RTCRtpScriptTransform(worker, {});
-    return;
-  }
-  if (receiver.track.kind !== "video") {
-    passUntouched(receiver);
-    return;
-  }
-  const streams = receiver.createEncodedStreams?.();
-  if (streams === undefined) return;
-  const { readable, writable } = streams;
-  worker.postMessage({ readable, writable }, [readable, writable]);
-}
-
-/** With `encodedInsertableStreams` nothing flows by itself. */
-function passUntouched(receiver: LegacyReceiver): void {
-  if (hasScriptTransform()) return;
-  const streams = receiver.createEncodedStreams?.();
-  // It ends with the peer connection.
-  void streams?.readable.pipeTo(streams.writable).catch(() => {});
 }

@@ -3,15 +3,20 @@ import type { PlayerError } from "../../player-error.ts";
 import type { WebRtcAddress } from "../../webrtc/endpoint-url.ts";
 import type { Refusal } from "../../webrtc/http-resource.ts";
 import { PeerLink } from "../../webrtc/peer-link.ts";
+import { type StatsEntry, statsNumber } from "../../webrtc/stats-entry.ts";
 import { withStereoOpus } from "../../webrtc/stereo-opus.ts";
-import type { UpstreamSink } from "../upstream.ts";
+import type { TrackKind, UpstreamSink } from "../upstream.ts";
 import { type ElementFrameMetadata, ElementOutput } from "./element-output.ts";
 import { FrameMessages } from "./frame-messages.ts";
+import { inOwnStream } from "./own-stream.ts";
 import { mediaClockOffset, RtpClock } from "./rtp-clock.ts";
-import { SeiReader, seiReaderConfiguration } from "./sei-reader.ts";
+import type { SeiReader } from "./sei-reader.ts";
 
 const VIDEO_RATE_HZ = 90_000;
 const AUDIO_RATE_HZ = 48_000;
+
+/** From the NTP epoch (1900) to the Unix epoch, RFC 5905 §6. */
+const NTP_UNIX_MS = 2_208_988_800_000;
 
 /** Name of the data channel on which the edge sends timed messages. */
 const TIMED_CHANNEL = "timed";
@@ -30,6 +35,13 @@ const HALF_TICK_US = 6;
 
 /** A message is taken to be on the frame that carries it if the clock says so to within this; less than a frame. */
 const SNAP_US = 15_000;
+
+export interface WhepSessionOptions {
+  readonly address: WebRtcAddress;
+  readonly element: HTMLVideoElement;
+  /** Undefined: timed messages come by the data channel alone. */
+  readonly sei: SeiReader | undefined;
+}
 
 export interface WhepSessionDeps {
   readonly fetch: typeof fetch;
@@ -50,7 +62,6 @@ export class WhepSession {
   readonly #deps: WhepSessionDeps;
   readonly #link: PeerLink;
   readonly #output: ElementOutput;
-  readonly #sei: SeiReader;
   readonly #messages = new FrameMessages();
   readonly #video: RTCRtpTransceiver;
   readonly #audio: RTCRtpTransceiver;
@@ -58,24 +69,22 @@ export class WhepSession {
   readonly #audioClock = new RtpClock(AUDIO_RATE_HZ);
   readonly #timer: ReturnType<typeof setInterval>;
   #pictureAtMs = Number.NEGATIVE_INFINITY;
-  #heldForMs = -1;
+  readonly #heldForMs: Record<TrackKind, number> = { video: -1, audio: -1 };
 
-  constructor(
-    { address, element }: { readonly address: WebRtcAddress; readonly element: HTMLVideoElement },
-    deps: WhepSessionDeps,
-  ) {
+  constructor(options: WhepSessionOptions, deps: WhepSessionDeps) {
     this.#deps = deps;
+    const { address, element, sei } = options;
     const { sink } = deps;
-    const peer = new RTCPeerConnection({ bundlePolicy: "max-bundle", ...seiReaderConfiguration() });
+    const peer = new RTCPeerConnection({ bundlePolicy: "max-bundle", ...sei?.configuration });
     this.#video = peer.addTransceiver("video", { direction: "recvonly" });
+    sei?.attach(this.#video.receiver);
     this.#audio = peer.addTransceiver("audio", { direction: "recvonly" });
+    sei?.attach(this.#audio.receiver);
+    if (sei !== undefined) sei.onMessages = (rtp, messages) => this.#messages.add(rtp, messages);
     this.#output = new ElementOutput(element, {
       onReset: () => sink.onElementReset(),
       onFrame: (metadata) => this.#onPicture(metadata),
       onSoundBlocked: () => sink.onElementSoundBlocked(),
-    });
-    this.#sei = new SeiReader([this.#video.receiver, this.#audio.receiver], {
-      onMessages: (rtp, messages) => this.#messages.add(rtp, messages),
     });
     this.#openChannel(peer);
     this.#timer = setInterval(() => this.#tellTime(), TELL_TIME_MS);
@@ -86,12 +95,14 @@ export class WhepSession {
         fetch: deps.fetch,
         editOffer: withStereoOpus,
         editAnswer: (answer) => this.#onAnswer(answer),
-        beforeAnswer: this.#sei.ready,
         onConnected: () => {
           this.#output.attach();
           deps.onConnected();
         },
-        onStats: deps.onStats,
+        onStats: (report) => {
+          this.#learnClocks(report.values());
+          deps.onStats(report);
+        },
         onRefused: (refusal) => {
           this.close();
           deps.onRefused(refusal);
@@ -104,17 +115,25 @@ export class WhepSession {
     );
   }
 
-  /** Frames are held for at least this long before they are decoded, ms. */
-  holdFor(targetMs: number): void {
-    if (targetMs === this.#heldForMs) return;
-    this.#heldForMs = targetMs;
-    for (const { receiver } of [this.#video, this.#audio]) {
-      if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = targetMs;
-      // Chromium's name of before, in seconds.
-      else if ("playoutDelayHint" in (receiver as object)) {
-        (receiver as { playoutDelayHint?: number }).playoutDelayHint = targetMs / 1000;
-      }
+  /** Frames of this kind are held for at least this long before they are decoded, ms. */
+  holdFor(kind: TrackKind, targetMs: number): void {
+    if (targetMs === this.#heldForMs[kind]) return;
+    this.#heldForMs[kind] = targetMs;
+    const { receiver } = kind === "video" ? this.#video : this.#audio;
+    if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = targetMs;
+    // Chromium's name of before, in seconds.
+    else if ("playoutDelayHint" in (receiver as object)) {
+      (receiver as { playoutDelayHint?: number }).playoutDelayHint = targetMs / 1000;
     }
+  }
+
+  /** Capture to loudspeaker of what is heard now, ms; undefined while that is not known. */
+  soundLatencyMs(): number | undefined {
+    const [source] = this.#audio.receiver.getSynchronizationSources();
+    if (source === undefined) return undefined;
+    const serverUs = this.#serverUs(source.timestamp * 1000);
+    const mediaUs = this.#audioClock.toMediaUs(source.rtpTimestamp, serverUs);
+    return mediaUs === undefined ? undefined : (serverUs - mediaUs) / 1000;
   }
 
   close(): void {
@@ -122,7 +141,6 @@ export class WhepSession {
     // First the picture is kept, then its source goes.
     this.#output.close();
     this.#link.close();
-    this.#sei.close();
   }
 
   #openChannel(peer: RTCPeerConnection): void {
@@ -154,22 +172,36 @@ export class WhepSession {
       if (transceiver.mid !== null) clock.setOffset(mediaClockOffset(answer, transceiver.mid));
       this.#output.addTrack(transceiver.receiver.track);
     }
-    return answer;
+    // With both clocks we know how far picture and sound are apart, and hold each for its own time.
+    const hasClocks = this.#videoClock.isExact && this.#audioClock.isExact;
+    return hasClocks && this.#audio.mid !== null ? inOwnStream(answer, this.#audio.mid) : answer;
+  }
+
+  /** What a server's sender reports say of its clock, where its answer says nothing. */
+  #learnClocks(report: Iterable<StatsEntry>): void {
+    if (this.#videoClock.isExact && this.#audioClock.isExact) return;
+    for (const entry of report) {
+      if (entry.type !== "inbound-rtp" || typeof entry.estimatedPlayoutTimestamp !== "number") continue;
+      const isVideo = entry.kind === "video";
+      const { receiver } = isVideo ? this.#video : this.#audio;
+      const [source] = receiver.getSynchronizationSources();
+      if (source === undefined) continue;
+      // What is presented at the moment of the report, and how long before that moment the last frame came out.
+      const sinceMs = statsNumber(entry.timestamp) - source.timestamp;
+      const captureUs = (entry.estimatedPlayoutTimestamp - NTP_UNIX_MS - sinceMs) * 1000;
+      (isVideo ? this.#videoClock : this.#audioClock).observe(source.rtpTimestamp, captureUs);
+    }
   }
 
   #onPicture(metadata: ElementFrameMetadata): void {
-    const { width, height, presentationTime, captureTime } = metadata;
+    const { width, height, presentationTime } = metadata;
     // Browsers that do not tell it here tell that of the frame decoded last: the same, or the next one.
     const rtp = metadata.rtpTimestamp ?? this.#video.receiver.getSynchronizationSources()[0]?.rtpTimestamp;
     this.#pictureAtMs = performance.now();
     const presentedAtUs = (performance.timeOrigin + presentationTime) * 1000;
-    const nowUs = this.#deps.nowUs();
-    const serverUs = presentedAtUs + nowUs - (performance.timeOrigin + performance.now()) * 1000;
+    const serverUs = this.#serverUs(presentedAtUs);
     let timestampUs: number | undefined;
     if (rtp !== undefined) {
-      if (captureTime !== undefined) {
-        this.#videoClock.observe(rtp, serverUs - (presentationTime - captureTime) * 1000);
-      }
       const mediaUs = this.#videoClock.toMediaUs(rtp, serverUs);
       if (mediaUs !== undefined) {
         this.#deps.onLatency(serverUs - mediaUs);
@@ -186,6 +218,11 @@ export class WhepSession {
     this.#deps.sink.onElementFrame({ timestampUs, presentedAtUs, width, height });
   }
 
+  /** A local time by the edge's clock, µs. */
+  #serverUs(localUs: number): number {
+    return localUs + this.#deps.nowUs() - (performance.timeOrigin + performance.now()) * 1000;
+  }
+
   /** While there is no picture to go by, the sound says what time it is. */
   #tellTime(): void {
     if (!this.#link.isConnected || performance.now() - this.#pictureAtMs < PICTURE_MS) return;
@@ -198,8 +235,7 @@ export class WhepSession {
       if (source === undefined || performance.timeOrigin + performance.now() - source.timestamp > 1_000)
         continue;
       const presentedAtUs = source.timestamp * 1000;
-      const serverUs =
-        presentedAtUs + this.#deps.nowUs() - (performance.timeOrigin + performance.now()) * 1000;
+      const serverUs = this.#serverUs(presentedAtUs);
       const known = clock.toMediaUs(source.rtpTimestamp, serverUs);
       const mediaUs = known ?? serverUs - this.#deps.assumedLatencyUs();
       if (known !== undefined) this.#deps.onLatency(serverUs - mediaUs);

@@ -12,6 +12,7 @@ import type {
 } from "../upstream.ts";
 import { LatencyControl } from "./latency-control.ts";
 import { ReceiveStats } from "./receive-stats.ts";
+import { SeiReader } from "./sei-reader.ts";
 import { WhepSession } from "./whep-session.ts";
 
 /** How often the edge is asked for a broadcast that is not live, and up to which pause. */
@@ -41,8 +42,11 @@ class WhepUpstream implements Upstream {
   readonly #deps: UpstreamDeps;
   readonly #abort = new AbortController();
   readonly #latency: LatencyControl;
+  /** Sound takes another way to us than the picture, and is held for another time to be with it. */
+  readonly #soundLatency: LatencyControl;
   readonly #stats = new ReceiveStats();
   #session: WhepSession | undefined;
+  #sei: SeiReader | undefined;
   #offlineTimer: ReturnType<typeof setTimeout> | undefined;
   #offlineMs = FIRST_OFFLINE_MS;
   #isConnected = false;
@@ -55,6 +59,7 @@ class WhepUpstream implements Upstream {
     this.#sink = sink;
     this.#deps = deps;
     this.#latency = new LatencyControl({ wishMs: request.latencyMs, isSync: request.isSync });
+    this.#soundLatency = new LatencyControl({ wishMs: request.latencyMs, isSync: false });
     void this.#resolve();
   }
 
@@ -73,6 +78,7 @@ class WhepUpstream implements Upstream {
     this.#abort.abort();
     clearTimeout(this.#offlineTimer);
     this.#session?.close();
+    this.#sei?.close();
   }
 
   async #resolve(): Promise<void> {
@@ -81,7 +87,12 @@ class WhepUpstream implements Upstream {
       if (this.#request.mediaElement === undefined) {
         throw new PlayerError("unsupported", "WHEP needs a media element to present in");
       }
-      const address = await resolveEndpoint("whep", this.#request, { fetch, signal: this.#abort.signal });
+      const [address, sei] = await Promise.all([
+        resolveEndpoint("whep", this.#request, { fetch, signal: this.#abort.signal }),
+        SeiReader.start(),
+      ]);
+      if (this.#closed) sei?.close();
+      else this.#sei = sei;
       this.#open(address, this.#request.mediaElement);
     } catch (cause) {
       this.#fail(
@@ -96,7 +107,7 @@ class WhepUpstream implements Upstream {
     if (this.#closed) return;
     const sink = this.#sink;
     this.#session = new WhepSession(
-      { address, element },
+      { address, element, sei: this.#sei },
       {
         fetch: this.#deps.fetch,
         nowUs: () => this.#nowUs(),
@@ -153,13 +164,33 @@ class WhepUpstream implements Upstream {
   }
 
   #onStats(report: RTCStatsReport): void {
-    const { bufferMs, minimumBufferMs } = this.#stats.update(report.values());
+    const { video, audio } = this.#stats.update(report.values()).held;
+    const session = this.#session;
+    const nowMs = performance.now();
     const latencies = this.#latencies.sort((a, b) => a - b);
     const latencyMs = latencies[latencies.length >> 1];
     this.#latencies = [];
-    if (latencyMs === undefined) return;
-    const measure = { latencyMs, bufferMs, minimumMs: minimumBufferMs };
-    this.#session?.holdFor(this.#latency.update(measure, performance.now()));
+    if (session === undefined || this.#deps.serverOffsetUs() === undefined) return;
+    const soundMs = session.soundLatencyMs();
+    const picture = video === undefined || latencyMs === undefined ? undefined : { latencyMs, ...video };
+    const sound = audio === undefined || soundMs === undefined ? undefined : { latencyMs: soundMs, ...audio };
+    if (picture === undefined) {
+      // Without pictures the sound decides by itself.
+      if (sound !== undefined) session.holdFor("audio", this.#latency.update(sound, nowMs));
+      return;
+    }
+    const { goalMs } = this.#latency;
+    // Whichever needs longer than was wished keeps the other one waiting; sound only while somebody can hear it.
+    const { muted = true, volume = 0 } = this.#request.mediaElement ?? {};
+    const isAudible = !muted && volume > 0;
+    const soundNeedsMs = isAudible && sound !== undefined ? this.#soundLatency.neededMs(sound) : 0;
+    const togetherMs = Math.max(goalMs, this.#latency.neededMs(picture), soundNeedsMs);
+    const extraMs = Math.max(0, soundNeedsMs - goalMs);
+    const held = this.#latency.update({ ...picture, latencyMs: picture.latencyMs - extraMs }, nowMs);
+    session.holdFor("video", held);
+    if (sound === undefined) return;
+    this.#soundLatency.goalMs = togetherMs;
+    session.holdFor("audio", this.#soundLatency.update(sound, nowMs));
   }
 
   #fail(error: PlayerError): void {

@@ -20,15 +20,12 @@ export interface EngineOffer {
  * has: libdatachannel then hands everything that decrypts to one track, so that simulcast layers without `a=ssrc`
  * arrive, too, a peer costs one native track, and no text of a client is parsed by native code. Sections, payload
  * types and sources are told apart in `rtp-demux.ts`.
- *
- * The DTLS role: an offer that leaves it open is presented as `active`, so that this side is the DTLS server. As such
- * it picks AES-GCM, which costs a fifth less than the AES-CM that browsers choose.
  */
 export function writeEngineOffer(offer: SdpOffer, plan: AnswerPlan): EngineOffer {
   const accepted = acceptedSections(offer, plan);
   const hasMedia = accepted.some(({ kind }) => kind !== "application");
   const data = accepted.find(({ kind }) => kind === "application");
-  const remoteSetup = offer.setup === "passive" ? "passive" : "active";
+  const remoteSetup = chooseRemoteSetup(offer);
   const transport = [
     "c=IN IP4 0.0.0.0",
     `a=ice-ufrag:${offer.ice.ufrag}`,
@@ -58,4 +55,16 @@ export function writeEngineOffer(offer: SdpOffer, plan: AnswerPlan): EngineOffer
     hasData: data !== undefined,
     setup: remoteSetup === "active" ? "passive" : "active",
   };
+}
+
+/**
+ * The DTLS role of the client, where the offer leaves it open. As DTLS server this side picks AES-GCM, which costs up
+ * to a fifth less than the AES-CM that browsers choose. But a ClientHello that comes before this side's ICE agent is
+ * connected is lost in the engine, and the agent that answers is often the later one. Browsers send it again after
+ * 50 ms or two round trips; OpenSSL (OBS, GStreamer) waits for a second, so such a client has to be the server. Among
+ * the profiles that both know, libdatachannel as server picks AES-GCM, too.
+ */
+function chooseRemoteSetup(offer: SdpOffer): "active" | "passive" {
+  if (offer.setup !== "actpass") return offer.setup;
+  return offer.allowsMixedExtensions ? "active" : "passive";
 }

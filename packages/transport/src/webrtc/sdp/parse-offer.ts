@@ -37,6 +37,7 @@ export function parseOffer(sdp: string): SdpOffer {
     ice: parseIce(transport, session),
     fingerprint: parseFingerprint(transport, session),
     setup: parseSetup(transport, session),
+    allowsMixedExtensions: session.attributes.includes("extmap-allow-mixed"),
     media,
     bundle,
     candidates: parseCandidates(sections),

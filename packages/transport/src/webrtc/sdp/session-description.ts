@@ -69,6 +69,8 @@ export interface SdpOffer {
   /** Of the DTLS certificate: algorithm in lower case, such as `sha-256`, and colon-separated upper-case hex. */
   readonly fingerprint: { readonly algorithm: string; readonly value: string };
   readonly setup: "actpass" | "active" | "passive";
+  /** `a=extmap-allow-mixed` (RFC 8285 section 6): browsers write it, and few others. */
+  readonly allowsMixedExtensions: boolean;
   readonly media: readonly SdpMedia[];
   /** Mids of the bundle group, in order; without a group only the first section is usable. */
   readonly bundle: readonly string[];

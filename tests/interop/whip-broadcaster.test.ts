@@ -1,0 +1,88 @@
+import { runBroadcast } from "@canopy/cli/broadcast";
+import { opusPacketDurationUs } from "@canopy/media/opus";
+import { createClock, createSilentLogger } from "@canopy/runtime";
+import { afterEach, describe, expect, it } from "vitest";
+import { makeClip } from "../harness/ffmpeg.ts";
+import { TestOrigin } from "../harness/origin.ts";
+import { type RecordedFrame, recordTrack } from "../harness/record-track.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+const PATH = "live/broadcaster";
+const clock = createClock();
+const open: AsyncDisposable[] = [];
+
+afterEach(async () => {
+  for (const resource of open.splice(0).reverse()) await resource[Symbol.asyncDispose]();
+});
+
+async function startOrigin(): Promise<TestOrigin> {
+  const origin = await TestOrigin.start({ webrtc: {} });
+  open.push(origin);
+  return origin;
+}
+
+/** Runs the built-in broadcaster until the test is over. */
+function broadcast(origin: TestOrigin, source: string): { readonly stop: () => Promise<void> } {
+  const controller = new AbortController();
+  const options = { source, to: `${origin.api}/whip/x`, broadcast: PATH, width: 320, height: 180, fps: 25 };
+  const running = runBroadcast(options, { logger: createSilentLogger(), signal: controller.signal });
+  const stop = async (): Promise<void> => {
+    controller.abort();
+    await running;
+  };
+  open.push({ [Symbol.asyncDispose]: stop });
+  return { stop };
+}
+
+async function record(origin: TestOrigin): Promise<{ video: RecordedFrame[]; audio: RecordedFrame[] }> {
+  const { store } = origin.node;
+  await waitFor("the tracks", () => ["video", "audio"].every((name) => store.get(PATH)?.track(name)?.latest));
+  const of = (name: string): RecordedFrame[] => recordTrack({ store, clock }, PATH, name);
+  const frames = { video: of("video"), audio: of("audio") };
+  await waitFor("three seconds", () => frames.video.length >= 75 && frames.audio.length >= 150);
+  return frames;
+}
+
+function expectSteady(frames: readonly RecordedFrame[], stepUs: number): void {
+  const first = frames[0]?.timestampUs ?? 0;
+  const last = frames.at(-1)?.timestampUs ?? 0;
+  expect((last - first) / (frames.length - 1) / stepUs).toBeCloseTo(1, 1);
+  for (let at = 1; at < frames.length; at++)
+    expect((frames[at]?.timestampUs ?? 0) - (frames[at - 1]?.timestampUs ?? 0)).toBeGreaterThan(0);
+}
+
+describe("canopy broadcast --to …/whip/…", () => {
+  it("publishes the test picture and tone, a keyframe every second, and ends its session", async () => {
+    const origin = await startOrigin();
+    const { stop } = broadcast(origin, "test");
+    const { video, audio } = await record(origin);
+    expectSteady(video, 40_000);
+    expectSteady(audio, 20_000);
+    expect(audio.every(({ payload }) => opusPacketDurationUs(payload) === 20_000)).toBe(true);
+    expect(new Set(video.map(({ group }) => group)).size).toBeGreaterThanOrEqual(3);
+    expect(origin.node.registry.get(PATH)?.describe()).toMatchObject({ publisher: { protocol: "whip" } });
+    // Captured and published on one machine: what is told by sender reports is the time on its wall.
+    const newest = video.at(-1);
+    expect(Math.abs((newest?.arrivalUs ?? 0) - (newest?.timestampUs ?? 0))).toBeLessThan(500_000);
+    await stop();
+    await waitFor("the end of the broadcast", () => origin.node.registry.get(PATH) === undefined, 5_000);
+  });
+
+  it("makes of a file with B-frames and AAC what WebRTC carries", async () => {
+    const origin = await startOrigin();
+    broadcast(origin, makeClip({ seconds: 5, fps: 25, bFrames: 2, size: "320x180" }));
+    const { video, audio } = await record(origin);
+    expectSteady(video, 40_000);
+    expectSteady(audio, 20_000);
+    expect(origin.node.registry.get(PATH)?.describe()).toMatchObject({ bFrames: false });
+  });
+
+  it("comes back when the server has ended its session", async () => {
+    const origin = await startOrigin();
+    broadcast(origin, "test");
+    await record(origin);
+    expect(origin.node.registry.kick(PATH)).toBe(true);
+    await waitFor("the broadcast again", () => origin.node.registry.get(PATH)?.connected);
+    await record(origin);
+  });
+});
