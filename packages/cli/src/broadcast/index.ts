@@ -1,9 +1,9 @@
+import { parseRtmpUrl } from "@canopy/origin/rtmp-push";
 import { createClock, type Logger } from "@canopy/runtime";
 import { BroadcastError } from "./broadcast-error.ts";
 import type { OpenSink } from "./encoded-packet.ts";
 import { runFileSource } from "./file-source.ts";
 import { MoqSink } from "./moq-sink.ts";
-import { splitRtmpUrl } from "./rtmp-publisher.ts";
 import { RtmpSink } from "./rtmp-sink.ts";
 import { runTestSource } from "./test-source.ts";
 
@@ -65,7 +65,8 @@ function chooseSink(options: BroadcastOptions, deps: BroadcastDeps, nowMs: () =>
   const url = targetUrl(options);
   switch (url.protocol) {
     case "rtmp:":
-      splitRtmpUrl(url.href);
+    case "rtmps:":
+      checkRtmpUrl(url.href);
       return (formats) => new RtmpSink({ url: url.href, formats }, deps);
     case "https:": {
       if (url.pathname.startsWith("/whip/"))
@@ -83,6 +84,14 @@ function chooseSink(options: BroadcastOptions, deps: BroadcastDeps, nowMs: () =>
   }
 }
 
+function checkRtmpUrl(url: string): void {
+  try {
+    parseRtmpUrl(url);
+  } catch (cause) {
+    throw new BroadcastError("bad_target", "an RTMP target is rtmp://host[:port]/app/stream", { cause });
+  }
+}
+
 function targetUrl(options: BroadcastOptions): URL {
   let url: URL;
   try {
@@ -90,7 +99,8 @@ function targetUrl(options: BroadcastOptions): URL {
   } catch (cause) {
     throw new BroadcastError("bad_target", "the target is not a URL", { cause });
   }
-  if (url.protocol === "rtmp:" && options.broadcast !== undefined) url.pathname = `/${options.broadcast}`;
+  if (/^rtmps?:$/.test(url.protocol) && options.broadcast !== undefined)
+    url.pathname = `/${options.broadcast}`;
   if (options.token !== undefined) url.searchParams.set("jwt", options.token);
   return url;
 }
