@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -91,61 +90,4 @@ function isListening(port: number): Promise<boolean> {
     });
     socket.once("error", () => resolve(false));
   });
-}
-
-export interface ProbedPacket {
-  readonly kind: "video" | "audio";
-  readonly pts: number;
-  readonly dts: number;
-  readonly keyframe: boolean;
-}
-
-export interface ProbedFile {
-  readonly codecs: Readonly<Record<string, string>>;
-  readonly durationSeconds: number;
-  readonly packets: readonly ProbedPacket[];
-}
-
-/** What ffprobe says about a file, packet by packet. */
-export function probe(file: string): ProbedFile {
-  const entries =
-    "stream=index,codec_type,codec_name:format=duration:packet=codec_type,pts_time,dts_time,flags";
-  const args = ["-v", "error", "-show_entries", entries, "-of", "json", file];
-  const answer = JSON.parse(
-    execFileSync("ffprobe", args, { maxBuffer: 512 * 1024 * 1024 }).toString("utf8"),
-  ) as {
-    readonly streams: readonly { readonly codec_type: string; readonly codec_name: string }[];
-    readonly format: { readonly duration?: string };
-    readonly packets: readonly {
-      readonly codec_type: string;
-      readonly pts_time?: string;
-      readonly dts_time?: string;
-      readonly flags: string;
-    }[];
-  };
-  return {
-    codecs: Object.fromEntries(answer.streams.map((stream) => [stream.codec_type, stream.codec_name])),
-    durationSeconds: Number(answer.format.duration ?? 0),
-    packets: answer.packets
-      .filter(({ codec_type: kind }) => kind === "video" || kind === "audio")
-      .map((packet) => ({
-        kind: packet.codec_type as "video" | "audio",
-        pts: Number(packet.pts_time),
-        dts: Number(packet.dts_time),
-        keyframe: packet.flags.startsWith("K"),
-      })),
-  };
-}
-
-/** Everything that ffmpeg has to say when it decodes a whole file; empty if it is fine. */
-export function decodeErrors(input: string, options: readonly string[] = []): string {
-  const args = ["-nostdin", "-v", "warning", "-xerror", ...options, "-i", input, "-f", "null", "-"];
-  try {
-    return execFileSync("ffmpeg", args, {
-      stdio: ["ignore", "pipe", "pipe"],
-      maxBuffer: 64 * 1024 * 1024,
-    }).toString("utf8");
-  } catch (error) {
-    return String((error as { readonly stderr?: Buffer }).stderr ?? error);
-  }
 }

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
-import { decodeErrors, probe } from "../harness/nginx-rtmp.ts";
 import { TestOrigin } from "../harness/origin.ts";
 import { type PostedMessage, postTimed } from "../harness/post-timed.ts";
+import { decodeErrors, probe } from "../harness/probe-media.ts";
 import { metric } from "../harness/scrape-metrics.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -31,7 +31,7 @@ interface Timeline {
   }[];
 }
 
-const clip = () => makeClip({ bFrames: 2, seconds: 20 });
+const clip = () => makeClip({ bFrames: 2, seconds: 60 });
 
 async function start(origin: TestOrigin, broadcast: string): Promise<string> {
   const response = await fetch(`${origin.api}/v1/recordings`, {
@@ -67,8 +67,8 @@ async function timelineOf(origin: TestOrigin, id: string): Promise<Timeline> {
 }
 
 /** A file or playlist that plays from end to end, with sound and picture of the same length. */
-function expectPlayable(input: string, seconds: number): void {
-  const { codecs, durationSeconds, packets } = probe(input);
+async function expectPlayable(input: string, seconds: number): Promise<void> {
+  const { codecs, durationSeconds, packets } = await probe(input);
   expect(codecs).toEqual({ video: "h264", audio: "aac" });
   expect(Math.abs(durationSeconds - seconds)).toBeLessThan(0.5);
   for (const kind of ["video", "audio"] as const) {
@@ -79,9 +79,9 @@ function expectPlayable(input: string, seconds: number): void {
     }
     expect(Math.abs((times.at(-1) ?? 0) - seconds)).toBeLessThan(0.5);
   }
-  expect(decodeErrors(input)).toBe("");
+  expect(await decodeErrors(input)).toBe("");
   // Seeking lands on a keyframe and decodes from there.
-  expect(decodeErrors(input, ["-ss", String(seconds / 2)])).toBe("");
+  expect(await decodeErrors(input, ["-ss", String(seconds / 2)])).toBe("");
 }
 
 describe("recording", () => {
@@ -122,8 +122,8 @@ describe("recording", () => {
     const playlist = await (await fetch(`${origin.api}/recordings/${id}/video.m3u8`)).text();
     expect(playlist).toContain("#EXT-X-PLAYLIST-TYPE:VOD");
     expect(playlist.match(/#EXT-X-DISCONTINUITY\n/g)).toHaveLength(1);
-    expectPlayable(`${origin.api}/recordings/${id}/video.mp4`, ready.durationSeconds);
-    expectPlayable(`${origin.api}/recordings/${id}/index.m3u8`, ready.durationSeconds);
+    await expectPlayable(`${origin.api}/recordings/${id}/video.mp4`, ready.durationSeconds);
+    await expectPlayable(`${origin.api}/recordings/${id}/index.m3u8`, ready.durationSeconds);
 
     const timeline = await timelineOf(origin, id);
     expect(timeline).toMatchObject({ complete: true, durationSeconds: ready.durationSeconds });
@@ -152,8 +152,8 @@ describe("recording", () => {
     expect(ready.state).toBe("ready");
     for (const name of ["index.m3u8", "video.mp4"]) {
       const file = `${origin.api}/recordings/${id}/${name}`;
-      expect(probe(file).codecs).toEqual({ audio: "aac" });
-      expect(decodeErrors(file)).toBe("");
+      expect((await probe(file)).codecs).toEqual({ audio: "aac" });
+      expect(await decodeErrors(file)).toBe("");
     }
   });
 
@@ -258,7 +258,7 @@ describe("recording on a full disk", () => {
       await untilSeconds(origin, id, full.durationSeconds + 3);
       const ended = await stop(origin, id);
       expect(ended.state).toBe("ready");
-      expect(decodeErrors(`${origin.api}/recordings/${id}/index.m3u8`)).toBe("");
+      expect(await decodeErrors(`${origin.api}/recordings/${id}/index.m3u8`)).toBe("");
     } finally {
       execFileSync("umount", ["-l", folder]);
       rmSync(folder, { recursive: true, force: true });

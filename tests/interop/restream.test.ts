@@ -2,9 +2,10 @@ import { execFileSync } from "node:child_process";
 import { createServer, type Server, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
-import { decodeErrors, NginxRtmp, probe } from "../harness/nginx-rtmp.ts";
+import { NginxRtmp } from "../harness/nginx-rtmp.ts";
 import { TestOrigin } from "../harness/origin.ts";
 import { postTimed } from "../harness/post-timed.ts";
+import { decodeErrors, probe } from "../harness/probe-media.ts";
 import { scrapeMetrics } from "../harness/scrape-metrics.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -59,8 +60,8 @@ async function untilBytesGrow(origin: TestOrigin, id: string, timeoutMs: number)
   await waitFor("bytes to flow", async () => (await look(origin, id)).bytes > bytes + 50_000, timeoutMs);
 }
 
-/** Pictures with B-frames and a tone, so that decoding times have to be made. */
-const clip = () => makeClip({ bFrames: 2, seconds: 20 });
+/** Pictures with B-frames and a tone, so that decoding times have to be made; long enough not to start over. */
+const clip = () => makeClip({ bFrames: 2, seconds: 60 });
 
 describe("restream to nginx", () => {
   let origin: TestOrigin;
@@ -109,7 +110,7 @@ describe("restream to nginx", () => {
     const files = nginx.recordings();
     expect(files).toHaveLength(3);
     for (const file of files) {
-      const { codecs, packets } = probe(file);
+      const { codecs, packets } = await probe(file);
       expect(codecs).toEqual({ video: "h264", audio: "aac" });
       const video = packets.filter(({ kind }) => kind === "video");
       const audio = packets.filter(({ kind }) => kind === "audio");
@@ -123,7 +124,7 @@ describe("restream to nginx", () => {
       expect(Math.abs(last)).toBeLessThan(0.5);
     }
     // The last file was closed by the end of the restream, not by a kill.
-    expect(decodeErrors(files.at(-1) ?? "")).toBe("");
+    expect(await decodeErrors(files.at(-1) ?? "")).toBe("");
     const sei = execFileSync("grep", ["-c", "-a", "in the SEI", files[0] ?? ""])
       .toString()
       .trim();

@@ -11,7 +11,7 @@ import {
   readJournal,
   segmentFile,
 } from "./recording-journal.ts";
-import type { SegmentBatch } from "./segment-batch.ts";
+import type { RecordedTrack, SegmentBatch } from "./segment-batch.ts";
 import { writePlaylists } from "./write-playlists.ts";
 import { writeTimeline } from "./write-timeline.ts";
 
@@ -56,6 +56,12 @@ export class RecordingFolder {
     const folder = new RecordingFolder(path, contents);
     await folder.#removeStrays();
     return folder;
+  }
+
+  /** The newest init of a track; undefined before there is one. */
+  async lastInit(track: RecordedTrack): Promise<Uint8Array | undefined> {
+    const init = this.contents.inits[track].at(-1);
+    return init && (await readFile(join(this.path, initFile(init))));
   }
 
   async write(batch: SegmentBatch): Promise<void> {

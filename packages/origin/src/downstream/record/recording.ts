@@ -14,6 +14,7 @@ import type { RecordingFolder } from "./recording-folder.ts";
 import { INFO_FILE, type RecordingInfo } from "./recording-info.ts";
 import { initFile, segmentFile } from "./recording-journal.ts";
 import type { RecordingOptions } from "./recording-options.ts";
+import type { LanePosition } from "./sample-lane.ts";
 import type { SegmentBatch } from "./segment-batch.ts";
 import { Segmenter } from "./segmenter.ts";
 import type { BuildMp4 } from "./start-mp4-worker.ts";
@@ -28,11 +29,15 @@ export interface RecordingDeps {
   readonly logger: Logger;
   readonly counters: RecordCounters;
   readonly folder: RecordingFolder;
+  /** Of what an earlier process has recorded. */
+  readonly lastInits: { readonly video: Uint8Array | undefined; readonly audio: Uint8Array | undefined };
   readonly buildMp4: BuildMp4;
   /** Undefined: the files stay on the disk. */
   readonly uploads: UploadQueue | undefined;
   /** Aborted when the process stops: what is not done is done by the next one. */
   readonly signal: AbortSignal;
+  /** Aborts the signal for this recording alone. */
+  abort(): void;
   onFinished(recording: Recording, info: RecordingInfo): void;
 }
 
@@ -74,8 +79,8 @@ export class Recording implements ProgramTaker {
         baseUs: durationUs,
         events,
         positions: {
-          video: { inits: inits.video.length, segments: segments.video.length },
-          audio: { inits: inits.audio.length, segments: segments.audio.length },
+          video: positionOf(inits.video, segments.video, deps.lastInits.video),
+          audio: positionOf(inits.audio, segments.audio, deps.lastInits.audio),
         },
       },
       (batch) => this.#enqueue(batch),
@@ -125,6 +130,16 @@ export class Recording implements ProgramTaker {
   finish(): Promise<void> {
     this.#finishing ??= this.#finish();
     return this.#finishing;
+  }
+
+  /** Ends it without making its files, which are to be removed. */
+  async discard(): Promise<void> {
+    this.#finishing ??= Promise.resolve();
+    this.#follower.close();
+    this.#state = "failed";
+    this.#deps.abort();
+    await this.#finishing;
+    await this.#writing;
   }
 
   /** The process stops: what is open is kept, and the next process goes on. */
@@ -317,4 +332,13 @@ export class Recording implements ProgramTaker {
     ];
     for (const name of [...media, MP4_FILE]) await rm(join(folder.path, name), { force: true });
   }
+}
+
+/** Numbers go on above what is in the journal, where a lost segment has left some out. */
+function positionOf(
+  inits: readonly { readonly number: number }[],
+  segments: readonly { readonly number: number }[],
+  lastInit: Uint8Array | undefined,
+): LanePosition {
+  return { inits: inits.at(-1)?.number ?? 0, segments: segments.at(-1)?.number ?? 0, lastInit };
 }

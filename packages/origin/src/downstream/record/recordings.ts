@@ -102,7 +102,7 @@ export class Recordings implements AsyncDisposable {
       const folder = await RecordingFolder.create(path, { id, broadcast, createdMs });
       if (this.#controller.signal.aborted) throw new OriginError("closed", "The server is shutting down.");
       this.#deps.logger.info({ recording: id, broadcast }, "recording");
-      return this.#run(folder);
+      return await this.#run(folder);
     } catch (cause) {
       if (cause instanceof OriginError) throw cause;
       throw new OriginError("storage-failed", "The disk does not take a recording.", { cause });
@@ -152,8 +152,7 @@ export class Recordings implements AsyncDisposable {
     if (this.#busy.has(id)) return;
     this.#busy.add(id);
     try {
-      const running = this.#running.get(id);
-      await running?.finish();
+      await this.#running.get(id)?.discard();
       this.#running.delete(id);
       if (this.#deps.storage !== undefined) await this.#deps.storage.remove(id);
       await rm(join(this.#options.folder, id), { recursive: true, force: true });
@@ -196,10 +195,12 @@ export class Recordings implements AsyncDisposable {
     return undefined;
   }
 
-  #run(folder: RecordingFolder): Recording {
+  async #run(folder: RecordingFolder): Promise<Recording> {
     const { store, clock, logger, buildMp4, storage } = this.#deps;
     const { counters } = this;
-    const { signal } = this.#controller;
+    const controller = new AbortController();
+    const signal = AbortSignal.any([this.#controller.signal, controller.signal]);
+    const [video, audio] = await Promise.all([folder.lastInit("video"), folder.lastInit("audio")]);
     const id = folder.contents.begin?.id ?? "";
     const uploads = storage && new UploadQueue(id, { storage, counters, logger, signal });
     const recording = new Recording(this.#options, {
@@ -208,9 +209,11 @@ export class Recordings implements AsyncDisposable {
       logger,
       counters,
       folder,
+      lastInits: { video, audio },
       buildMp4,
       uploads,
       signal,
+      abort: () => controller.abort(),
       onFinished: (finished, info) => this.#onFinished(finished, info),
     });
     this.#running.set(recording.id, recording);
@@ -219,6 +222,7 @@ export class Recordings implements AsyncDisposable {
 
   #onFinished(recording: Recording, info: RecordingInfo): void {
     this.#running.delete(recording.id);
+    if (this.#busy.has(recording.id)) return;
     this.#finished.set(recording.id, info);
     const { id, broadcast } = recording;
     this.#deps.logger.info({ recording: id, broadcast, durationMs: info.durationUs / 1_000 }, "recorded");
@@ -245,7 +249,7 @@ export class Recordings implements AsyncDisposable {
         }
         const reopened = await RecordingFolder.reopen(path);
         if (reopened?.contents.begin?.id !== name) continue;
-        const recording = this.#run(reopened);
+        const recording = await this.#run(reopened);
         if (reopened.contents.ended) void recording.finish();
         logger.info({ recording: name, broadcast: recording.broadcast }, "an unfinished recording goes on");
       } catch (error) {

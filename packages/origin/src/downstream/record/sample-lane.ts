@@ -13,6 +13,8 @@ export interface LaneSample {
 export interface LanePosition {
   inits: number;
   segments: number;
+  /** The newest init: what is the same needs no other one. */
+  lastInit: Uint8Array | undefined;
 }
 
 export interface LaneFormat {
@@ -29,16 +31,20 @@ export class SampleLane {
   readonly format: LaneFormat;
   bytes = 0;
   readonly #position: LanePosition;
-  /** Number of the init in force; 0 before it was given out. */
   readonly #init: number;
-  #initPending = true;
+  readonly #initBytes: Uint8Array;
+  #initPending: boolean;
   #samples: LaneSample[] = [];
   #isFirst = true;
 
   constructor(format: LaneFormat, position: LanePosition) {
     this.format = format;
     this.#position = position;
-    position.inits += 1;
+    this.#initBytes = encodeInitSegment(format.cmaf);
+    const { lastInit } = position;
+    this.#initPending = lastInit === undefined || Buffer.compare(lastInit, this.#initBytes) !== 0;
+    if (this.#initPending) position.inits += 1;
+    position.lastInit = this.#initBytes;
     this.#init = position.inits;
   }
 
@@ -70,7 +76,7 @@ export class SampleLane {
     this.#initPending = false;
     const { track, codec, cmaf } = this.format;
     const size = cmaf.kind === "video" ? { width: cmaf.width, height: cmaf.height } : {};
-    return { track, number: this.#init, codec, ...size, bytes: encodeInitSegment(cmaf) };
+    return { track, number: this.#init, codec, ...size, bytes: this.#initBytes };
   }
 
   /**

@@ -31,7 +31,10 @@ export interface SegmenterStart {
 
 export const EMPTY_START = (): SegmenterStart => ({
   baseUs: 0,
-  positions: { video: { inits: 0, segments: 0 }, audio: { inits: 0, segments: 0 } },
+  positions: {
+    video: { inits: 0, segments: 0, lastInit: undefined },
+    audio: { inits: 0, segments: 0, lastInit: undefined },
+  },
   events: [],
 });
 
@@ -164,6 +167,8 @@ export class Segmenter {
    * ends.
    */
   rewind(baseUs: number): void {
+    // The inits may be among what was lost.
+    for (const position of Object.values(this.#positions)) position.lastInit = undefined;
     this.#stretch = undefined;
     this.#early = [];
     this.#configuration = undefined;

@@ -9,7 +9,8 @@ export type BuildMp4 = (folder: string, path: string, signal: AbortSignal) => Pr
 export const startMp4Worker: BuildMp4 = (folder, path, signal) =>
   new Promise((resolve, reject) => {
     const script = createRequire(import.meta.url).resolve("@canopy/origin/mp4-worker");
-    const worker = new Worker(script, { workerData: { folder, path } });
+    // Without the process's own flags: a thread that reads built files needs none, and some name other sources.
+    const worker = new Worker(script, { workerData: { folder, path }, execArgv: [] });
     const stop = (): void => {
       // It settles when the thread is gone; `exit` tells of that.
       void worker.terminate();
