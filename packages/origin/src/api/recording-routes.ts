@@ -84,7 +84,7 @@ export function registerRecordingRoutes(app: HttpServer["app"], deps: RecordingR
     },
   );
 
-  app.delete<IdParams & { Querystring: { readonly purge?: boolean } }>(
+  app.delete<IdParams & { Querystring: { readonly purge?: "true" | "false" } }>(
     "/v1/recordings/:id",
     {
       schema: {
@@ -102,7 +102,7 @@ export function registerRecordingRoutes(app: HttpServer["app"], deps: RecordingR
       const { scope } = await authorizeRequest(request, admission);
       const { id } = request.params;
       const recording = find(id, scope, mayPut);
-      if (request.query.purge === true) {
+      if (request.query.purge === "true") {
         await explainRejection(recordings.purge(id));
         return reply.status(204).send();
       }

@@ -52,7 +52,7 @@ export const RECORDING_LIST_SCHEMA = {
 export const RECORDING_QUERY_SCHEMA = {
   type: "object",
   properties: {
-    purge: { type: "boolean", description: "Also deletes the files." },
+    purge: { type: "string", enum: ["true", "false"], description: "Also deletes the files." },
     jwt: { type: "string" },
   },
 } as const;

@@ -102,6 +102,28 @@ describe("buildMp4", () => {
     expect(audio?.times.some((time) => Math.abs(time - 5) < 0.001)).toBe(true);
   });
 
+  it("goes on after a group with B-frames that was broken off", async () => {
+    const program: Program = {
+      ...PROGRAM,
+      audio: undefined,
+      ...(PROGRAM.video && { video: { ...PROGRAM.video, bFrames: true } }),
+    };
+    const folder = await record(program, (segmenter) => {
+      for (const fromUs of [START_US, START_US + 60_000_000]) {
+        // I P B B P: the last one is shown after two that never came.
+        for (const order of [0, 3, 1, 2, 6]) {
+          segmenter.onVideo(fromUs + order * FRAME_US, order === 0 ? KEYFRAME : FRAME, order === 0);
+        }
+      }
+    });
+    const file = join(path, "video.mp4");
+    await buildMp4(path, folder.contents, file);
+    const { video } = await readBack(file);
+    expect(video?.times).toHaveLength(10);
+    const [first = [], second = []] = [video?.times.slice(0, 5), video?.times.slice(5)];
+    expect(Math.min(...second)).toBeGreaterThan(Math.max(...first));
+  });
+
   it("makes a file of sound alone", async () => {
     const folder = await record({ ...PROGRAM, video: undefined }, (segmenter) => {
       for (let us = 0; us < 5_000_000; us += SOUND_US) segmenter.onAudio(START_US + us, Uint8Array.of(1, 2));

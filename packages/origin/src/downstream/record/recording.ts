@@ -238,9 +238,8 @@ export class Recording implements ProgramTaker {
     // Behind what is still on its way to the disk.
     const lostUs = Math.min(this.#segmenter.recordedUs, ...batch.segments.map(({ startUs }) => startUs));
     const isNewest = reason === "queue" || this.#queued <= 1;
-    this.#segmenter.rewind(
-      isNewest ? Math.max(lostUs, folder.contents.durationUs) : this.#segmenter.recordedUs,
-    );
+    const baseUs = isNewest ? Math.max(lostUs, folder.contents.durationUs) : this.#segmenter.recordedUs;
+    this.#segmenter.rewind(baseUs, batch.inits);
   }
 
   // ------------------------------------------------------------------ the end

@@ -30,6 +30,7 @@ export interface LaneFormat {
 export class SampleLane {
   readonly format: LaneFormat;
   bytes = 0;
+  newestPresentUs = Number.NEGATIVE_INFINITY;
   readonly #position: LanePosition;
   readonly #init: number;
   readonly #initBytes: Uint8Array;
@@ -58,6 +59,7 @@ export class SampleLane {
 
   push(sample: LaneSample): void {
     this.#samples.push(sample);
+    this.newestPresentUs = Math.max(this.newestPresentUs, sample.presentUs);
     this.bytes += sample.data.byteLength;
   }
 
@@ -67,6 +69,7 @@ export class SampleLane {
     if (at < 0) return [];
     const taken = this.#samples.splice(at);
     for (const { data } of taken) this.bytes -= data.byteLength;
+    this.newestPresentUs = this.last?.presentUs ?? Number.NEGATIVE_INFINITY;
     return taken;
   }
 

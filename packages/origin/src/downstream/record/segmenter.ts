@@ -164,11 +164,10 @@ export class Segmenter {
 
   /**
    * What was given out last was not kept: the recording's time goes on from `baseUs`, where the last one that was kept
-   * ends.
+   * ends. Inits among it are made again.
    */
-  rewind(baseUs: number): void {
-    // The inits may be among what was lost.
-    for (const position of Object.values(this.#positions)) position.lastInit = undefined;
+  rewind(baseUs: number, lostInits: readonly RecordedInit[]): void {
+    for (const { track } of lostInits) this.#positions[track].lastInit = undefined;
     this.#stretch = undefined;
     this.#early = [];
     this.#configuration = undefined;
@@ -249,7 +248,9 @@ export class Segmenter {
     const carried = untilUs === Number.POSITIVE_INFINITY ? [] : (stretch.audio?.takeFrom(untilUs) ?? []);
     let endUs = Number.NEGATIVE_INFINITY;
     for (const lane of lanes) {
-      if (lane?.last !== undefined) endUs = Math.max(endUs, lane.last.decodeUs + lane.format.usualDurationUs);
+      if (lane?.last === undefined) continue;
+      // The last picture to be shown, which with B-frames is not the last one to be decoded.
+      endUs = Math.max(endUs, lane.newestPresentUs + lane.format.usualDurationUs);
     }
     endUs = Math.min(endUs, untilUs);
     this.#early.push(...carried);
