@@ -8,6 +8,8 @@ declare module "s3rver" {
       readonly directory: string;
       readonly configureBuckets?: readonly { readonly name: string }[];
     });
+    /** Undefined while it does not run. */
+    readonly httpServer: import("node:http").Server | undefined;
     run(): Promise<{ readonly address: string; readonly port: number }>;
     close(): Promise<void>;
   }

@@ -41,6 +41,12 @@ describe("recording into an object store", () => {
     await store.run();
   }
 
+  async function closeStore(): Promise<void> {
+    // Connections that clients keep would hold it open.
+    store.httpServer?.closeAllConnections();
+    await store.close();
+  }
+
   async function startOrigin(secretKey = "S3RVER"): Promise<TestOrigin> {
     const s3 = {
       endpoint: `http://127.0.0.1:${port}`,
@@ -74,7 +80,7 @@ describe("recording into an object store", () => {
 
   afterAll(async () => {
     await origin?.[Symbol.asyncDispose]();
-    await store?.close();
+    await closeStore();
     for (const path of [folder, bucketFolder]) rmSync(path, { recursive: true, force: true });
   });
 
@@ -82,7 +88,7 @@ describe("recording into an object store", () => {
     const id = await start();
     await using _ = publishWithFfmpeg(makeClip({ bitrateKbps: 8_000, seconds: 10 }), `${origin.rtmp}/live/a`);
     await waitFor("a first upload", async () => (await metric(origin.api, STORED)) > 2);
-    await store.close();
+    await closeStore();
     const stuck = await waitFor("an upload to fail", async () => {
       const recording = await look(id);
       return recording.error !== undefined && recording;
@@ -122,6 +128,24 @@ describe("recording into an object store", () => {
         String(name).includes(`${id}/`),
       ),
     ).toEqual([]);
+  });
+
+  it("stores also what an earlier process has recorded", async () => {
+    const id = await start();
+    const publisher = publishWithFfmpeg(makeClip({}), `${origin.rtmp}/live/a`);
+    await waitFor("some of it", async () => (await look(id)).durationSeconds > 2);
+    await closeStore();
+    await waitFor("more of it", async () => (await look(id)).durationSeconds > 4);
+    await publisher.stop();
+    await origin[Symbol.asyncDispose]();
+    await openStore();
+    origin = await startOrigin();
+    expect((await look(id)).state).toBe("waiting");
+    await fetch(`${origin.api}/v1/recordings/${id}`, { method: "DELETE" });
+    await waitFor("everything to be stored", async () => (await look(id)).state === "ready");
+    const url = `${origin.api}/recordings/${id}/index.m3u8`;
+    expect((await probe(url)).durationSeconds).toBeGreaterThan(3.5);
+    expect(await decodeErrors(url)).toBe("");
   });
 
   it("tells of a store that refuses the key, and keeps the files on the disk", async () => {

@@ -77,6 +77,15 @@ export class RecordingFolder {
     else await this.#writeDocuments();
   }
 
+  /** Names of the segments and their inits. */
+  mediaFiles(): string[] {
+    const { inits, segments } = this.contents;
+    return [
+      ...[...inits.video, ...inits.audio].map(initFile),
+      ...[...segments.video, ...segments.audio].map(segmentFile),
+    ];
+  }
+
   /** Bytes of a file; undefined if it is not there. */
   async sizeOf(name: string): Promise<number | undefined> {
     try {
@@ -103,11 +112,7 @@ export class RecordingFolder {
   }
 
   async #removeStrays(): Promise<void> {
-    const { inits, segments } = this.contents;
-    const known = new Set([
-      ...[...inits.video, ...inits.audio].map(initFile),
-      ...[...segments.video, ...segments.audio].map(segmentFile),
-    ]);
+    const known = new Set(this.mediaFiles());
     for (const name of await readdir(this.path)) {
       const isPart = name.endsWith(".part");
       const isMedia = name.endsWith(".m4s") || name.includes("-init-");

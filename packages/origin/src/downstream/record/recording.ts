@@ -91,7 +91,10 @@ export class Recording implements ProgramTaker {
       { path: begin.broadcast, maxLatencyMs: MAX_LATENCY_MS },
       { store: deps.store, logger: deps.logger, taker: this },
     );
-    if (!deps.folder.contents.ended) this.#follower.play();
+    // What an earlier process has not stored is not known: everything goes up once more.
+    const { folder, uploads } = deps;
+    for (const name of folder.mediaFiles()) uploads?.push(name, join(folder.path, name));
+    if (!folder.contents.ended) this.#follower.play();
   }
 
   get state(): RecordingState {
@@ -324,12 +327,7 @@ export class Recording implements ProgramTaker {
 
   async #removeLocal(): Promise<void> {
     const { folder } = this.#deps;
-    const { inits, segments } = folder.contents;
-    const media = [
-      ...[...inits.video, ...inits.audio].map(initFile),
-      ...[...segments.video, ...segments.audio].map(segmentFile),
-    ];
-    for (const name of [...media, MP4_FILE]) await rm(join(folder.path, name), { force: true });
+    for (const name of [...folder.mediaFiles(), MP4_FILE]) await rm(join(folder.path, name), { force: true });
   }
 }
 
