@@ -58,6 +58,14 @@ describe("the replay page", () => {
     await waitFor("a source", () => running.page.evaluate(() => document.querySelector("video")?.src !== ""));
     await play(running);
     await untilPlays(running);
+    // Seeking in the growing playlist.
+    await running.page.evaluate(() => {
+      const video = document.querySelector("video");
+      if (video !== null) video.currentTime = 3;
+    });
+    await waitFor("playback from there", () =>
+      running.page.evaluate(() => (document.querySelector("video")?.currentTime ?? 0) > 3.3),
+    );
     await waitFor("more of it", async () => ((await recordings())[0]?.durationSeconds ?? 0) > 8);
     await running.page.getByRole("button", { name: /Stop the recording of live\/demo/ }).click();
     await waitFor("the files", async () => (await recordings())[0]?.state === "ready");

@@ -80,8 +80,9 @@ async function expectPlayable(input: string, seconds: number): Promise<void> {
     expect(Math.abs((times.at(-1) ?? 0) - seconds)).toBeLessThan(0.5);
   }
   expect(await decodeErrors(input)).toBe("");
-  // Seeking lands on a keyframe and decodes from there.
-  expect(await decodeErrors(input, ["-ss", String(seconds / 2)])).toBe("");
+  // Seeking lands on a keyframe and decodes from there. (ffmpeg 5.1 loses the init of fragmented MP4 when it seeks in a
+  // playlist, also in its own; hls.js seeks there in the test of the replay page.)
+  if (input.endsWith(".mp4")) expect(await decodeErrors(input, ["-ss", String(seconds / 2)])).toBe("");
 }
 
 describe("recording", () => {

@@ -105,7 +105,6 @@ describe("buildMp4", () => {
   it("goes on after a group with B-frames that was broken off", async () => {
     const program: Program = {
       ...PROGRAM,
-      audio: undefined,
       ...(PROGRAM.video && { video: { ...PROGRAM.video, bFrames: true } }),
     };
     const folder = await record(program, (segmenter) => {
@@ -113,6 +112,7 @@ describe("buildMp4", () => {
         // I P B B P: the last one is shown after two that never came.
         for (const order of [0, 3, 1, 2, 6]) {
           segmenter.onVideo(fromUs + order * FRAME_US, order === 0 ? KEYFRAME : FRAME, order === 0);
+          segmenter.onAudio(fromUs + order * FRAME_US, Uint8Array.of(1, 2));
         }
       }
     });

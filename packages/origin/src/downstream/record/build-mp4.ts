@@ -3,12 +3,11 @@ import { join } from "node:path";
 import {
   BufferSource,
   EncodedAudioPacketSource,
+  type EncodedPacket,
   EncodedPacketSink,
   EncodedVideoPacketSource,
   FilePathTarget,
   Input,
-  type InputAudioTrack,
-  type InputVideoTrack,
   MP4,
   Mp4OutputFormat,
   Output,
@@ -38,7 +37,10 @@ export async function buildMp4(folder: string, contents: RecordingContents, path
   if (writers.length === 0) throw new OriginError("not-found", "The recording holds nothing.");
   try {
     await output.start();
-    // In the order of time, so that no track waits in memory for another one.
+    // Room for the index is made when every track is known, and with the first packets alone: what comes before waits
+    // in memory, and reordered pictures among it are more than the muxer can lay out without their samples.
+    for (const writer of writers) await writer.writeFirstPacket();
+    // In the order of time, so that what belongs together lies together.
     for (;;) {
       let next: TrackWriter | undefined;
       for (const writer of writers) {
@@ -80,6 +82,9 @@ class TrackWriter {
   #at = 0;
   #init: { readonly number: number; readonly bytes: Uint8Array } | undefined;
   #isDescribed = false;
+  #decoderConfig: VideoDecoderConfig | AudioDecoderConfig | undefined;
+  /** Of the segment whose first packet is written. */
+  #rest: EncodedPacket[] | undefined;
 
   private constructor(
     folder: string,
@@ -117,39 +122,46 @@ class TrackWriter {
     return this.#segments[this.#at]?.startUs ?? Number.POSITIVE_INFINITY;
   }
 
+  async writeFirstPacket(): Promise<void> {
+    const packets = await this.#readSegment();
+    const first = packets.shift();
+    this.#rest = packets;
+    if (first !== undefined) await this.#write(first);
+  }
+
   async writeSegment(): Promise<void> {
-    const segment = this.#segments[this.#at];
-    if (segment === undefined) return;
+    const packets = this.#rest ?? (await this.#readSegment());
+    this.#rest = undefined;
     this.#at += 1;
+    for (const packet of packets) await this.#write(packet);
+    if (this.nextUs === Number.POSITIVE_INFINITY) this.#source.close();
+  }
+
+  async #readSegment(): Promise<EncodedPacket[]> {
+    const segment = this.#segments[this.#at];
+    if (segment === undefined) return [];
     const init = await this.#readInit(segment);
     const media = await readFile(join(this.#folder, segmentFile(segment)));
     using input = new Input({ formats: [MP4], source: new BufferSource(Buffer.concat([init, media])) });
     const [track] = await input.getTracks();
-    if (track?.isVideoTrack() === true) await this.#copyVideo(track);
-    else if (track?.isAudioTrack() === true) await this.#copyAudio(track);
-    if (this.nextUs === Number.POSITIVE_INFINITY) this.#source.close();
-  }
-
-  async #copyVideo(track: InputVideoTrack): Promise<void> {
-    const source = this.#source as EncodedVideoPacketSource;
-    const decoderConfig = this.#isDescribed ? null : await track.getDecoderConfig();
-    for await (const packet of new EncodedPacketSink(track).packets()) {
-      await source.add(packet, this.#describeOnce(decoderConfig));
+    if (track === undefined) throw new OriginError("not-found", `${segmentFile(segment)} holds no track.`);
+    if (track.isVideoTrack() || track.isAudioTrack()) {
+      this.#decoderConfig ??= (await track.getDecoderConfig()) ?? undefined;
     }
+    const packets: EncodedPacket[] = [];
+    for await (const packet of new EncodedPacketSink(track).packets()) packets.push(packet);
+    return packets;
   }
 
-  async #copyAudio(track: InputAudioTrack): Promise<void> {
-    const source = this.#source as EncodedAudioPacketSource;
-    const decoderConfig = this.#isDescribed ? null : await track.getDecoderConfig();
-    for await (const packet of new EncodedPacketSink(track).packets()) {
-      await source.add(packet, this.#describeOnce(decoderConfig));
-    }
-  }
-
-  #describeOnce<T>(decoderConfig: T | null): { decoderConfig: T } | undefined {
-    if (this.#isDescribed || decoderConfig === null) return undefined;
+  /** The first packet of a track brings its description. */
+  async #write(packet: EncodedPacket): Promise<void> {
+    const decoderConfig = this.#isDescribed ? undefined : this.#decoderConfig;
     this.#isDescribed = true;
-    return { decoderConfig };
+    // The kind of the source is that of the track it was made for, and so is the description's.
+    if (this.#source instanceof EncodedVideoPacketSource) {
+      await this.#source.add(packet, decoderConfig && { decoderConfig: decoderConfig as VideoDecoderConfig });
+    } else
+      await this.#source.add(packet, decoderConfig && { decoderConfig: decoderConfig as AudioDecoderConfig });
   }
 
   async #readInit(segment: SegmentEntry): Promise<Uint8Array> {
