@@ -1,7 +1,7 @@
 import { EdgeNode } from "@canopy/edge";
 import { MOQ_PROTOCOLS } from "@canopy/protocol";
 import { RelayNode } from "@canopy/relay";
-import { createQuicListener, developmentHosts, NodeServer } from "@canopy/relay/node";
+import { createSessionListener, developmentHosts, NodeServer } from "@canopy/relay/node";
 import {
   createClock,
   createMetrics,
@@ -46,7 +46,7 @@ beforeAll(async () => {
       metrics,
       clock,
       verifier: new TokenVerifier({ keys: [key] }, { clock }),
-      listenSessions: createQuicListener(options, { logger, loop }),
+      listenSessions: createSessionListener(options, { logger, loop }),
       createDevelopmentCertificate: () => createDevelopmentCertificate(developmentHosts("127.0.0.1")),
     },
   );

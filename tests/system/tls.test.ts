@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MOQ_PROTOCOLS } from "@canopy/protocol";
 import { RelayNode } from "@canopy/relay";
-import { createQuicListener, NodeServer } from "@canopy/relay/node";
+import { createSessionListener, NodeServer } from "@canopy/relay/node";
 import { createClock, createMetrics, createSilentLogger, Lifetime } from "@canopy/runtime";
 import { connectQuic, createDevelopmentCertificate, QuicLoop } from "@canopy/transport/quic";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -38,7 +38,7 @@ beforeAll(async () => {
       metrics,
       clock,
       verifier: undefined,
-      listenSessions: createQuicListener(options, { logger, loop }),
+      listenSessions: createSessionListener(options, { logger, loop }),
       createDevelopmentCertificate: () => Promise.reject(new Error("files were given")),
     },
   );
