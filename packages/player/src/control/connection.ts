@@ -36,6 +36,8 @@ export interface ConnectionOptions {
   readonly sources: readonly string[];
   /** Transports that this browser can use, in order of preference. */
   readonly factories: readonly UpstreamFactory[];
+  /** Why the first of them is not a better one; undefined if it is the best. */
+  readonly passedOver?: string | undefined;
   readonly request: Omit<UpstreamRequest, "src">;
 }
 
@@ -114,7 +116,7 @@ export class Connection {
 
   /** Why this transport is in use; undefined if it is the first choice. */
   get reason(): string | undefined {
-    return this.#reason;
+    return this.#reason ?? this.#options.passedOver;
   }
 
   /** Sessions opened again after one had brought media. */

@@ -153,6 +153,7 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
       {
         sources,
         factories: choice.factories,
+        passedOver: choice.passedOver.join("; ") || undefined,
         request: {
           broadcast: this.#options.broadcast,
           token: this.#options.token,

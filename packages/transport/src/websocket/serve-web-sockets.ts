@@ -69,6 +69,8 @@ export function serveWebSockets(
 interface Handshake {
   readonly socket: Duplex;
   readonly startedMs: number;
+  /** Past the HTTP part; the peer's first frame is waited for. */
+  isUpgraded: boolean;
 }
 
 interface Connection {
@@ -114,7 +116,9 @@ class WebSocketAcceptor implements WebSocketSessions {
   }
 
   get size(): number {
-    return this.#connections.size + this.#handshakes.size;
+    let waiting = 0;
+    for (const { isUpgraded } of this.#handshakes) waiting += isUpgraded ? 0 : 1;
+    return this.#connections.size + waiting;
   }
 
   async close(): Promise<void> {
@@ -157,7 +161,7 @@ class WebSocketAcceptor implements WebSocketSessions {
       rejectUpgrade(socket, STATUS_TOO_MANY, "Too many sessions are being opened; try again.");
       return;
     }
-    const handshake: Handshake = { socket, startedMs: this.#nowMs() };
+    const handshake: Handshake = { socket, startedMs: this.#nowMs(), isUpgraded: false };
     this.#handshakes.add(handshake);
     socket.once("close", () => this.#handshakes.delete(handshake));
     const decide = (decision: SessionDecision): void => {
@@ -228,6 +232,7 @@ class WebSocketAcceptor implements WebSocketSessions {
       },
     );
     this.#nextId += 1;
+    handshake.isUpgraded = true;
     const connection: Connection = { webSocket, session, closingMs: undefined };
     this.#connections.add(connection);
     webSocket.on("message", (data: Buffer, isBinary: boolean) => {
@@ -235,7 +240,10 @@ class WebSocketAcceptor implements WebSocketSessions {
       else session.fail(new QmuxError("protocol-violation", "a text message came"));
     });
     webSocket.on("pong", () => session.onSignOfLife());
-    webSocket.on("error", (error: Error) => session.onSocketClosed(error.message));
+    webSocket.on("error", (error: Error) => {
+      this.#handshakes.delete(handshake);
+      session.onSocketClosed(error.message);
+    });
     webSocket.on("close", () => {
       this.#connections.delete(connection);
       session.onSocketClosed("the connection was closed");
