@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import { PlayerError } from "../player-error.ts";
 import { betterOffset, type ClockOffset } from "../sync/clock-offset.ts";
 import { probeTime } from "../sync/probe-time.ts";
+import type { TransportMemory } from "../upstream/transport-memory.ts";
 import type {
   TrackSelection,
   TransportName,
@@ -12,6 +13,7 @@ import type {
   UpstreamSink,
 } from "../upstream/upstream.ts";
 import { EdgeWatch } from "./edge-watch.ts";
+import { headStartMs, rivalOf } from "./race.ts";
 import { RetrySchedule } from "./retry-schedule.ts";
 
 /** Enough to start with: at first all time belongs to the picture. */
@@ -34,6 +36,8 @@ export interface ConnectionOptions {
   readonly sources: readonly string[];
   /** Transports that this browser can use, in order of preference. */
   readonly factories: readonly UpstreamFactory[];
+  /** Why the first of them is not a better one; undefined if it is the best. */
+  readonly passedOver?: string | undefined;
   readonly request: Omit<UpstreamRequest, "src">;
 }
 
@@ -41,6 +45,7 @@ export interface ConnectionDeps {
   readonly clock: Clock;
   readonly fetch: typeof fetch;
   readonly random: () => number;
+  readonly memory: Pick<TransportMemory, "recall" | "remember">;
   /** Gets everything of the upstream in use but its end. */
   readonly sink: Omit<UpstreamSink, "onConnected" | "onMove" | "onClosed">;
   readonly onTransport: (transport: TransportName) => void;
@@ -75,6 +80,10 @@ export class Connection {
   /** The successor is not asked for by the edge: it is dropped if media comes again. */
   #isSpare = false;
   readonly #edgeWatch: EdgeWatch;
+  /** The same session over the next transport, dialled while the first one has none; the first to be up stays. */
+  #rival: Upstream | undefined;
+  #rivalTimer: ReturnType<typeof setTimeout> | undefined;
+  #reason: string | undefined;
 
   constructor(options: ConnectionOptions, deps: ConnectionDeps) {
     this.#options = options;
@@ -103,6 +112,11 @@ export class Connection {
 
   get src(): string {
     return this.#movedTo ?? this.#options.sources[this.#retries.current] ?? "";
+  }
+
+  /** Why this transport is in use; undefined if it is the first choice. */
+  get reason(): string | undefined {
+    return this.#reason ?? this.#options.passedOver;
   }
 
   /** Sessions opened again after one had brought media. */
@@ -159,6 +173,64 @@ export class Connection {
       this.#sinkOf(factory, () => this.#attempt === attempt),
       this.#upstreamDeps,
     );
+    this.#startRace();
+  }
+
+  #startRace(): void {
+    const index = rivalOf(this.#options.factories, this.#factory);
+    if (index === undefined) return;
+    this.#reason = undefined;
+    const last = this.#deps.memory.recall(this.src);
+    const delayMs = headStartMs(last);
+    const reason =
+      delayMs === 0
+        ? "it was the first to be up at this edge lately"
+        : `WebTransport had no session after ${delayMs} ms`;
+    this.#rivalTimer = setTimeout(() => this.#openRival(index, reason), delayMs);
+  }
+
+  #openRival(index: number, reason: string): void {
+    this.#rivalTimer = undefined;
+    const factory = this.#options.factories[index];
+    if (factory === undefined) return;
+    let rival: Upstream | undefined;
+    const inUse = this.#sinkOf(factory, () => this.#upstream === rival);
+    rival = factory.open(
+      { ...this.#options.request, src: this.src },
+      {
+        ...inUse,
+        onConnected: (timeBaseUrl) => {
+          if (this.#rival === rival) {
+            this.#deps.memory.remember(this.src, factory.transport);
+            this.#takeRival(index, reason);
+          }
+          inUse.onConnected(timeBaseUrl);
+        },
+        onClosed: (error) => {
+          if (this.#rival === rival) this.#rival = undefined;
+          else inUse.onClosed(error);
+        },
+      },
+      this.#upstreamDeps,
+    );
+    this.#rival = rival;
+  }
+
+  #takeRival(index: number, reason: string): void {
+    const rival = this.#rival;
+    this.#rival = undefined;
+    this.#attempt += 1;
+    this.#upstream?.close();
+    this.#upstream = rival;
+    this.#factory = index;
+    this.#reason = reason;
+  }
+
+  #endRace(): void {
+    clearTimeout(this.#rivalTimer);
+    this.#rivalTimer = undefined;
+    this.#rival?.close();
+    this.#rival = undefined;
   }
 
   get #upstreamDeps(): UpstreamDeps {
@@ -190,6 +262,10 @@ export class Connection {
 
   #onConnected(transport: TransportName, timeBaseUrl: string): void {
     this.#isUp = true;
+    if (transport === "webtransport" && rivalOf(this.#options.factories, this.#factory) !== undefined) {
+      this.#deps.memory.remember(this.src, transport);
+    }
+    this.#endRace();
     this.#deps.onTransport(transport);
     void this.#probe(timeBaseUrl, FIRST_PROBES);
   }
@@ -312,10 +388,15 @@ export class Connection {
   #onClosed(error: PlayerError): void {
     const hadMedia = this.#hasMedia;
     const wasUp = this.#isUp;
-    this.#drop();
-    if (hadMedia) this.#reconnects += 1;
     // What one transport cannot carry another one may; without another one it stays like that.
     const isOfTransport = error.code === "unsupported" || error.code === "codec";
+    if (this.#rival !== undefined && (error.shouldRetry() || isOfTransport)) {
+      this.#takeRival(this.#factory + 1, error.message);
+      this.#deps.onLost(error);
+      return;
+    }
+    this.#drop();
+    if (hadMedia) this.#reconnects += 1;
     if (!error.shouldRetry() && (!isOfTransport || this.#options.factories.length === 1)) {
       this.#deps.onFailed(error);
       return;
@@ -326,11 +407,14 @@ export class Connection {
     } else if (!wasUp && this.#factory + 1 < this.#options.factories.length) {
       // Nothing got through this way; perhaps another transport does, at the same edge.
       this.#factory += 1;
+      this.#reason = error.message;
       this.#deps.onLost(error);
       this.#open();
       return;
     }
-    this.#factory = wasUp ? this.#factory : 0;
+    if (!wasUp) this.#factory = 0;
+    // Whoever won the race runs it again: the network may be another one by now.
+    else if (rivalOf(this.#options.factories, this.#factory - 1) !== undefined) this.#factory -= 1;
     const decision = this.#retries.onFailure();
     if (decision === undefined) {
       this.#deps.onFailed(error);
@@ -343,6 +427,7 @@ export class Connection {
   #drop(): void {
     this.#attempt += 1;
     this.#edgeWatch.stop();
+    this.#endRace();
     this.#successor?.close();
     this.#successor = undefined;
     this.#isSpare = false;
