@@ -6,6 +6,7 @@ import {
   PictureLossIndication,
   RtcpPacketConverter,
   RtcpPayloadSpecificFeedback,
+  type RtcpReceiverInfo,
   RtcpRrPacket,
   RtcpSrPacket,
   RtcpTransportLayerFeedback,
@@ -302,11 +303,6 @@ export class WhepViewer implements AsyncDisposable {
   }
 
   #onTick(nowMs: number): void {
-    const reportIsDue = nowMs - this.#reportedMs >= REPORT_MS;
-    if (reportIsDue) {
-      if (this.#estimates) this.#sendEstimate(nowMs - this.#reportedMs);
-      this.#reportedMs = nowMs;
-    }
     for (const received of this.#tracks) {
       const { reception } = received;
       const lost = reception.nacks(nowMs);
@@ -315,37 +311,44 @@ export class WhepViewer implements AsyncDisposable {
         received.plis++;
         this.#send(received, pli(this.#ssrc, reception.ssrc));
       }
-      if (reportIsDue) this.#report(received, nowMs);
     }
+    if (nowMs - this.#reportedMs >= REPORT_MS) this.#sendReports(nowMs);
     if (this.#feedback !== undefined && nowMs - this.#feedbackMs >= TRANSPORT_FEEDBACK_MS) {
       this.#feedbackMs = nowMs;
       this.#sendFeedback(this.#feedback);
     }
   }
 
-  #report(received: ReceivedTrack, nowMs: number): void {
-    const { clock, reception } = received;
-    // RFC 3550 section 6.4.1: units of 1/65536 s.
-    const dlsr = clock === undefined ? 0 : Math.round(((nowMs - clock.receivedMs) / 1000) * 65_536);
-    const report = reception.report(clock?.lsr ?? 0, dlsr);
-    if (report === undefined) return;
-    this.#send(received, new RtcpRrPacket({ ssrc: this.#ssrc, reports: [report] }).serialize());
+  /** One packet for all tracks, with the estimate where the edge takes one (RFC 3550 section 6.1). */
+  #sendReports(nowMs: number): void {
+    const elapsedMs = nowMs - this.#reportedMs;
+    this.#reportedMs = nowMs;
+    const reports: RtcpReceiverInfo[] = [];
+    for (const { clock, reception } of this.#tracks) {
+      // RFC 3550 section 6.4.1: units of 1/65536 s.
+      const dlsr = clock === undefined ? 0 : Math.round(((nowMs - clock.receivedMs) / 1000) * 65_536);
+      const report = reception.report(clock?.lsr ?? 0, dlsr);
+      if (report !== undefined) reports.push(report);
+    }
+    const first = this.#tracks.find(({ reception }) => reception.ssrc !== 0);
+    if (first === undefined) return;
+    const compound = [new RtcpRrPacket({ ssrc: this.#ssrc, reports }).serialize()];
+    if (this.#estimates) compound.push(this.#estimate(elapsedMs));
+    this.#send(first, Buffer.concat(compound));
   }
 
   /** REMB (draft-alvestrand-rmcat-remb), over all tracks. */
-  #sendEstimate(elapsedMs: number): void {
+  #estimate(elapsedMs: number): Buffer<ArrayBuffer> {
     const received = this.#tracks.filter(({ reception }) => reception.ssrc !== 0);
     const bytes = received.reduce((sum, { reception }) => sum + reception.stats.bytes, 0);
     const bitsPerSecond = ((bytes - this.#estimatedBytes) * 8_000) / elapsedMs;
     this.#estimatedBytes = bytes;
-    const [first] = received;
-    if (first === undefined) return;
     const estimate = encodeEstimatedBitrate(
       this.#ssrc,
       bitsPerSecond * ESTIMATE_SHARE + ESTIMATE_FLOOR_BPS,
       received.map(({ reception }) => reception.ssrc),
     );
-    this.#send(first, Buffer.from(estimate.buffer, estimate.byteOffset, estimate.length));
+    return Buffer.from(estimate.buffer, estimate.byteOffset, estimate.length);
   }
 
   #sendFeedback(recorder: TransportFeedbackRecorder): void {

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { loadavg } from "node:os";
+import { loadavg, setPriority } from "node:os";
 import { BROADCAST, FRAMES_PER_SECOND, pinToOtherCores, startPinnedTree } from "./pinned-tree.ts";
 import { readProcessUsage } from "./process-usage.ts";
 import { type Row, report } from "./report.ts";
@@ -16,6 +16,8 @@ export interface WebRtcFanoutOptions {
   readonly congestionFeedback: boolean;
   /** Leaves the sound out, which is a quarter of the packets. */
   readonly isVideoOnly: boolean;
+  /** Largest RTP payload; the edge's own choice if undefined. */
+  readonly maxPayloadBytes: string | undefined;
   /** Viewers that look at every packet; the figures per viewer are theirs. */
   readonly watchful: number;
   readonly profileFolder: string | undefined;
@@ -23,13 +25,18 @@ export interface WebRtcFanoutOptions {
 
 /** Time for the heap to settle before the measurement. */
 const SETTLE_MS = 4_000;
+const VIEWERS_NICE = 5;
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** N WHEP viewers of one edge, in the table of `fanout`. */
 export async function measureWebRtcFanout(options: WebRtcFanoutOptions): Promise<void> {
   const { steps, seconds, processes, congestionFeedback, isVideoOnly, watchful, profileFolder } = options;
-  await using tree = await startPinnedTree({ profileFolder });
+  const { maxPayloadBytes } = options;
+  await using tree = await startPinnedTree({
+    edgeArgs: maxPayloadBytes === undefined ? [] : ["--rtp-payload", maxPayloadBytes],
+    profileFolder,
+  });
   const { edge, edgeUrl } = tree;
   await using load = new WhepLoad(
     processes,
@@ -38,7 +45,11 @@ export async function measureWebRtcFanout(options: WebRtcFanoutOptions): Promise
       kinds: isVideoOnly ? ["video"] : ["video", "audio"],
       watchful: Math.ceil(watchful / processes),
     },
-    pinToOtherCores,
+    (pid) => {
+      pinToOtherCores(pid);
+      // Origin and publisher share these cores, and must not be late for want of them.
+      setPriority(pid, VIEWERS_NICE);
+    },
   );
   const rows: Row[] = [];
   let previous = { residentBytes: readProcessUsage(edge.pid).residentBytes, viewers: 0 };
@@ -80,7 +91,15 @@ export async function measureWebRtcFanout(options: WebRtcFanoutOptions): Promise
     previous = { residentBytes: after.residentBytes, viewers };
   }
   report(isVideoOnly ? "fanout webrtc video" : "fanout webrtc", rows, {
-    ...{ seconds, bitrate: "1.5 Mbit/s", fps: FRAMES_PER_SECOND, processes, watchful, congestionFeedback },
+    ...{
+      seconds,
+      bitrate: "1.5 Mbit/s",
+      fps: FRAMES_PER_SECOND,
+      processes,
+      watchful,
+      congestionFeedback,
+      maxPayloadBytes,
+    },
     load: loadavg(),
   });
 }

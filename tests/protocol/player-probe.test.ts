@@ -52,7 +52,7 @@ async function connect(version: Version) {
       onMove: nothing,
       onClosed: (error) => closed.push(error),
     },
-    { clock: { nowUs: () => 0 }, fetch },
+    { clock: { nowUs: () => 0 }, fetch, serverOffsetUs: () => undefined },
   );
   await new Promise(setImmediate);
   pair.clock.run();

@@ -38,7 +38,11 @@ export class PageEdge {
   async #onPatch(fragment: string): Promise<Response> {
     const peer = this.#peer;
     const ufrag = /a=ice-ufrag:\S+/.exec(fragment)?.[0] ?? "";
-    if (peer === undefined || this.#offer.includes(ufrag)) return new Response(null, { status: 204 });
+    if (peer === undefined || this.#offer.includes(ufrag)) {
+      const trickled = this.#isFirst ? [] : (fragment.match(/^a=candidate:[^\r\n]*/gm) ?? []);
+      for (const line of trickled) await peer?.addIceCandidate({ candidate: line.slice(2), sdpMid: "0" });
+      return new Response(null, { status: 204 });
+    }
     const pwd = /a=ice-pwd:\S+/.exec(fragment)?.[0] ?? "";
     const candidates = fragment.match(/^a=candidate:[^\r\n]*/gm) ?? [];
     const sdp = this.#offer
@@ -69,6 +73,8 @@ export class PageEdge {
 
   async #answer(peer: RTCPeerConnection): Promise<string> {
     await peer.setLocalDescription(await peer.createAnswer());
+    // After a restart the state is that of the generation before for a moment.
+    await new Promise((resolve) => setTimeout(resolve, 100));
     while (peer.iceGatheringState !== "complete") await new Promise((resolve) => setTimeout(resolve, 20));
     return peer.localDescription?.sdp ?? "";
   }

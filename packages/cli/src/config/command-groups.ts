@@ -2,10 +2,14 @@ import { accessGroup } from "./access-group.ts";
 import { audioBridgeGroup } from "./audio-bridge-group.ts";
 import { broadcastGroup } from "./broadcast-group.ts";
 import { devGroup } from "./dev-group.ts";
+import { flvGroup } from "./flv-group.ts";
+import { hlsGroup } from "./hls-group.ts";
 import { ingestGroup } from "./ingest-group.ts";
 import { listenGroup } from "./listen-group.ts";
 import { logGroup } from "./log-group.ts";
 import { quicGroup } from "./quic-group.ts";
+import { recordingGroup } from "./recording-group.ts";
+import { restreamGroup } from "./restream-group.ts";
 import { rtmpGroup } from "./rtmp-group.ts";
 import { tlsGroup } from "./tls-group.ts";
 import { tokenGroup } from "./token-group.ts";
@@ -26,6 +30,8 @@ export const COMMAND_GROUPS = {
     whip: whipGroup,
     ingest: ingestGroup,
     audioBridge: audioBridgeGroup,
+    restreams: restreamGroup,
+    recordings: recordingGroup,
     webhooks: webhookGroup,
     tls: tlsGroup,
     access: accessGroup,
@@ -37,6 +43,8 @@ export const COMMAND_GROUPS = {
     tree: treeGroup,
     webrtc: webrtcGroup,
     whep: whepGroup,
+    hls: hlsGroup,
+    flv: flvGroup,
     tls: tlsGroup,
     access: accessGroup,
     log: logGroup,

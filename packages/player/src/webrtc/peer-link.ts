@@ -302,7 +302,7 @@ export class PeerLink {
   }
 }
 
-/** All candidates are there, or it takes too long. */
+/** All candidates of the generation that begins now are there, or it takes too long. The state is that of before. */
 function gathered(peer: RTCPeerConnection, timeoutMs: number): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(done, timeoutMs);
@@ -315,6 +315,5 @@ function gathered(peer: RTCPeerConnection, timeoutMs: number): Promise<void> {
       if (peer.iceGatheringState === "complete") done();
     }
     peer.addEventListener("icegatheringstatechange", onChange);
-    onChange();
   });
 }

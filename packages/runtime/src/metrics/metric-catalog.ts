@@ -11,7 +11,7 @@ export interface MetricSpec {
   readonly buckets?: readonly number[];
 }
 
-const TRANSPORTS = ["quic", "webtransport", "websocket", "rtmp", "whip", "whep"] as const;
+const TRANSPORTS = ["quic", "webtransport", "websocket", "rtmp", "whip", "whep", "hls", "flv"] as const;
 
 export const METRICS = {
   canopy_sessions: {
@@ -117,6 +117,23 @@ export const METRICS = {
     help: "What WebRTC peers sent or asked for and was not heeded: packets that are not here any more or too many, RTCP over the rate or malformed, media in a session without.",
     label: { name: "reason", values: ["nack", "rtcp-rate", "malformed", "unexpected"] },
   },
+  canopy_hls_waiting_requests: {
+    type: "gauge",
+    help: "Requests for HLS playlists and parts that wait until they are there.",
+  },
+  canopy_hls_refused_waits_total: {
+    type: "counter",
+    help: "HLS requests that were refused because too many waited already.",
+  },
+  canopy_hls_segment_bytes: {
+    type: "gauge",
+    help: "Bytes of all HLS segments and parts that are held for viewers.",
+  },
+  canopy_slow_viewers_total: {
+    type: "counter",
+    help: "Readers of HTTP-FLV that did not keep up: skipped to a keyframe, or closed.",
+    label: { name: "reason", values: ["skipped", "closed"] },
+  },
   canopy_bridges: {
     type: "gauge",
     help: "Streams of sound that are being transcoded because somebody follows them.",
@@ -136,6 +153,45 @@ export const METRICS = {
     type: "counter",
     help: "Ends of the thread that transcodes: it died and was started again, or cannot run here.",
     label: { name: "reason", values: ["died", "unavailable"] },
+  },
+  canopy_restreams: {
+    type: "gauge",
+    help: "Restreams, by their state.",
+    label: { name: "kind", values: ["waiting", "connecting", "live", "retrying"] },
+  },
+  canopy_restream_sent_bytes_total: {
+    type: "counter",
+    help: "Bytes that restreams have sent to their targets.",
+  },
+  canopy_restream_failures_total: {
+    type: "counter",
+    help: "Connections of restreams that failed or were lost, by reason.",
+    label: { name: "reason", values: ["unreachable", "refused", "stalled", "closed", "media"] },
+  },
+  canopy_restream_dropped_frames_total: {
+    type: "counter",
+    help: "Frames that a restream's target did not take in time.",
+  },
+  canopy_recordings: {
+    type: "gauge",
+    help: "Recordings, by their state.",
+    label: { name: "kind", values: ["waiting", "recording", "finishing", "ready", "failed"] },
+  },
+  canopy_recording_written_bytes_total: { type: "counter", help: "Bytes of recordings written to the disk." },
+  canopy_recording_lost_segments_total: {
+    type: "counter",
+    help: "Segments of recordings that were not kept, by reason.",
+    label: { name: "reason", values: ["disk-full", "disk", "queue"] },
+  },
+  canopy_recording_uploads_total: {
+    type: "counter",
+    help: "Files of recordings given to the object store, by what became of it.",
+    label: { name: "kind", values: ["stored", "failed"] },
+  },
+  canopy_recordings_removed_total: {
+    type: "counter",
+    help: "Finished recordings that were removed, by reason.",
+    label: { name: "reason", values: ["asked", "age", "bytes"] },
   },
   canopy_event_loop_utilization_ratio: {
     type: "gauge",

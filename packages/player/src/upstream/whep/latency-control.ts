@@ -1,8 +1,11 @@
 /** What `RTCRtpReceiver.jitterBufferTarget` takes (W3C webrtc-extensions). */
 const MAX_TARGET_MS = 4_000;
 
-/** Differences that nobody sees, and that the measurement makes by itself. */
-const TOLERANCE_MS = 3;
+/**
+ * Differences that nobody sees, and that the measurement makes by itself: half a repaint. Every change moves frames in
+ * time, and two that fall into one repaint are one too few on screen.
+ */
+const TOLERANCE_MS = 8;
 
 /** Part of a difference that one step takes away: the buffer follows a new target within about a second. */
 const GAIN = 0.6;
@@ -52,9 +55,20 @@ export class LatencyControl {
     return this.#goalMs;
   }
 
+  /** Sound follows its picture. */
+  set goalMs(goalMs: number) {
+    this.#goalMs = goalMs;
+  }
+
   /** For `jitterBufferTarget`, ms. */
   get targetMs(): number {
     return this.#targetMs;
+  }
+
+  /** What the path needs of itself, ms, if that is out of reach of the goal; otherwise 0. */
+  neededMs(measure: LatencyMeasure): number {
+    // Frames that are held because we said so are on their way to the goal.
+    return measure.latencyMs > this.#goalMs + REACH_MS && !this.#isHeld(measure) ? measure.latencyMs : 0;
   }
 
   /** Called about twice a second; returns the new `targetMs`. */
@@ -62,10 +76,10 @@ export class LatencyControl {
     const errorMs = this.#goalMs - measure.latencyMs;
     if (this.#isSync) this.#chooseStep(measure, nowMs);
     if (Math.abs(errorMs) > TOLERANCE_MS) {
-      // From what the buffer does now, not from what it was told: a target below what the path needs does nothing.
-      const wantedMs = measure.bufferMs + errorMs;
-      const nextMs = this.#targetMs + (wantedMs - this.#targetMs) * GAIN;
-      this.#targetMs = Math.round(Math.min(MAX_TARGET_MS, Math.max(0, nextMs)));
+      // A target below what the path needs does nothing: then what the buffer does by itself is where to go from. One
+      // that is in force is corrected, as decoding takes a part of what the buffer is told to hold.
+      const fromMs = this.#isHeld(measure) ? this.#targetMs : measure.bufferMs;
+      this.#targetMs = Math.round(Math.min(MAX_TARGET_MS, Math.max(0, fromMs + errorMs * GAIN)));
     }
     return this.#targetMs;
   }
@@ -76,8 +90,14 @@ export class LatencyControl {
     this.#lowerSinceMs = undefined;
   }
 
-  #chooseStep({ latencyMs, bufferMs, minimumMs }: LatencyMeasure, nowMs: number): void {
-    const isMissed = latencyMs > this.#goalMs + REACH_MS && this.#goalMs < MAX_TARGET_MS;
+  /** Frames are held for longer than the path needs, because we said so. */
+  #isHeld({ bufferMs, minimumMs }: LatencyMeasure): boolean {
+    return this.#targetMs > 0 && bufferMs > (minimumMs ?? 0) + REACH_MS;
+  }
+
+  #chooseStep(measure: LatencyMeasure, nowMs: number): void {
+    const { latencyMs, bufferMs, minimumMs } = measure;
+    const isMissed = this.neededMs(measure) > 0 && this.#goalMs < MAX_TARGET_MS;
     this.#missedSinceMs = isMissed ? (this.#missedSinceMs ?? nowMs) : undefined;
     if (this.#missedSinceMs !== undefined && nowMs - this.#missedSinceMs >= STEP_UP_MS) {
       this.#goalMs *= SYNC_STEP_FACTOR;
