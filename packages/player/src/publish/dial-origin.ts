@@ -18,14 +18,15 @@ export async function dialOrigin(
   url: string,
   token: string | undefined,
   deps: { readonly fetch: typeof fetch; readonly signal: AbortSignal },
+  dials: readonly [Dial | undefined, Dial] = [
+    isWebTransportSupported() ? dialWebTransport : undefined,
+    dialWebSocket,
+  ],
 ): Promise<DialedSession> {
   const options = { ...deps, protocols: MOQ_PROTOCOLS };
-  if (!isWebTransportSupported()) return dialWebSocket(url, token, options);
-  return firstOf(
-    [dialWebTransport, dialWebSocket],
-    (dial, signal) => dial(url, token, { ...options, signal }),
-    deps.signal,
-  );
+  const [first, second] = dials;
+  if (first === undefined) return second(url, token, options);
+  return firstOf([first, second], (dial, signal) => dial(url, token, { ...options, signal }), deps.signal);
 }
 
 /** The session that is up first; the second dial starts when the first fails or has had its head start. */
