@@ -12,6 +12,10 @@ import {
 import { type Clock, Lifetime, type Logger, type Metrics, type TokenVerifier } from "@canopy/runtime";
 import { createDevelopmentCertificate, type QuicLoop } from "@canopy/transport/quic";
 import type { WebRtcEngine } from "@canopy/transport/webrtc";
+import { FlvEndpoint } from "./downstream/flv/flv-endpoint.ts";
+import { DEFAULT_FLV_OPTIONS, type FlvOptions } from "./downstream/flv/flv-options.ts";
+import { HlsEndpoint } from "./downstream/hls/hls-endpoint.ts";
+import { DEFAULT_HLS_OPTIONS, type HlsOptions } from "./downstream/hls/hls-options.ts";
 import { WhepEndpoint } from "./downstream/whep/whep-endpoint.ts";
 import { DEFAULT_WHEP_OPTIONS, type WhepOptions } from "./downstream/whep/whep-options.ts";
 import { connectParent, type ParentTrust } from "./upstream/connect-parent.ts";
@@ -35,6 +39,8 @@ export interface EdgeNodeOptions {
   /** Default: adaptive flushing, packets that pass every path, CUBIC. */
   readonly quic?: QuicSettings;
   readonly whep?: Partial<WhepOptions>;
+  readonly hls?: Partial<HlsOptions>;
+  readonly flv?: Partial<FlvOptions>;
 }
 
 export interface EdgeNodeDeps {
@@ -69,6 +75,8 @@ export class EdgeNode implements AsyncDisposable {
       const relay = lifetime.own("relay", createRelay(options, deps, quic));
       const whep = createWhep(options, deps, relay);
       if (whep !== undefined) lifetime.own("whep", whep);
+      const packaging = createPackaging(options, deps, relay);
+      for (const [name, endpoint] of Object.entries(packaging)) lifetime.own(name, endpoint);
       const server = await NodeServer.open(
         { ...options, protocols: MOQ_PROTOCOLS, portOption: "port" },
         {
@@ -79,7 +87,10 @@ export class EdgeNode implements AsyncDisposable {
           verifier: deps.verifier,
           listenSessions: createQuicListener({ ...options, protocols: MOQ_PROTOCOLS }, quic),
           createDevelopmentCertificate: () => createDevelopmentCertificate(developmentHosts(options.host)),
-          registerRoutes: async (app, admission, gate) => whep?.register(app, admission, gate),
+          registerRoutes: async (app, admission, gate) => {
+            await whep?.register(app, admission, gate);
+            for (const endpoint of Object.values(packaging)) endpoint.register(app, admission, gate);
+          },
         },
       );
       lifetime.own("server", server);
@@ -119,6 +130,25 @@ function createWhep(
     { ...DEFAULT_WHEP_OPTIONS, ...options.whep },
     { relay, webrtc, logger, metrics, clock },
   );
+}
+
+/** Viewers arrive at edges; a relay has none. */
+const EDGE_TIER = 2;
+
+/** What goes out by HTTP alone. */
+function createPackaging(
+  options: EdgeNodeOptions,
+  deps: EdgeNodeDeps,
+  relay: RelayNode,
+): Readonly<Record<string, HlsEndpoint | FlvEndpoint>> {
+  if (options.tier < EDGE_TIER) return {};
+  const { metrics, clock } = deps;
+  const hlsDeps = { relay, metrics, clock, logger: deps.logger.child("hls") };
+  const flvDeps = { relay, metrics, clock, logger: deps.logger.child("flv") };
+  return {
+    hls: new HlsEndpoint({ ...DEFAULT_HLS_OPTIONS, ...options.hls }, hlsDeps),
+    flv: new FlvEndpoint({ ...DEFAULT_FLV_OPTIONS, ...options.flv }, flvDeps),
+  };
 }
 
 function createRelay(

@@ -7,12 +7,15 @@ import { createNodeParts, readText } from "../node/create-node-parts.ts";
 import { openWebRtc, parseIceServers } from "../node/open-webrtc.ts";
 import { untilAborted } from "../node/until-aborted.ts";
 
+const BYTES_PER_MEGABYTE = 1_048_576;
+const BYTES_PER_KILOBYTE = 1_024;
+
 /** Runs a relay or an edge until it is asked to stop. */
 export async function runEdge(
   config: ConfigOf<(typeof COMMAND_GROUPS)["edge"]>,
   context: CommandContext,
 ): Promise<void> {
-  const { listen, tree, access, whep } = config;
+  const { listen, tree, access, whep, hls, flv } = config;
   const { parentCa } = tree;
   const parts = await createNodeParts(tree.tier === 1 ? "relay" : "edge", config);
   const parents = tree.parents.length > 0 ? tree.parents.map(checkParent) : noParent();
@@ -36,6 +39,12 @@ export async function runEdge(
       },
       parentToken: tree.parentToken,
       whep: { ...whep, iceServers },
+      hls: {
+        windowMs: hls.windowSeconds * 1_000,
+        maxBytes: hls.cacheMegabytes * BYTES_PER_MEGABYTE,
+        maxWaits: hls.maxWaits,
+      },
+      flv: { maxBufferedBytes: flv.bufferKilobytes * BYTES_PER_KILOBYTE },
     },
     { ...parts, webrtc },
   );

@@ -2,6 +2,8 @@ import { accessGroup } from "./access-group.ts";
 import { audioBridgeGroup } from "./audio-bridge-group.ts";
 import { broadcastGroup } from "./broadcast-group.ts";
 import { devGroup } from "./dev-group.ts";
+import { flvGroup } from "./flv-group.ts";
+import { hlsGroup } from "./hls-group.ts";
 import { ingestGroup } from "./ingest-group.ts";
 import { listenGroup } from "./listen-group.ts";
 import { logGroup } from "./log-group.ts";
@@ -37,6 +39,8 @@ export const COMMAND_GROUPS = {
     tree: treeGroup,
     webrtc: webrtcGroup,
     whep: whepGroup,
+    hls: hlsGroup,
+    flv: flvGroup,
     tls: tlsGroup,
     access: accessGroup,
     log: logGroup,

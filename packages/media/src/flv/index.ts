@@ -10,6 +10,13 @@ export type { AudioTag, AudioTagKind, AudioTrack, FlvAudioCodec } from "./audio-
 export { decodeAmf0 } from "./decode-amf0.ts";
 export { encodeAmf0 } from "./encode-amf0.ts";
 export { type AudioTagInput, encodeAudioTagBody } from "./encode-audio-tag.ts";
+export {
+  encodeFlvHeader,
+  encodeFlvTag,
+  FLV_AUDIO_TAG,
+  FLV_SCRIPT_TAG,
+  FLV_VIDEO_TAG,
+} from "./encode-flv-file.ts";
 export { encodeVideoTagBody, type VideoTagInput } from "./encode-video-tag.ts";
 export { parseAudioTagBody } from "./parse-audio-tag.ts";
 export { parseVideoTagBody } from "./parse-video-tag.ts";

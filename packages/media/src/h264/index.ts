@@ -15,6 +15,7 @@ export {
 export type { SeiMessage } from "../nal/sei-message.ts";
 export { isKeyframe, type NormalizeOptions, normalizeAccessUnit, type ParameterSets } from "./access-unit.ts";
 export { type AvcDecoderConfig, buildAvcDecoderConfig, parseAvcDecoderConfig } from "./avc-decoder-config.ts";
+export { DecodeTimeline } from "./decode-timeline.ts";
 export { withLowDelayVui } from "./low-delay-vui.ts";
 export * from "./nal-unit-type.ts";
 export { parameterSetId } from "./parameter-set-id.ts";

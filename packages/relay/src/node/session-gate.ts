@@ -10,10 +10,10 @@ const AUTHORIZE_DEADLINE_MS = 10_000;
 const CLOSE_UNAUTHORIZED = 6;
 const CLOSE_TIMEOUT = 3;
 
-/** What carries a session that counts here: the transports of MoQ, and the WebRTC roles. */
-export type SessionKind = TransportKind | "whip" | "whep";
+/** What carries a session that counts here: the transports of MoQ, the WebRTC roles, and what goes by HTTP alone. */
+export type SessionKind = TransportKind | "whip" | "whep" | "hls" | "flv";
 
-const KINDS: readonly SessionKind[] = ["quic", "webtransport", "websocket", "whip", "whep"];
+const KINDS: readonly SessionKind[] = ["quic", "webtransport", "websocket", "whip", "whep", "hls", "flv"];
 
 export interface SessionGateOptions {
   /** Subprotocols and ALPN tokens that this node speaks, best first. */

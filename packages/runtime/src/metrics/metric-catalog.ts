@@ -11,7 +11,7 @@ export interface MetricSpec {
   readonly buckets?: readonly number[];
 }
 
-const TRANSPORTS = ["quic", "webtransport", "websocket", "rtmp", "whip", "whep"] as const;
+const TRANSPORTS = ["quic", "webtransport", "websocket", "rtmp", "whip", "whep", "hls", "flv"] as const;
 
 export const METRICS = {
   canopy_sessions: {
@@ -116,6 +116,23 @@ export const METRICS = {
     type: "counter",
     help: "What WebRTC peers sent or asked for and was not heeded: packets that are not here any more or too many, RTCP over the rate or malformed, media in a session without.",
     label: { name: "reason", values: ["nack", "rtcp-rate", "malformed", "unexpected"] },
+  },
+  canopy_hls_waiting_requests: {
+    type: "gauge",
+    help: "Requests for HLS playlists and parts that wait until they are there.",
+  },
+  canopy_hls_refused_waits_total: {
+    type: "counter",
+    help: "HLS requests that were refused because too many waited already.",
+  },
+  canopy_hls_segment_bytes: {
+    type: "gauge",
+    help: "Bytes of all HLS segments and parts that are held for viewers.",
+  },
+  canopy_slow_viewers_total: {
+    type: "counter",
+    help: "Readers of HTTP-FLV that did not keep up: skipped to a keyframe, or closed.",
+    label: { name: "reason", values: ["skipped", "closed"] },
   },
   canopy_bridges: {
     type: "gauge",

@@ -1,0 +1,142 @@
+import { type CmafSample, encodeFragment, encodeInitSegment } from "@canopy/media/cmaf";
+import type { TrackConsumer } from "../packaging/track-source.ts";
+import { type VideoSample, type VideoSampleHints, VideoSampleMaker } from "../packaging/video-samples.ts";
+import type { Era, PartBoundary } from "./part-boundary.ts";
+import { MAX_PART_BYTES, MAX_SEGMENT_US, MIN_SEGMENT_US, type PartPlan, planParts } from "./part-plan.ts";
+import type { HlsPart, SegmentWindow } from "./segment-window.ts";
+import { EventCursor, type TimedEvents } from "./timed-events.ts";
+
+export interface VideoSegmenterDeps {
+  readonly era: Era;
+  readonly events: TimedEvents;
+  /** Events go into the parts of one rendition only: players read all renditions that they play. */
+  readonly carriesEvents: boolean;
+  readonly openWindow: (plan: PartPlan) => SegmentWindow;
+  /** Which number a segment of that time should have; undefined: the next one. */
+  readonly sequenceAt: (startUs: number) => number | undefined;
+  readonly onBoundary: (boundary: PartBoundary) => void;
+}
+
+/** µs, so that every time is exact. */
+const TIMESCALE = 1_000_000;
+
+/**
+ * Makes CMAF parts and segments of one rendition of pictures: a segment per group, cut into parts of a whole number of
+ * pictures. A part is made when the picture behind it is there, which tells how long its last one is shown.
+ */
+export class VideoSegmenter implements TrackConsumer {
+  window: SegmentWindow | undefined;
+  readonly #deps: VideoSegmenterDeps;
+  readonly #maker: VideoSampleMaker;
+  readonly #pending: VideoSample[] = [];
+  #pendingBytes = 0;
+  #cursor: EventCursor | undefined;
+  #init = -1;
+  #fragments = 0;
+  #segmentDecodeUs = 0;
+  /** From decoding to presentation at the segment's first picture. */
+  #offsetUs = 0;
+
+  constructor(hints: VideoSampleHints, deps: VideoSegmenterDeps) {
+    this.#maker = new VideoSampleMaker(hints);
+    this.#deps = deps;
+  }
+
+  onFrame(timestampUs: number, payload: Uint8Array): void {
+    const sample = this.#maker.make(timestampUs, payload);
+    if (sample === undefined) return;
+    if (this.window === undefined) {
+      this.#begin(sample);
+    } else if (sample.isNewConfig || sample.isBreak) {
+      const last = this.#pending[this.#pending.length - 1];
+      if (last !== undefined) this.#cut(this.window, last.decodeUs + Math.round(this.#maker.frameUs));
+      this.#deps.era.value += 1;
+      if (sample.isNewConfig) this.#addInit(this.window);
+      this.#openSegment(this.window, sample);
+      this.window.publish();
+    } else this.#goOn(this.window, sample);
+    this.#pending.push(sample);
+    this.#pendingBytes += sample.data.length;
+  }
+
+  #begin(sample: VideoSample): void {
+    const window = this.#deps.openWindow(planParts(this.#maker.frameUs));
+    this.window = window;
+    this.#cursor = new EventCursor(this.#deps.events, sample.timestampUs);
+    this.#addInit(window);
+    this.#openSegment(window, sample);
+  }
+
+  #goOn(window: SegmentWindow, sample: VideoSample): void {
+    const first = this.#pending[0];
+    if (first === undefined) return;
+    const partUs = sample.decodeUs - first.decodeUs;
+    const segmentUs = sample.decodeUs - this.#segmentDecodeUs;
+    const isFull =
+      partUs >= window.plan.partUs - this.#maker.frameUs / 2 || this.#pendingBytes >= MAX_PART_BYTES;
+    const startsSegment =
+      (sample.isKeyframe && segmentUs >= MIN_SEGMENT_US) || (isFull && segmentUs >= MAX_SEGMENT_US);
+    if (!isFull && !startsSegment) return;
+    this.#cut(window, sample.decodeUs);
+    if (startsSegment) this.#openSegment(window, sample);
+    else {
+      const us = sample.decodeUs + this.#offsetUs;
+      this.#deps.onBoundary({ us, sequence: window.nextSequence - 1, startsSegment: false });
+    }
+    window.publish();
+  }
+
+  #addInit(window: SegmentWindow): void {
+    const { config } = this.#maker;
+    if (config === undefined) return;
+    const { avcC, sps } = config;
+    const { sarWidth = 1, sarHeight = 1 } = sps;
+    this.#init = window.addInit(
+      encodeInitSegment({
+        kind: "video",
+        codec: "avc1",
+        timescale: TIMESCALE,
+        config: avcC,
+        width: sps.codedWidth,
+        height: sps.codedHeight,
+        aspect: sarWidth === sarHeight ? undefined : [sarWidth, sarHeight],
+      }),
+    );
+  }
+
+  #openSegment(window: SegmentWindow, sample: VideoSample): void {
+    this.#segmentDecodeUs = sample.decodeUs;
+    this.#offsetUs = sample.timestampUs - sample.decodeUs;
+    const startUs = sample.timestampUs;
+    const start = { startUs, era: this.#deps.era.value, init: this.#init };
+    const { sequence } = window.openSegment(start, this.#deps.sequenceAt(startUs));
+    this.#deps.onBoundary({ us: startUs, sequence, startsSegment: true });
+  }
+
+  #cut(window: SegmentWindow, endUs: number): void {
+    const pending = this.#pending;
+    const [first] = pending;
+    if (first === undefined) return;
+    this.#fragments += 1;
+    const samples: CmafSample[] = pending.map((sample, index) => ({
+      data: sample.data,
+      duration: (pending[index + 1]?.decodeUs ?? endUs) - sample.decodeUs,
+      compositionOffset: sample.timestampUs - sample.decodeUs,
+      isSync: sample.isKeyframe,
+    }));
+    const events = this.#deps.carriesEvents ? (this.#cursor?.take(endUs + this.#offsetUs) ?? []) : [];
+    const bytes = encodeFragment({
+      sequence: this.#fragments,
+      baseDecodeTime: first.decodeUs,
+      samples,
+      events,
+    });
+    window.addPart(makePart(bytes, endUs - first.decodeUs, first.isKeyframe));
+    pending.length = 0;
+    this.#pendingBytes = 0;
+  }
+}
+
+export function makePart(bytes: Uint8Array, durationUs: number, isIndependent: boolean): HlsPart {
+  return { durationUs, isIndependent, bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
+}

@@ -1,0 +1,178 @@
+import { MediaError } from "@canopy/media";
+import { parseCatalog } from "@canopy/media/catalog";
+import { decodeTimedMessage, type TimedMessage } from "@canopy/media/timed";
+import { framePayload } from "@canopy/protocol";
+import type { Broadcast, Store, Track, TrackReading } from "@canopy/relay";
+import type { Logger } from "@canopy/runtime";
+import { type PackagedMedia, packagedMedia } from "./packaged-media.ts";
+
+export interface FollowedBroadcastDeps {
+  readonly store: Store;
+  readonly logger: Logger;
+  readonly nowMs: () => number;
+}
+
+/** Whoever packages the broadcast. */
+export interface BroadcastFollower {
+  /** The first catalog is here, or another one. */
+  onMedia(media: PackagedMedia): void;
+  onTimed?(message: TimedMessage): void;
+  /** A publisher is there: tracks are to be asked for anew. */
+  onActive(): void;
+  /** The publisher is gone, and may come back. */
+  onGone(): void;
+}
+
+const CATALOG_TRACK = "catalog.json";
+const CATALOG_PRIORITY = 100;
+const TIMED_PRIORITY = 90;
+/** Messages and catalogs are kept for this long beside a newer one: none may be lost to the next. */
+const DOCUMENT_LATENCY_MS = 10_000;
+
+/**
+ * A path of the store as whoever packages it needs it: catalog, timed messages, tracks. It follows the path, not one
+ * publisher's incarnation.
+ */
+export class FollowedBroadcast {
+  readonly path: string;
+  /** Undefined until the first catalog is here. */
+  media: PackagedMedia | undefined;
+  /** When the broadcast went away; 0 = it is there. */
+  goneSinceMs = 0;
+  /** Frames and documents that could not be read. */
+  unreadable = 0;
+  readonly #deps: FollowedBroadcastDeps;
+  readonly #follower: BroadcastFollower;
+  readonly #wantsTimed: boolean;
+  readonly #waiters = new Set<() => void>();
+  readonly #unwatch: () => void;
+  #broadcast: Broadcast | undefined;
+  #catalog: TrackReading | undefined;
+  #timed: TrackReading | undefined;
+  #timedTrack: string | undefined;
+
+  constructor(path: string, follower: BroadcastFollower, deps: FollowedBroadcastDeps) {
+    this.path = path;
+    this.#follower = follower;
+    this.#wantsTimed = follower.onTimed !== undefined;
+    this.#deps = deps;
+    this.#unwatch = deps.store.watch(path, {
+      onActive: (broadcast) => this.#onActive(broadcast),
+      onEnded: (broadcast) => this.#onEnded(broadcast),
+    });
+  }
+
+  /** The current publisher's track; undefined while there is none. */
+  request(name: string): Track | undefined {
+    return this.#broadcast?.request(name);
+  }
+
+  /** Resolves with the media once a catalog is here, or undefined when the time is over. */
+  async awaitMedia(timeoutMs: number): Promise<PackagedMedia | undefined> {
+    if (this.media !== undefined) return this.media;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.#waiters.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, timeoutMs);
+      this.#waiters.add(done);
+    });
+    return this.media;
+  }
+
+  /** Documents whose track was closed by its source are asked for again; called once a second. */
+  tick(): void {
+    if (this.#broadcast === undefined) return;
+    if (this.#catalog === undefined) this.#followCatalog(this.#broadcast);
+    this.#followTimed();
+  }
+
+  close(): void {
+    this.#unwatch();
+    this.#unbind();
+    for (const done of [...this.#waiters]) done();
+  }
+
+  #onActive(broadcast: Broadcast): void {
+    if (broadcast.path !== this.path) return;
+    this.#unbind();
+    this.#broadcast = broadcast;
+    this.goneSinceMs = 0;
+    this.#followCatalog(broadcast);
+    this.#followTimed();
+    this.#follower.onActive();
+  }
+
+  #onEnded(broadcast: Broadcast): void {
+    if (broadcast !== this.#broadcast) return;
+    this.#unbind();
+    this.#broadcast = undefined;
+    this.goneSinceMs = this.#deps.nowMs();
+    this.#follower.onGone();
+  }
+
+  #unbind(): void {
+    this.#catalog?.close();
+    this.#catalog = undefined;
+    this.#timed?.close();
+    this.#timed = undefined;
+  }
+
+  #followCatalog(broadcast: Broadcast): void {
+    this.#catalog?.close();
+    this.#catalog = broadcast.request(CATALOG_TRACK)?.subscribe(
+      {
+        onFrame: (frame) => this.#onCatalog(framePayload(frame)),
+        onClosed: () => {
+          this.#catalog = undefined;
+        },
+      },
+      { priority: CATALOG_PRIORITY, maxLatencyMs: DOCUMENT_LATENCY_MS },
+    );
+  }
+
+  #onCatalog(bytes: Uint8Array): void {
+    try {
+      this.media = packagedMedia(parseCatalog(bytes));
+    } catch (error) {
+      if (!(error instanceof MediaError)) throw error;
+      this.unreadable += 1;
+      this.#deps.logger.warn({ err: error, broadcast: this.path }, "a catalog could not be read");
+      return;
+    }
+    for (const done of [...this.#waiters]) done();
+    this.#follower.onMedia(this.media);
+    this.#followTimed();
+  }
+
+  #followTimed(): void {
+    const name = this.media?.timedTrack;
+    if (!this.#wantsTimed || name === undefined) return;
+    if (this.#timed !== undefined && name === this.#timedTrack) return;
+    this.#timed?.close();
+    this.#timedTrack = name;
+    this.#timed = this.#broadcast?.request(name)?.subscribe(
+      {
+        onFrame: (frame) => this.#onTimed(framePayload(frame)),
+        onClosed: () => {
+          this.#timed = undefined;
+        },
+      },
+      { priority: TIMED_PRIORITY, maxLatencyMs: DOCUMENT_LATENCY_MS },
+    );
+  }
+
+  #onTimed(bytes: Uint8Array): void {
+    let message: TimedMessage;
+    try {
+      message = decodeTimedMessage(bytes);
+    } catch (error) {
+      if (!(error instanceof MediaError)) throw error;
+      this.unreadable += 1;
+      return;
+    }
+    this.#follower.onTimed?.(message);
+  }
+}
