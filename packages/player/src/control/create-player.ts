@@ -1,13 +1,14 @@
 import { createBrowserClock } from "../clock.ts";
 import { CanvasPainter } from "../present/canvas-painter.ts";
 import { createFrameScheduler } from "../present/frame-scheduler.ts";
+import { hlsUpstream } from "../upstream/hls/hls-upstream.ts";
 import { webTransportUpstream } from "../upstream/moq/web-transport-upstream.ts";
 import type { UpstreamFactory } from "../upstream/upstream.ts";
 import { whepUpstream } from "../upstream/whep/whep-upstream.ts";
 import { Player, type PlayerDeps, type PlayerOptions } from "./player.ts";
 
 /** The ways to an edge that this build has. */
-export const defaultUpstreams: readonly UpstreamFactory[] = [webTransportUpstream, whepUpstream];
+export const defaultUpstreams: readonly UpstreamFactory[] = [webTransportUpstream, whepUpstream, hlsUpstream];
 
 /**
  * A player on this browser's own clock, network and codecs. Call `play()` to start and `close()` to end it.
