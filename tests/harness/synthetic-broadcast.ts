@@ -142,8 +142,9 @@ function slice(header: number, bytes: number, picture: number): Buffer {
 }
 
 function keyframe(bytes: number, picture: number): Buffer {
-  const sps = Buffer.from([0x67, 0x42, 0xc0, 0x1f, 0xda, 0x02, 0x80, 0xbf, 0xe5]);
-  const pps = Buffer.from([0x68, 0xce, 0x3c, 0x80]);
+  // Of a real encoder, 160x90: whoever packages them reads them.
+  const sps = Buffer.from("6742c00bd9028df930110000030001000003003c0f142a48", "hex");
+  const pps = Buffer.from("68cb804d2c80", "hex");
   return Buffer.concat([START_CODE, sps, START_CODE, pps, slice(0x65, bytes, picture)]);
 }
 

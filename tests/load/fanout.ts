@@ -4,7 +4,9 @@ import { QuicLoop } from "@canopy/transport/quic";
 import { MoqViewer } from "../harness/moq-viewer.ts";
 import { scrapeMetrics } from "../harness/scrape-metrics.ts";
 import { waitFor } from "../harness/wait-for.ts";
+import { measureHttpFanout } from "./fanout-http.ts";
 import { measureWebRtcFanout } from "./fanout-webrtc.ts";
+import { isHttpLoadProcess, runHttpLoadProcess } from "./http-load.ts";
 import { BROADCAST, startPinnedTree } from "./pinned-tree.ts";
 import { readProcessUsage } from "./process-usage.ts";
 import { type Row, report } from "./report.ts";
@@ -12,7 +14,7 @@ import { Samples } from "./samples.ts";
 import { isWhepLoadProcess, runWhepLoadProcess } from "./whep-load.ts";
 import { measureWhepLoss } from "./whep-loss.ts";
 
-// How much one edge costs per viewer: N moq-lite or WHEP viewers on loopback, one 1.5 Mbit/s stream of 30 frames/s
+// How much one edge costs per viewer: N moq-lite, WHEP, HLS or FLV viewers on loopback, one 1.5 Mbit/s stream of 30 frames/s
 // with AAC (Opus for WHEP). The edge is pinned to one core, everything else (origin, publisher, viewers) to the
 // others. Memory is what the last step added: the first one also pays for a heap that has grown to its working size.
 // `--idle` counts sessions that subscribe to the catalog only. `--loss` puts WHEP viewers behind a bad path instead.
@@ -46,6 +48,7 @@ const { values } = parseArgs({
 if (values.help) {
   console.log(
     "fanout [--viewers 100,200,300] [--seconds 15] [--transport webtransport|quic] [--flush auto|frame|<ms>] [--packet 1350] [--idle]\n" +
+      "fanout --transport hls|flv [--viewers 100,200,300] [--seconds 15] [--processes 1] [--profile <folder>]\n" +
       "fanout --transport webrtc [--viewers 100,200,300] [--seconds 15] [--processes 1] [--watchful 40] [--video-only] [--no-feedback] [--profile <folder>]\n" +
       "fanout --transport webrtc --loss 0,2,5,10,20 [--delay 50] [--viewers 4] [--seconds 60] [--seed 1]",
   );
@@ -149,6 +152,16 @@ async function measureMoqFanout(): Promise<void> {
 
 if (isWhepLoadProcess()) {
   await runWhepLoadProcess();
+} else if (isHttpLoadProcess()) {
+  await runHttpLoadProcess();
+} else if (values.transport === "hls" || values.transport === "flv") {
+  await measureHttpFanout({
+    kind: values.transport,
+    steps,
+    seconds,
+    processes: Number(values.processes),
+    profileFolder: values.profile,
+  });
 } else if (values.transport !== "webrtc") {
   await measureMoqFanout();
 } else if (values.loss === undefined) {

@@ -76,6 +76,8 @@ export class FlvTags {
     const chunks = [encodeFlvHeader({ video: video !== undefined, audio: audio !== undefined })];
     const properties = {
       encoder: "Canopy",
+      // Media time of timestamp 0, ms since the Unix epoch.
+      mediaTimeBaseMs: this.#baseMs,
       ...(video === undefined
         ? {}
         : { videocodecid: AVC, width: video.sps.codedWidth, height: video.sps.codedHeight }),

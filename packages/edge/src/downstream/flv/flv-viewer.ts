@@ -72,6 +72,7 @@ export class FlvViewer implements GatedSession {
 
   /** Called once a second. */
   tick(nowMs: number): void {
+    if (this.closed) return;
     const { bufferedBytes } = this;
     const isStuck = this.#isSkipping && bufferedBytes > 0 && bufferedBytes >= this.#waitingBytes;
     this.#waitingBytes = bufferedBytes;

@@ -29,7 +29,9 @@ export function gzipPlaylist(head: CompressedHead, tail: Buffer): Buffer {
   end.writeUInt16LE(~stored.byteLength & 0xffff, 3);
   stored.copy(end, STORED_HEADER_BYTES);
   const trailer = STORED_HEADER_BYTES + stored.byteLength;
-  end.writeUInt32LE(crc32(stored, head.crc), trailer);
+  // Of no bytes at all zlib's function gives its initial value, whatever it is told to go on from.
+  const crc = stored.byteLength === 0 ? head.crc : crc32(stored, head.crc);
+  end.writeUInt32LE(crc, trailer);
   end.writeUInt32LE((head.length + stored.byteLength) >>> 0, trailer + 4);
   return Buffer.concat([HEADER, head.deflated, end]);
 }

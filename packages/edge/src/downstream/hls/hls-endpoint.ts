@@ -7,6 +7,7 @@ import { HlsService, type HlsServiceDeps } from "./hls-service.ts";
 import { type PlaylistQuery, parseDirectives } from "./parse-directives.ts";
 import { type HlsPath, parseHlsPath } from "./parse-hls-path.ts";
 import { parseRange } from "./parse-range.ts";
+import type { Requester } from "./pending-requests.ts";
 
 type App = HttpServer["app"];
 type Reply = FastifyReply<HlsRoute>;
@@ -41,13 +42,13 @@ export class HlsEndpoint {
         throw new ProblemError(403, "Forbidden", `The token does not allow to watch ${path.broadcast}.`);
       // Without anonymous viewers nobody else may be given what this one was let have.
       const sharing = admission.admitsAnonymous ? "public" : "private";
-      const signal = abortedWith(reply);
+      const requester = new ReplyRequester(reply.raw);
       if (path.kind === "file") {
-        const bytes = await this.service.file(path, signal);
+        const bytes = await this.service.file(path, requester);
         return this.#sendFile(reply, bytes, { range: request.headers.range, sharing });
       }
       const gzip = /\bgzip\b/.test(request.headers["accept-encoding"] ?? "");
-      const visitor = { admitted, gate, address: request.ip, signal, gzip, sharing };
+      const visitor = { admitted, gate, address: request.ip, requester, gzip, sharing };
       return this.#sendPlaylist(reply, path, request.query, visitor);
     });
   }
@@ -64,7 +65,7 @@ export class HlsEndpoint {
       readonly admitted: Admitted;
       readonly gate: SessionGate;
       readonly address: string;
-      readonly signal: AbortSignal;
+      readonly requester: Requester;
       readonly gzip: boolean;
       readonly sharing: string;
     },
@@ -81,7 +82,7 @@ export class HlsEndpoint {
       return reply.header("cache-control", "no-cache").send(text);
     }
     const directives = parseDirectives(query);
-    const { admitted, gate, address, signal, gzip, sharing } = visitor;
+    const { admitted, gate, address, requester, gzip, sharing } = visitor;
     service.sessions.touch(query.s, admitted, { gate, address });
     const id = typeof query.s === "string" && /^[\w-]{1,32}$/.test(query.s) ? query.s : "";
     const answer = await service.playlist({
@@ -91,7 +92,7 @@ export class HlsEndpoint {
       files,
       playlists: id === "" ? files : carried(id),
       gzip,
-      signal,
+      requester,
     });
     service.counters.sentBytes += answer.bytes.byteLength;
     const ageSeconds = directives.position === undefined ? 1 : BLOCKED_AGE_IN_TARGETS * answer.targetSeconds;
@@ -124,9 +125,23 @@ export class HlsEndpoint {
   }
 }
 
-/** Fires when the connection is gone before the answer. */
-function abortedWith(reply: Reply): AbortSignal {
-  const controller = new AbortController();
-  reply.raw.once("close", () => controller.abort());
-  return controller.signal;
+/** The connection that waits for the answer: it closes with the answer, too, but then nobody listens any more. */
+class ReplyRequester implements Requester {
+  readonly #raw: Reply["raw"];
+
+  constructor(raw: Reply["raw"]) {
+    this.#raw = raw;
+  }
+
+  get isGone(): boolean {
+    return this.#raw.destroyed;
+  }
+
+  onGone(listener: () => void): void {
+    this.#raw.once("close", listener);
+  }
+
+  offGone(listener: () => void): void {
+    this.#raw.off("close", listener);
+  }
 }

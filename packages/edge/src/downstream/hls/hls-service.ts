@@ -10,7 +10,7 @@ import { initName, nextPart } from "./media-playlist.ts";
 import { writeMultivariant } from "./multivariant-playlist.ts";
 import type { DeliveryDirectives } from "./parse-directives.ts";
 import type { HlsPath } from "./parse-hls-path.ts";
-import type { WaitOutcome } from "./pending-requests.ts";
+import type { Requester, WaitOutcome } from "./pending-requests.ts";
 import type { SegmentWindow } from "./segment-window.ts";
 
 /** The catalog of a broadcast that this node did not follow yet comes from the parent within this time. */
@@ -43,7 +43,7 @@ export interface PlaylistRequest {
   readonly files: string;
   readonly playlists: string;
   readonly gzip: boolean;
-  readonly signal: AbortSignal | undefined;
+  readonly requester: Requester;
 }
 
 export interface PlaylistAnswer extends PlaylistBody {
@@ -86,13 +86,13 @@ export class HlsService {
     const { broadcast } = await this.#follow(request.broadcast);
     const rendition = broadcast.ask(request.rendition);
     if (rendition === undefined) throw notHere(`The broadcast has no rendition ${request.rendition}.`);
-    const { signal } = request;
+    const { requester } = request;
     const nowMs = this.#deps.clock.nowMs();
     settled(
       await rendition.pending.wait(
         () => rendition.window?.isReady === true,
         nowMs + FIRST_SEGMENT_TIMEOUT_MS,
-        signal,
+        requester,
       ),
       "No segment of it is complete yet.",
     );
@@ -105,7 +105,7 @@ export class HlsService {
         await rendition.pending.wait(
           () => rendition.window !== window || window.hasReached(position),
           this.#deps.clock.nowMs() + blockMs,
-          signal,
+          requester,
         ),
         "The playlist has not grown in time: the publisher has stopped.",
       );
@@ -119,7 +119,7 @@ export class HlsService {
   }
 
   /** An init segment, a segment or a part; of the next part, once it is there. Throws `ProblemError`. */
-  async file(path: Extract<HlsPath, { kind: "file" }>, signal: AbortSignal | undefined): Promise<Buffer> {
+  async file(path: Extract<HlsPath, { kind: "file" }>, requester: Requester): Promise<Buffer> {
     const broadcast = this.#broadcasts.get(path.broadcast);
     const rendition = broadcast?.renditions.has(path.rendition) ? broadcast.ask(path.rendition) : undefined;
     const window = rendition?.window;
@@ -140,7 +140,7 @@ export class HlsService {
         await rendition.pending.wait(
           () => rendition.window !== window || (window.find(sequence)?.parts.length ?? 0) > part,
           deadlineMs,
-          signal,
+          requester,
         ),
         "The part has not come in time: the publisher has stopped.",
       );

@@ -1,0 +1,198 @@
+import type { TimedMessage } from "@canopy/media/timed";
+import { describe, expect, it } from "vitest";
+import type { PackagedAudio } from "../packaging/packaged-media.ts";
+import { BASELINE_SPS, keyframe, MAIN_SPS, PICTURE } from "../packaging/pictures-suite.ts";
+import { AudioSegmenter } from "./audio-segmenter.ts";
+import { Era, type PartBoundary } from "./part-boundary.ts";
+import type { PartPlan } from "./part-plan.ts";
+import { SegmentWindow } from "./segment-window.ts";
+import { TimedEvents } from "./timed-events.ts";
+import { VideoSegmenter } from "./video-segmenter.ts";
+
+const START_US = 1_795_709_114_470_657;
+const FRAME_US = 33_333;
+const AAC: PackagedAudio = {
+  ...{ name: "audio", codec: "mp4a.40.2", form: "mp4a", config: Uint8Array.of(0x11, 0x90) },
+  ...{ sampleRate: 48_000, channels: 2, samplesPerFrame: 1_024, bitrate: undefined },
+};
+
+function openWindow(plan: PartPlan): SegmentWindow {
+  return new SegmentWindow(
+    { id: "0123456789", firstSequence: 100, plan },
+    { windowMs: 60_000, maxBytes: 10_000_000 },
+    { onBytes: () => {}, onGrowth: () => {} },
+  );
+}
+
+function setUp(options: { readonly withPictures?: boolean } = {}) {
+  const era = new Era();
+  const events = new TimedEvents();
+  const boundaries: PartBoundary[] = [];
+  const audio = new AudioSegmenter(AAC, {
+    ...{ era, events, plan: undefined, openWindow },
+    followsPictures: options.withPictures ?? true,
+  });
+  const video = new VideoSegmenter(
+    { bFrames: false, framerate: 30, jitterMs: undefined },
+    {
+      ...{ era, events, openWindow, carriesEvents: true, sequenceAt: () => undefined },
+      onBoundary: (boundary) => {
+        boundaries.push(boundary);
+        audio.onBoundary(boundary);
+      },
+    },
+  );
+  return { era, events, boundaries, audio, video };
+}
+
+/** Pictures from `from` on, a keyframe every 60. */
+function show(video: VideoSegmenter, from: number, count: number, sps = BASELINE_SPS): void {
+  for (let index = from; index < from + count; index += 1) {
+    video.onFrame(START_US + index * FRAME_US, index % 60 === 0 ? keyframe(sps) : PICTURE);
+  }
+}
+
+function sound(audio: AudioSegmenter, fromUs: number, toUs: number): void {
+  const frameUs = (1_024 * 1e6) / 48_000;
+  for (let us = fromUs; us < toUs; us += frameUs) audio.onFrame(Math.round(us), Uint8Array.of(1, 2));
+}
+
+const cue = (id: string, at: number): TimedMessage => ({ v: 1, id, type: "cue", at, data: null });
+const holds = (bytes: Buffer | undefined, text: string): boolean => bytes?.includes(text) ?? false;
+
+describe("VideoSegmenter", () => {
+  it("makes a segment per group and parts of 300 ms whose durations add up exactly", () => {
+    const { video } = setUp();
+    show(video, 0, 181);
+    const segments = video.window?.segments ?? [];
+    expect(segments.map(({ sequence, isComplete }) => [sequence, isComplete])).toEqual([
+      [100, true],
+      [101, true],
+      [102, true],
+      [103, false],
+    ]);
+    for (const segment of segments.slice(0, 3)) {
+      expect(segment.durationUs).toBe(60 * FRAME_US);
+      expect(segment.parts.map(({ durationUs }) => durationUs)).toEqual([
+        ...new Array(6).fill(9 * FRAME_US),
+        6 * FRAME_US,
+      ]);
+      expect(segment.parts.map(({ isIndependent }) => isIndependent)).toEqual([
+        true,
+        ...new Array(6).fill(false),
+      ]);
+    }
+    expect(segments[1]?.startUs).toBe(START_US + 60 * FRAME_US);
+    expect(video.window?.targetSeconds).toBe(2);
+  });
+
+  it("puts short groups together and cuts a group without end", () => {
+    const { video } = setUp();
+    for (let index = 0; index < 120; index += 1)
+      video.onFrame(START_US + index * FRAME_US, index % 6 === 0 ? keyframe() : PICTURE);
+    for (const { durationUs, isComplete } of video.window?.segments ?? [])
+      if (isComplete) expect(durationUs).toBeGreaterThanOrEqual(900_000);
+    const endless = setUp().video;
+    for (let index = 0; index < 900; index += 1)
+      endless.onFrame(START_US + index * FRAME_US, index === 0 ? keyframe() : PICTURE);
+    const segments = endless.window?.segments ?? [];
+    expect(segments.length).toBe(4);
+    expect(segments[0]?.durationUs).toBeLessThan(9_000_000);
+    expect(segments[1]?.parts[0]?.isIndependent).toBe(false);
+  });
+
+  it("begins a new era with other parameter sets, and after a gap", () => {
+    const { video, era } = setUp();
+    show(video, 0, 60);
+    show(video, 60, 60, MAIN_SPS);
+    show(video, 600, 1, MAIN_SPS);
+    expect(video.window?.segments.map((segment) => [segment.era, segment.init])).toEqual([
+      [0, 0],
+      [1, 1],
+      [2, 1],
+    ]);
+    expect(era.value).toBe(2);
+    expect(video.window?.inits.size).toBe(2);
+    // The last picture before the gap is shown for as long as any other.
+    expect(video.window?.segments[1]?.durationUs).toBe(60 * FRAME_US);
+  });
+
+  it("puts each message into the part of its moment, late ones into the next, none twice", () => {
+    const { video, events } = setUp();
+    show(video, 0, 1);
+    events.add(cue("first", START_US + 2 * FRAME_US));
+    events.add(cue("second", START_US + 9 * FRAME_US));
+    show(video, 1, 20);
+    events.add(cue("late", START_US + FRAME_US));
+    show(video, 21, 20);
+    const parts = video.window?.segments[0]?.parts.map(({ bytes }) => bytes) ?? [];
+    const placesOf = (id: string): number[] =>
+      parts.flatMap((bytes, index) => (holds(bytes, `"id":"${id}"`) ? [index] : []));
+    expect([placesOf("first"), placesOf("second"), placesOf("late")]).toEqual([[0], [1], [2]]);
+  });
+});
+
+describe("AudioSegmenter", () => {
+  it("cuts sound where the pictures are cut, with the same numbers", () => {
+    const { video, audio, boundaries } = setUp();
+    const soundUs = (1_024 * 1e6) / 48_000;
+    // Sound is half a second ahead of the pictures.
+    let soundAt = START_US - 5_000;
+    for (let index = 0; index < 182; index += 1) {
+      show(video, index, 1);
+      for (; soundAt < START_US + index * FRAME_US + 500_000; soundAt += soundUs)
+        sound(audio, soundAt, soundAt + 1);
+    }
+    const pictures = video.window?.segments ?? [];
+    const sounds = audio.window?.segments ?? [];
+    expect(sounds.map(({ sequence }) => sequence)).toEqual(pictures.map(({ sequence }) => sequence));
+    for (const [index, segment] of sounds.entries()) {
+      expect(segment.parts.length).toBe(pictures[index]?.parts.length);
+      expect(Math.abs(segment.startUs - (pictures[index]?.startUs ?? 0))).toBeLessThan(11_500);
+      for (const { durationUs } of segment.parts)
+        expect(durationUs / 1e6).toBeLessThanOrEqual(audio.window?.plan.partTargetSeconds ?? 0);
+    }
+    expect(boundaries.length).toBeGreaterThan(20);
+  });
+
+  it("comes after the pictures as well as before them", () => {
+    const { video, audio } = setUp();
+    show(video, 0, 121);
+    sound(audio, START_US, START_US + 4_100_000);
+    expect(audio.window?.segments.map(({ sequence }) => sequence)).toEqual([100, 101, 102]);
+    expect(audio.window?.segments[0]?.durationUs).toBeGreaterThan(1_900_000);
+  });
+
+  it("goes on by itself when the pictures stop", () => {
+    const { video, audio } = setUp();
+    show(video, 0, 30);
+    sound(audio, START_US, START_US + 10_000_000);
+    const total = (audio.window?.segments ?? []).reduce((sum, { durationUs }) => sum + durationUs, 0);
+    expect(total).toBeGreaterThan(8_000_000);
+  });
+
+  it("makes segments of two seconds, with the messages in them, where there are no pictures", () => {
+    const { audio, events } = setUp({ withPictures: false });
+    sound(audio, START_US, START_US + 1_000_000);
+    events.add(cue("only", START_US + 1_500_000));
+    sound(audio, START_US + 1_002_667, START_US + 9_000_000);
+    const segments = audio.window?.segments ?? [];
+    for (const segment of segments.slice(0, -1)) {
+      expect(segment.durationUs).toBeGreaterThan(1_950_000);
+      expect(segment.durationUs).toBeLessThan(2_350_000);
+    }
+    const found = segments.flatMap(({ parts }) => parts).filter(({ bytes }) => holds(bytes, '"id":"only"'));
+    expect(found.length).toBe(1);
+  });
+
+  it("says that another configuration follows", () => {
+    const { audio, era } = setUp({ withPictures: false });
+    sound(audio, START_US, START_US + 3_000_000);
+    audio.reconfigure({ ...AAC, sampleRate: 44_100, config: Uint8Array.of(0x12, 0x10) });
+    sound(audio, START_US + 3_000_000, START_US + 6_000_000);
+    const eras = audio.window?.segments.map((segment) => [segment.era, segment.init]) ?? [];
+    expect(eras[0]).toEqual([0, 0]);
+    expect(eras.at(-1)).toEqual([1, 1]);
+    expect(era.value).toBe(1);
+  });
+});

@@ -1,0 +1,65 @@
+import { loadavg } from "node:os";
+import { parseArgs } from "node:util";
+import { startCanopyDev } from "../harness/canopy-dev.ts";
+import { launchChromium } from "../harness/chromium.ts";
+import { openMediaPage } from "../harness/media-page.ts";
+import { waitFor } from "../harness/wait-for.ts";
+import { type Row, report } from "./report.ts";
+import { Samples } from "./samples.ts";
+
+// Capture to painted frame with hls.js in Chromium, by the clock that the broadcaster draws into the picture; at the
+// last edge of the tree. Low latency with its catch-up on, and classic HLS for comparison.
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: "string", default: "30" },
+    // Until hls.js has caught up with its own target.
+    settle: { type: "string", default: "20" },
+    modes: { type: "string", default: "low-latency,classic" },
+  },
+});
+const seconds = Number(values.seconds);
+const settleMs = Number(values.settle) * 1_000;
+const BROADCAST = "live/demo";
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function main(): Promise<void> {
+  await using dev = await startCanopyDev({ edges: 1, broadcaster: true });
+  await using chromium = await launchChromium();
+  const url = `${dev.edges[0]}/hls/${BROADCAST}/index.m3u8`;
+  const rows: Row[] = [];
+  for (const mode of values.modes.split(",")) {
+    const startedAt = performance.now();
+    const page = await openMediaPage(chromium, { kind: "hls", url, lowLatency: mode !== "classic" });
+    await waitFor("a picture", async () => (await page.takeShown()).length > 0, 60_000);
+    const joinMs = performance.now() - startedAt;
+    await sleep(settleMs);
+    await page.takeShown();
+    const before = await page.state();
+    await sleep(seconds * 1_000);
+    const latencies = new Samples();
+    for (const { captureMs, seenMs } of await page.takeShown()) latencies.add(seenMs - captureMs);
+    const after = await page.state();
+    rows.push({
+      mode,
+      "join ms": joinMs,
+      frames: latencies.count,
+      "p50 ms": latencies.percentile(0.5),
+      "p95 ms": latencies.percentile(0.95),
+      "p99 ms": latencies.percentile(0.99),
+      "hls.js target ms": after.targetSeconds * 1_000,
+      "hls.js latency ms": after.latencySeconds * 1_000,
+      "buffered ms": after.bufferedSeconds * 1_000,
+      dropped: after.framesDropped - before.framesDropped,
+      stalls: after.stalls - before.stalls,
+      "stalls at start": before.stalls,
+      errors: after.errors.join(" "),
+    });
+    await page.close();
+  }
+  report("hls-latency", rows, { seconds, load: loadavg().map((load) => Math.round(load * 10) / 10) });
+}
+
+await main();
+process.exit(0);
