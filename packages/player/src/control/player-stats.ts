@@ -5,6 +5,8 @@ import type { PlayerState } from "./player-state.ts";
 export interface PlayerStats {
   readonly state: PlayerState;
   readonly transport: TransportName | undefined;
+  /** Why that transport and not the first choice, in words; undefined if it is the first. */
+  readonly transportReason: string | undefined;
   /** The edge in use. */
   readonly src: string | undefined;
   /** Capture to picture of the frame presented last, ms; 0 before the first. */

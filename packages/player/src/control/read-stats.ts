@@ -29,6 +29,7 @@ export function readStats(sources: StatsSources, nowUs: number): PlayerStats {
   return {
     state: sources.state,
     transport: sources.transport,
+    transportReason: connection?.reason,
     src: connection?.src,
     latencyMs: (playback?.presented.last?.latencyUs ?? 0) / 1000,
     isLatencyAbsolute: playback?.timing.isAbsolute ?? false,
