@@ -37,6 +37,7 @@ export const hlsUpstream: UpstreamFactory = {
   transport: "hls",
   inElement: true,
   unsupportedReason: () => {
+    if (typeof HTMLVideoElement !== "function") return "there is no page to play in";
     if (!("requestVideoFrameCallback" in HTMLVideoElement.prototype)) {
       return "this browser does not tell which frame it shows";
     }
