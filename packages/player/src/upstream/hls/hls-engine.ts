@@ -6,6 +6,8 @@ import type { ElementSource } from "../element-output.ts";
 export interface HlsEngine extends ElementSource {
   /** Media time at a point of the element's timeline, µs; undefined while it is not known. */
   mediaUs(seconds: number): number | undefined;
+  /** How far the time that was given last may be off, µs; less than a frame lasts. */
+  readonly toleranceUs: number;
   /** From a point of the element's timeline to the newest that the server has, s; undefined if it is not known. */
   behindEdgeS(seconds: number): number | undefined;
   /** How far from the newest a player has to stay, s. */

@@ -87,6 +87,10 @@ export class HlsJsEngine implements HlsEngine {
     return this.#hls.targetLatency ?? USUAL_HOLD_BACK_S;
   }
 
+  get toleranceUs(): number {
+    return this.#timeline.toleranceUs;
+  }
+
   get receivedBytes(): number {
     return this.#receivedBytes;
   }

@@ -132,7 +132,8 @@ export class HlsSession {
     this.#hasPresented = true;
     const presentedAtUs = (performance.timeOrigin + presentationTime) * 1_000;
     const mediaUs = this.#engine.mediaUs(mediaTime);
-    const timestampUs = mediaUs === undefined ? undefined : this.#times.snap(mediaUs);
+    const timestampUs =
+      mediaUs === undefined ? undefined : this.#times.snap(mediaUs, this.#engine.toleranceUs);
     this.#deps.sink.onElementFrame({ timestampUs, presentedAtUs, width, height });
   }
 

@@ -26,6 +26,7 @@ describe("MediaTimeline", () => {
     // The first frame is 456 µs after what the playlist could say.
     timeline.setOrigin(0, T0_MS / 1_000 + 0.000456 - 10);
     expect(timeline.mediaUs(10.04)).toBe(T0_MS * 1_000 + 456 + 40_000);
+    expect(timeline.toleranceUs).toBeLessThan(10);
   });
 
   it("stays with the dates where the timestamps count from elsewhere", () => {
@@ -33,6 +34,7 @@ describe("MediaTimeline", () => {
     timeline.setSegments([segment(10, T0_MS)]);
     timeline.setOrigin(0, 3_600);
     expect(timeline.mediaUs(10.04)).toBe(T0_MS * 1_000 + 40_000);
+    expect(timeline.toleranceUs).toBeGreaterThan(1_000);
   });
 
   it("keeps the origins of discontinuities apart, and no more of them than it needs", () => {

@@ -15,6 +15,10 @@ export interface DatedSegment {
  */
 const SAME_US = 150_000;
 
+/** How far a time may be off: two roundings to µs, or one to ms. */
+const EXACT_US = 3;
+const DATED_US = 1_500;
+
 /** Playlists list some dozens of segments; those of a few playlists back may still be on screen. */
 const MAX_DISCONTINUITIES = 64;
 
@@ -26,6 +30,13 @@ export class MediaTimeline {
   #segments: readonly DatedSegment[] = [];
   /** Timestamp in the media at the zero of the element's timeline, s. */
   readonly #origins = new Map<number, number>();
+
+  #toleranceUs = DATED_US;
+
+  /** How far the time that was given last may be off, µs. */
+  get toleranceUs(): number {
+    return this.#toleranceUs;
+  }
 
   /** The segments of the newest playlist, oldest first. */
   setSegments(segments: readonly DatedSegment[]): void {
@@ -48,9 +59,10 @@ export class MediaTimeline {
     if (segment === undefined || segment.dateMs === null) return undefined;
     const datedUs = segment.dateMs * 1_000 + (seconds - segment.startS) * 1e6;
     const originS = this.#origins.get(segment.discontinuity);
-    if (originS === undefined) return Math.round(datedUs);
-    const exactUs = (originS + seconds) * 1e6;
-    return Math.round(Math.abs(exactUs - datedUs) < SAME_US ? exactUs : datedUs);
+    const exactUs = originS === undefined ? Number.NaN : (originS + seconds) * 1e6;
+    const isExact = Math.abs(exactUs - datedUs) < SAME_US;
+    this.#toleranceUs = isExact ? EXACT_US : DATED_US;
+    return Math.round(isExact ? exactUs : datedUs);
   }
 
   /** The segment around this point, or the nearest one before it; newest first, since live is where it is played. */

@@ -1,9 +1,6 @@
 /** Of messages that wait for their frame: half a minute of them at 30 a second. */
 const MAX_WAITING = 1024;
 
-/** Less than a frame lasts, more than the clocks of playlist and element are off. */
-const SNAP_US = 2_000;
-
 /**
  * The times of messages, to tell that a frame is that of a message although the browser gives its time rounded: a
  * microsecond earlier, and the message would wait for the next frame.
@@ -20,12 +17,12 @@ export class MessageTimes {
     if (this.#times.length > MAX_WAITING) this.#times.pop();
   }
 
-  /** The frame's time, or that of the message that is meant by it. Times up to it are forgotten. */
-  snap(frameUs: number): number {
+  /** The frame's time, or that of a message that is no further ahead than that may be off. Forgets times up to it. */
+  snap(frameUs: number, toleranceUs: number): number {
     let snappedUs = frameUs;
     for (;;) {
       const first = this.#times[0];
-      if (first === undefined || first > frameUs + SNAP_US) return snappedUs;
+      if (first === undefined || first > frameUs + toleranceUs) return snappedUs;
       this.#times.shift();
       if (first > snappedUs) snappedUs = first;
     }

@@ -11,6 +11,9 @@ import {
 /** What WebKit keeps from the live edge where the playlist asks for a second. */
 const HOLD_BACK_S = 1.2;
 
+/** Dates are rounded to ms, here and in the playlist. */
+const DATED_US = 2_000;
+
 /** WebKit's way to say at which date the element's timeline begins (EXT-X-PROGRAM-DATE-TIME). */
 type DatedElement = HTMLVideoElement & { readonly getStartDate?: () => Date };
 
@@ -27,6 +30,7 @@ export class NativeEngine implements HlsEngine {
   #element: DatedElement | undefined;
 
   readonly holdBackS = HOLD_BACK_S;
+  readonly toleranceUs = DATED_US;
   /** The browser keeps it to itself. */
   readonly receivedBytes = 0;
   readonly videoCodec = undefined;
