@@ -165,9 +165,7 @@ export class WhepClient implements AsyncDisposable {
         "content-type": "application/sdp",
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       },
-      // Like a browser that hides its addresses. With them the node's checks may come in the middle of
-      // `setRemoteDescription` on a busy machine, and libdatachannel then takes the certificate for a wrong one.
-      body: withoutCandidates(offer),
+      body: likeBrowser(offer),
     });
     if (response.status !== 201) throw new WhepRefusal(response.status, await response.text());
     this.location = response.headers.get("location") ?? "";
@@ -242,6 +240,13 @@ export class WhepClient implements AsyncDisposable {
     if (ssrc !== undefined && sequences.length > 0) this.sendRtcp(encodeGenericNack(1, ssrc, sequences));
     this.#pushHeld(this.#nextPush);
   }
+}
+
+/** Hides the addresses, and says what of all clients browsers say: the edge then is the DTLS server. */
+function likeBrowser(offer: string): string {
+  return withoutCandidates(offer)
+    .replace(/^(t=0 0)$/m, "$1\r\na=extmap-allow-mixed")
+    .replaceAll("\r\r\n", "\r\n");
 }
 
 export class WhepRefusal extends Error {

@@ -183,6 +183,25 @@ describe("HLS under bad input", () => {
     await waitFor("the waits to end", () => edge.metrics.value("canopy_hls_waiting_requests") === 0);
   });
 
+  it("closes connections of those who ask for segments and do not read them", async () => {
+    const edge = await startEdge({ hls: { stalledMs: 1_500 } });
+    publish(edge, { pictureBytes: 60_000, keyframeBytes: 200_000 });
+    const text = await playlist(edge);
+    const segment = field(text, /\n([0-9a-f]{10}-\d+\.m4s)\n/);
+    const request = `GET /hls/${PATH}/~/video/${segment} HTTP/1.1\r\nhost: x\r\n\r\n`;
+    const accepted = new Promise<Socket>((resolve) =>
+      edge.node.server.http.server.once("connection", resolve),
+    );
+    const deaf = await openDeafReader(edge, `/hls/${PATH}/~/video/${segment}`);
+    const connection = await accepted;
+    // More than the buffers of both sockets hold.
+    deaf.write(request.repeat(20));
+    await waitFor("bytes that nobody takes", () => connection.writableLength > 0);
+    await waitFor("the connection to be closed", () => connection.destroyed, 15_000);
+    deaf.destroy();
+    expect(await playlist(edge)).toContain("#EXTM3U");
+  });
+
   it("keeps memory bounded however large the pictures are", async () => {
     const maxBytes = 4 * 1024 * 1024;
     const edge = await startEdge({ hls: { maxBytes, maxRenditionBytes: maxBytes } });

@@ -11,9 +11,11 @@ import { waitFor } from "../harness/wait-for.ts";
 /** The camera and microphone that Chromium feigns: a picture that moves, and a beep every second. */
 const FAKE_CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
 
+const CAMERA = { width: 640, height: 480 };
+
 interface PageOptions {
   readonly url: string;
-  readonly video: boolean;
+  readonly video: { readonly width: number; readonly height: number } | false;
   readonly audio: boolean;
   /** Simulcast layers, the smallest first; none: one stream. */
   readonly rids: readonly string[];
@@ -22,7 +24,7 @@ interface PageOptions {
 /** Runs in the page: WHIP as a browser does it by itself, with no library. Returns the status and the session's URL. */
 async function publishCamera(options: PageOptions): Promise<{ status: number; location: string }> {
   const stream = await navigator.mediaDevices.getUserMedia({
-    video: options.video ? { width: 640, height: 480 } : false,
+    video: options.video,
     audio: options.audio,
   });
   const peer = new RTCPeerConnection();
@@ -39,7 +41,8 @@ async function publishCamera(options: PageOptions): Promise<{ status: number; lo
     });
     if (track.kind !== "video") continue;
     const codecs = RTCRtpSender.getCapabilities("video")?.codecs ?? [];
-    transceiver.setCodecPreferences(codecs.filter(({ mimeType }) => mimeType === "video/H264"));
+    const wanted = ["video/H264", "video/rtx"];
+    transceiver.setCodecPreferences(codecs.filter(({ mimeType }) => wanted.includes(mimeType)));
   }
   await peer.setLocalDescription();
   const response = await fetch(options.url, {
@@ -72,7 +75,7 @@ describe("Chromium as a WHIP publisher", () => {
   ): Promise<TestPage & { readonly session: string }> {
     const opened = await chromium.openPage();
     const url = `${canopy.origin}/whip/${broadcast}`;
-    const wanted = { url, video: true, audio: true, rids: [], ...options };
+    const wanted = { url, video: CAMERA, audio: true, rids: [], ...options };
     const { status, location } = await opened.page.evaluate(publishCamera, wanted);
     expect(status, opened.errors.join("; ")).toBe(201);
     return { ...opened, session: new URL(location, url).href };
@@ -137,16 +140,18 @@ describe("Chromium as a WHIP publisher", () => {
 
   it("becomes a rendition per simulcast layer", async () => {
     const broadcast = "interop/whip-simulcast";
-    const { context } = await publish(broadcast, { audio: false, rids: ["q", "h", "f"] });
+    // Chromium makes no three layers of less.
+    const video = { width: 1_280, height: 720 };
+    const { context } = await publish(broadcast, { video, audio: false, rids: ["q", "h", "f"] });
     const tracks = await waitFor("three renditions", async () => {
       const described = await describeBroadcast(broadcast);
       const videos = described.tracks.filter(({ name }) => name.startsWith("video-"));
       return videos.length === 3 ? videos : undefined;
     });
     expect(tracks.map(({ name, width }) => `${name} ${width}`).sort()).toEqual([
-      "video-f 640",
-      "video-h 320",
-      "video-q 160",
+      "video-f 1280",
+      "video-h 640",
+      "video-q 320",
     ]);
     const viewer = await MoqViewer.connect({
       url: canopy.edges[0] ?? "",
@@ -171,7 +176,7 @@ describe("Chromium as a WHIP publisher", () => {
       "the path",
       async () => {
         const url = `${canopy.origin}/whip/${broadcast}`;
-        const options = { url, video: true, audio: false, rids: [] };
+        const options = { url, video: CAMERA, audio: false, rids: [] };
         return (await again.page.evaluate(publishCamera, options)).status === 201;
       },
       10_000,

@@ -16,6 +16,8 @@ export interface WebRtcFanoutOptions {
   readonly congestionFeedback: boolean;
   /** Leaves the sound out, which is a quarter of the packets. */
   readonly isVideoOnly: boolean;
+  /** Largest RTP payload; the edge's own choice if undefined. */
+  readonly maxPayloadBytes: string | undefined;
   /** Viewers that look at every packet; the figures per viewer are theirs. */
   readonly watchful: number;
   readonly profileFolder: string | undefined;
@@ -30,7 +32,11 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 /** N WHEP viewers of one edge, in the table of `fanout`. */
 export async function measureWebRtcFanout(options: WebRtcFanoutOptions): Promise<void> {
   const { steps, seconds, processes, congestionFeedback, isVideoOnly, watchful, profileFolder } = options;
-  await using tree = await startPinnedTree({ profileFolder });
+  const { maxPayloadBytes } = options;
+  await using tree = await startPinnedTree({
+    edgeArgs: maxPayloadBytes === undefined ? [] : ["--rtp-payload", maxPayloadBytes],
+    profileFolder,
+  });
   const { edge, edgeUrl } = tree;
   await using load = new WhepLoad(
     processes,
@@ -85,7 +91,15 @@ export async function measureWebRtcFanout(options: WebRtcFanoutOptions): Promise
     previous = { residentBytes: after.residentBytes, viewers };
   }
   report(isVideoOnly ? "fanout webrtc video" : "fanout webrtc", rows, {
-    ...{ seconds, bitrate: "1.5 Mbit/s", fps: FRAMES_PER_SECOND, processes, watchful, congestionFeedback },
+    ...{
+      seconds,
+      bitrate: "1.5 Mbit/s",
+      fps: FRAMES_PER_SECOND,
+      processes,
+      watchful,
+      congestionFeedback,
+      maxPayloadBytes,
+    },
     load: loadavg(),
   });
 }

@@ -35,6 +35,7 @@ const { values } = parseArgs({
     idle: { type: "boolean", default: false },
     processes: { type: "string", default: "1" },
     watchful: { type: "string", default: "40" },
+    "rtp-payload": { type: "string" },
     "video-only": { type: "boolean", default: false },
     loss: { type: "string" },
     delay: { type: "string", default: "50" },
@@ -49,7 +50,7 @@ if (values.help) {
   console.log(
     "fanout [--viewers 100,200,300] [--seconds 15] [--transport webtransport|quic] [--flush auto|frame|<ms>] [--packet 1350] [--idle]\n" +
       "fanout --transport hls|flv [--viewers 100,200,300] [--seconds 15] [--processes 1] [--profile <folder>]\n" +
-      "fanout --transport webrtc [--viewers 100,200,300] [--seconds 15] [--processes 1] [--watchful 40] [--video-only] [--no-feedback] [--profile <folder>]\n" +
+      "fanout --transport webrtc [--viewers 100,200,300] [--seconds 15] [--processes 1] [--watchful 40] [--video-only] [--rtp-payload 1188] [--no-feedback] [--profile <folder>]\n" +
       "fanout --transport webrtc --loss 0,2,5,10,20 [--delay 50] [--viewers 4] [--seconds 60] [--seed 1]",
   );
   process.exit(0);
@@ -171,6 +172,7 @@ if (isWhepLoadProcess()) {
     processes: Number(values.processes),
     congestionFeedback: !values["no-feedback"],
     isVideoOnly: values["video-only"],
+    maxPayloadBytes: values["rtp-payload"],
     watchful: Number(values.watchful),
     profileFolder: values.profile,
   });

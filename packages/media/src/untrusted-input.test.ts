@@ -36,6 +36,7 @@ import { H264Depacketizer } from "./rtp/h264-depacketizer.ts";
 import { findExtension, textExtension } from "./rtp/header-extension.ts";
 import { OpusPacketizer } from "./rtp/opus-packetizer.ts";
 import { parseRedundantAudio, primaryOfRedundantAudio } from "./rtp/redundant-audio.ts";
+import { restoreRetransmitted } from "./rtp/retransmission.ts";
 import { parseRtcp } from "./rtp/rtcp/parse-rtcp.ts";
 import { RtpHeader } from "./rtp/rtp-header.ts";
 import { RtpStream } from "./rtp/rtp-stream.ts";
@@ -243,6 +244,14 @@ const DECODERS: readonly Decoder[] = [
         true,
       ),
     samples: rtpPayloads,
+  },
+  {
+    name: "restoreRetransmitted",
+    decode: (bytes) => {
+      rtpHeader.read(bytes);
+      return restoreRetransmitted(bytes, rtpHeader, 96, 1);
+    },
+    samples: rtpHeaders,
   },
   {
     name: "parseRedundantAudio",

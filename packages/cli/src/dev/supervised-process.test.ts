@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -53,10 +53,15 @@ describe("SupervisedProcess", () => {
   });
 
   it("kills a process that does not stop when it is asked to", async () => {
-    const { supervised, reports } = supervise(`process.on("SIGTERM", () => {}); process.send("up"); ${RUNS}`);
+    const { supervised, reports } = supervise(
+      `import { writeFileSync } from "node:fs";
+      process.on("SIGTERM", () => {});
+      writeFileSync(new URL("up", import.meta.url), "");
+      ${RUNS}`,
+    );
     supervised.start();
-    // Time for the child to install its handler; without it SIGTERM ends it at once, and the report is missing.
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    // Before the child has installed its handler SIGTERM would end it at once.
+    await vi.waitFor(() => expect(existsSync(join(folder, "up"))).toBe(true), { timeout: 15_000 });
     await supervised.stop();
     expect(supervised.pid).toBeUndefined();
     expect(reports).toEqual(["edge-1 did not stop in 2500 ms and was killed"]);

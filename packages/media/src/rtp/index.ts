@@ -16,6 +16,7 @@ export {
   primaryOfRedundantAudio,
   type RedundantBlock,
 } from "./redundant-audio.ts";
+export { restoreRetransmitted } from "./retransmission.ts";
 export {
   type EstimatedBitrate,
   encodeEstimatedBitrate,

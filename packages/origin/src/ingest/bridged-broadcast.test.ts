@@ -92,11 +92,13 @@ describe("BroadcastIngest with an audio bridge", () => {
   });
 
   it("bridges the other way when the next publisher sends the other codec", () => {
-    const { registry, publisher, catalog } = createOrigin();
+    const { registry, publisher, catalog, advance } = createOrigin();
     const first = publisher();
     const ingest = registry.open("live/a", first);
     ingest.describeAudio("audio", AAC);
     ingest.announce();
+    // At its beginning a broadcast lets viewers wait for tracks that it does not have yet.
+    advance(5_000);
     registry.release(ingest, first);
     expect(registry.open("live/a", publisher())).toBe(ingest);
     ingest.describeAudio("audio", OPUS);

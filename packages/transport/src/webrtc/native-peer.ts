@@ -18,11 +18,19 @@ export interface NativePeerDeps {
   readonly demux: RtpDemux;
   readonly logger: WebRtcLogger;
   readonly nowMs: () => number;
+  /** This side is the DTLS client, which is done as soon as the server's last message arrives. */
+  readonly isDtlsClient: boolean;
   readonly onClosed: (peer: NativePeer, reason: WebRtcCloseReason) => void;
 }
 
 /** A peer that sends more than it may for so long is closed: to drop its packets costs, too. */
 const MAX_FLOOD_SECONDS = 3;
+
+/** How long an offer's candidates wait for the client's own checks. */
+const CANDIDATE_PATIENCE_MS = 300;
+
+/** How long the other side may take from its last handshake message to keys for media. */
+const REMOTE_KEYS_MS = 50;
 
 let nextPeerId = 1;
 
@@ -49,6 +57,8 @@ export class NativePeer implements WebRtcPeer {
   #refused = 0;
   #packetsThisSecond = 0;
   #floodSeconds = 0;
+  /** Candidates of the offer that are not tried yet. */
+  #held: readonly string[] = [];
   #candidates = 0;
   #disconnectedAtMs = 0;
 
@@ -101,6 +111,14 @@ export class NativePeer implements WebRtcPeer {
     }
   }
 
+  /**
+   * Candidates that are tried only if the client's own checks do not come. A check of ours that is faster than the
+   * answer makes libdatachannel (OBS) begin DTLS while it still takes the answer in, and fail for want of a fingerprint.
+   */
+  holdCandidates(candidates: readonly string[]): void {
+    this.#held = candidates;
+  }
+
   stats(): WebRtcPeerStats {
     return {
       sentBytes: this.#sentBytes,
@@ -139,6 +157,10 @@ export class NativePeer implements WebRtcPeer {
       this.closeFor("failed");
       return;
     }
+    if (this.state === "connecting" && nowMs - this.openedAtMs > CANDIDATE_PATIENCE_MS) {
+      for (const candidate of this.#held) this.addRemoteCandidate(candidate);
+      this.#held = [];
+    }
     if (this.state === "connecting" && nowMs - this.openedAtMs > limits.handshakeTimeoutMs) {
       this.closeFor("handshake-timeout");
     } else if (
@@ -158,7 +180,10 @@ export class NativePeer implements WebRtcPeer {
       if (this.state !== "connected") return;
       this.#disconnectedAtMs = this.#deps.nowMs();
       this.#changeState("disconnected");
-    } else if (state === "connected") this.#onConnected();
+    } else if (state === "connected" && (this.#track === undefined || this.state === "disconnected")) {
+      // With media the track's opening counts.
+      this.#onConnected();
+    }
   }
 
   #onConnected(): void {
@@ -178,7 +203,8 @@ export class NativePeer implements WebRtcPeer {
     this.#track = track;
     const { demux, limits } = this.#deps;
     // With data channels the connection counts as connected only when SCTP is up, and media need not wait for that.
-    track.onOpen(() => this.#guard(() => this.#onConnected()));
+    track.onOpen(() => this.#onTrackOpen());
+    track.onError(() => {});
     track.onMessage((packet) => {
       if (this.#closed) return;
       this.#packetsThisSecond += 1;
@@ -188,10 +214,18 @@ export class NativePeer implements WebRtcPeer {
     });
   }
 
+  /** The first packets must not overtake the other side's keys: to a receiver a stream then begins in a picture's middle. */
+  #onTrackOpen(): void {
+    if (!this.#deps.isDtlsClient) this.#guard(() => this.#onConnected());
+    else setTimeout(() => this.#guard(() => this.#onConnected()), REMOTE_KEYS_MS);
+  }
+
   #receive(packet: Buffer, demux: RtpDemux): void {
     this.#receivedBytes += packet.byteLength;
     const found = demux.find(packet);
     try {
+      // Who sends has his keys: no packet comes before `connected`.
+      if (this.state === "connecting") this.#onConnected();
       if (found.kind === "rtp") this.#handler.onRtp(found.mid, packet);
       else if (found.kind === "rtcp") this.#handler.onRtcp(packet);
       else this.#dropped[found.reason] += 1;

@@ -20,11 +20,13 @@ class Recorder implements WebRtcPeerHandler {
   readonly rtcp: Uint8Array[] = [];
   readonly channels: WebRtcDataChannel[] = [];
   closed: WebRtcCloseReason | undefined;
+  firstPacketState: WebRtcPeerState | undefined;
 
   onStateChange(state: WebRtcPeerState): void {
     this.states.push(state);
   }
   onRtp(mid: string, packet: Uint8Array): void {
+    if (this.rtp.length === 0) this.firstPacketState = this.states.at(-1);
     this.rtp.push({ mid, packet });
   }
   onRtcp(packet: Uint8Array): void {
@@ -133,6 +135,7 @@ describe("openWebRtcEngine", () => {
     video?.sendMessageBinary(Buffer.from("80c9000100001267", "hex"));
     await until(() => recorder.rtp.length === 2 && recorder.rtcp.length === 1);
     expect(recorder.rtp.map(({ mid }) => mid).sort()).toEqual(["audio", "video"]);
+    expect(recorder.firstPacketState).toBe("connected");
     expect(Buffer.from(recorder.rtcp[0] ?? []).readUInt32BE(4)).toBe(0x1267);
   });
 
@@ -148,7 +151,7 @@ describe("openWebRtcEngine", () => {
     expect(channel?.send("x".repeat(300_000))).toBe(false);
   });
 
-  it("is the DTLS server of browsers and of clients that it can reach, and the client of others", async () => {
+  it("is the DTLS server of browsers and the client of others", async () => {
     const engine = await openEngine();
     using client = await createTestClient({ video: "RecvOnly" });
     const setupFor = async (change: (sdp: string) => string): Promise<string | undefined> => {
@@ -159,7 +162,6 @@ describe("openWebRtcEngine", () => {
     };
     expect(await setupFor((sdp) => sdp)).toBe("active");
     expect(await setupFor((sdp) => sdp.replace("t=0 0", "t=0 0\r\na=extmap-allow-mixed"))).toBe("passive");
-    expect(await setupFor((sdp) => `${sdp}a=${client.candidates[0]}\r\n`)).toBe("passive");
     expect(await setupFor((sdp) => sdp.replaceAll("a=setup:actpass", "a=setup:active"))).toBe("passive");
     expect(await setupFor((sdp) => sdp.replaceAll("a=setup:actpass", "a=setup:passive"))).toBe("active");
   });

@@ -22,7 +22,7 @@ import { WebRtcError } from "./webrtc-error.ts";
 import { DEFAULT_WEBRTC_LIMITS, type WebRtcLimits } from "./webrtc-limits.ts";
 import type { WebRtcCloseReason, WebRtcPeerHandler } from "./webrtc-peer.ts";
 
-/** Deadlines are looked at this often; also the window of the packet rate. */
+/** Deadlines and held candidates are looked at this often; also the window of the packet rate. */
 const TICK_MS = 1_000;
 /** libdatachannel ignores a port range that begins at or below this. */
 const LOWEST_PORT = 1_025;
@@ -130,6 +130,7 @@ class NativeEngine implements WebRtcEngine {
       demux: new RtpDemux(accepted, this.#limits.maxSsrcs),
       logger: this.#deps.logger,
       nowMs: this.#nowMs,
+      isDtlsClient: engineOffer.setup === "active",
       onClosed: (closed, reason) => this.#forget(closed, reason),
     });
     this.#peers.add(peer);
@@ -140,7 +141,9 @@ class NativeEngine implements WebRtcEngine {
       await gathered;
       if (peer.state === "closed") throw new WebRtcError("closed", "the engine is closed");
       const local = this.#localTransport(connection, engineOffer);
-      for (const candidate of offer.candidates) peer.addRemoteCandidate(candidate);
+      if (offer.allowsMixedExtensions)
+        for (const candidate of offer.candidates) peer.addRemoteCandidate(candidate);
+      else peer.holdCandidates(offer.candidates);
       return { peer, sdp: writeAnswer(offer, plan, local), ufrag: local.ufrag };
     } catch (error) {
       peer.close();

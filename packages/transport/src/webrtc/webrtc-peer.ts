@@ -18,7 +18,7 @@ export type WebRtcCloseReason = "local" | "remote" | "handshake-timeout" | "fail
 export type WebRtcDropReason = "rate" | "malformed" | "unknown-stream" | "ssrcs";
 
 export interface WebRtcPeerHandler {
-  /** Media can be sent from `connected` on. */
+  /** Media can be sent from `connected` on, and none arrives before. */
   onStateChange(state: WebRtcPeerState): void;
   /**
    * An RTP packet for the media section `mid`, found by SSRC, MID extension (RFC 9143) or payload type. At least a

@@ -90,9 +90,9 @@ export class FlvTags {
             stereo: audio.channels > 1,
           }),
     };
-    chunks.push(
-      encodeFlvTag(FLV_SCRIPT_TAG, timeMs, encodeAmf0(["onMetaData", new AmfEcmaArray(properties)])),
-    );
+    // At time 0 as in a file: with another time some readers take it for text that is to be shown.
+    const metadata = encodeAmf0(["onMetaData", new AmfEcmaArray(properties)]);
+    chunks.push(encodeFlvTag(FLV_SCRIPT_TAG, 0, metadata));
     if (video !== undefined) chunks.push(this.videoConfig(video, timeMs));
     if (audio !== undefined) chunks.push(this.audioConfig(audio, timeMs));
     return chunks;

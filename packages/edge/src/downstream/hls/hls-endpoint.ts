@@ -1,3 +1,4 @@
+import type { Http2ServerResponse } from "node:http2";
 import type { Admission, Admitted, SessionGate } from "@canopy/relay/node";
 import { authorizeRequest } from "@canopy/relay/node";
 import { type HttpServer, mayGet, ProblemError } from "@canopy/runtime";
@@ -27,8 +28,10 @@ const BLOCKED_AGE_IN_TARGETS = 6;
 /** HLS at a node: the HTTP routes, and the segmenters behind them. */
 export class HlsEndpoint {
   readonly service: HlsService;
+  readonly #stalledMs: number;
 
   constructor(options: HlsOptions, deps: HlsServiceDeps) {
+    this.#stalledMs = options.stalledMs;
     this.service = new HlsService(options, deps);
   }
 
@@ -45,6 +48,7 @@ export class HlsEndpoint {
       const requester = new ReplyRequester(reply.raw);
       if (path.kind === "file") {
         const bytes = await this.service.file(path, requester);
+        closeWhenStalled(reply.raw, this.#stalledMs);
         return this.#sendFile(reply, bytes, { range: request.headers.range, sharing });
       }
       const gzip = /\bgzip\b/.test(request.headers["accept-encoding"] ?? "");
@@ -123,6 +127,17 @@ export class HlsEndpoint {
       .header("cache-control", `${options.sharing}, max-age=${SEGMENT_AGE_SECONDS}, immutable`)
       .send(body);
   }
+}
+
+/** Bytes that nobody takes must not be held for ever. */
+function closeWhenStalled(raw: Reply["raw"] | Http2ServerResponse, stalledMs: number): void {
+  if (!("stream" in raw)) {
+    // Without a listener Node.js destroys the connection.
+    raw.setTimeout(stalledMs);
+    return;
+  }
+  const { stream } = raw;
+  stream?.setTimeout(stalledMs, () => stream.close());
 }
 
 /** The connection that waits for the answer: it closes with the answer, too, but then nobody listens any more. */

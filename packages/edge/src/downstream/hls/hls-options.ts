@@ -8,6 +8,8 @@ export interface HlsOptions {
   readonly maxBytes: number;
   /** Requests that wait for a part or a playlist at one time; each viewer has up to four. */
   readonly maxWaits: number;
+  /** A reader who takes nothing of an answer for so long loses his connection. */
+  readonly stalledMs: number;
 }
 
 export const DEFAULT_HLS_OPTIONS: HlsOptions = {
@@ -15,4 +17,6 @@ export const DEFAULT_HLS_OPTIONS: HlsOptions = {
   maxRenditionBytes: 64 * 1024 * 1024,
   maxBytes: 256 * 1024 * 1024,
   maxWaits: 8_192,
+  // Longer than any answer is held back.
+  stalledMs: 60_000,
 };

@@ -171,6 +171,9 @@ export class HlsService {
     if (relay.store.get(path) === undefined && (known === undefined || known.followed.goneSinceMs !== 0)) {
       throw notHere(`No broadcast ${path} is known here.`);
     }
+    // Every rendition keeps the few segments without which a player cannot go on, so the last bound is here.
+    if (known === undefined && this.counters.bytes > this.#options.maxBytes)
+      throw later("The node holds as many segments as it may.");
     const broadcast = known ?? this.#add(path);
     broadcast.lastAskedMs = this.#deps.clock.nowMs();
     const media = await broadcast.followed.awaitMedia(CATALOG_TIMEOUT_MS);

@@ -53,6 +53,15 @@ describe("VideoSampleMaker", () => {
     });
   });
 
+  it.each([0, 1e-9, 1e9, Number.MAX_VALUE])(
+    "plans with a sane rate where a publisher says %d",
+    (framerate) => {
+      const maker = new VideoSampleMaker({ ...HINTS, framerate });
+      expect(maker.frameUs).toBeGreaterThan(4_000);
+      expect(maker.frameUs).toBeLessThanOrEqual(1_000_000);
+    },
+  );
+
   it("refuses what is no Annex B", () => {
     const maker = new VideoSampleMaker(HINTS);
     expect(() => maker.make(0, Uint8Array.of(1, 2, 3))).toThrow(

@@ -41,6 +41,9 @@ export interface VideoSampleHints {
 const PREFIX_BYTES = 4;
 const BASELINE_PROFILE = 66;
 const DEFAULT_FRAMERATE = 30;
+/** Publishers may say anything: parts and decoding times are planned within these bounds. */
+const MIN_FRAMERATE = 1;
+const MAX_FRAMERATE = 240;
 /** What encoders use unless they are told otherwise. */
 const USUAL_REORDER_DEPTH = 2;
 /** A longer step of media time is none of a stream that goes on. */
@@ -63,7 +66,8 @@ export class VideoSampleMaker {
 
   /** Usual distance of pictures, µs. */
   get frameUs(): number {
-    return US_PER_SECOND / (this.#hints.framerate ?? this.config?.sps.framerate ?? DEFAULT_FRAMERATE);
+    const told = this.#hints.framerate ?? this.config?.sps.framerate ?? DEFAULT_FRAMERATE;
+    return US_PER_SECOND / Math.min(MAX_FRAMERATE, Math.max(MIN_FRAMERATE, told));
   }
 
   /** Undefined before the first keyframe with parameter sets. @throws MediaError. Copies the picture. */

@@ -83,7 +83,11 @@ export class WhepService {
     const sections = chooseSections(request.offer, media);
     if (sections.length === 0) throw nothingPlayable(media);
     const viewer = new WhepViewer(
-      { sections, media },
+      {
+        sections,
+        media,
+        hasData: request.offer.media.some(({ kind, usable }) => kind === "application" && usable),
+      },
       {
         broadcast,
         pacer: this.#pacer,

@@ -20,6 +20,8 @@ import type { SenderReportWriter } from "./write-sender-report.ts";
 export interface WhepViewerOptions {
   readonly sections: readonly ChosenSection[];
   readonly media: PlayableMedia;
+  /** The viewer may open the data channel of timed messages. */
+  readonly hasData: boolean;
 }
 
 export interface WhepViewerDeps {
@@ -35,6 +37,8 @@ export interface WhepViewerDeps {
 
 /** Label of the data channel on which timed messages go out as JSON. */
 const TIMED_LABEL = "timed";
+/** Messages that wait for the data channel: two seconds at the highest rate. At most 64 kB. */
+const MAX_WAITING_MESSAGES = 64;
 /** RTCP packets of one viewer per second; a browser sends under 30. */
 const MAX_RTCP_PER_SECOND = 200;
 /** Loss reports of before the first packets were caught up say nothing. */
@@ -61,6 +65,9 @@ export class WhepViewer implements WebRtcPeerHandler, WhepBroadcastUser {
   #media: PlayableMedia;
   #peer: WebRtcPeer | undefined;
   #timed: WebRtcDataChannel | undefined;
+  /** Messages of the time before the channel is open; none are kept for those who cannot open one. */
+  readonly #waiting: string[] = [];
+  readonly #hasData: boolean;
   #connectedAtMs = 0;
   #restartedAtMs = Number.NEGATIVE_INFINITY;
   #restartPauseMs = FIRST_RESTART_PAUSE_MS;
@@ -74,6 +81,7 @@ export class WhepViewer implements WebRtcPeerHandler, WhepBroadcastUser {
     this.#deps = deps;
     this.#sections = options.sections;
     this.#media = options.media;
+    this.#hasData = options.hasData;
     deps.broadcast.add(this);
   }
 
@@ -105,6 +113,7 @@ export class WhepViewer implements WebRtcPeerHandler, WhepBroadcastUser {
       );
       this.#legs.set(section.kind, leg);
     }
+    if (this.#hasData) this.#deps.broadcast.wantTimed();
     // Upstream begins to deliver while the handshakes are under way.
     this.#hold();
     if (peer.state === "connected") this.#start();
@@ -149,12 +158,12 @@ export class WhepViewer implements WebRtcPeerHandler, WhepBroadcastUser {
       return;
     }
     this.#timed = channel;
-    this.#deps.broadcast.wantTimed();
+    this.#sendWaiting();
   }
 
   onClose(_reason: WebRtcCloseReason): void {
     const { broadcast, counters } = this.#deps;
-    if (this.#timed !== undefined) broadcast.unwantTimed();
+    if (this.#hasData && this.#peer !== undefined) broadcast.unwantTimed();
     this.#timed = undefined;
     for (const leg of this.#legs.values()) leg.stop();
     this.#legs.clear();
@@ -174,7 +183,20 @@ export class WhepViewer implements WebRtcPeerHandler, WhepBroadcastUser {
   }
 
   onTimed(json: string): void {
-    if (this.#timed !== undefined && !this.#timed.send(json)) this.#deps.counters.timedDropped += 1;
+    if (!this.#hasData) return;
+    this.#waiting.push(json);
+    this.#sendWaiting();
+    if (this.#waiting.length <= MAX_WAITING_MESSAGES) return;
+    this.#waiting.shift();
+    this.#deps.counters.timedDropped += 1;
+  }
+
+  #sendWaiting(): void {
+    const channel = this.#timed;
+    if (channel === undefined || !channel.open) return;
+    for (const json of this.#waiting.splice(0)) {
+      if (!channel.send(json)) this.#deps.counters.timedDropped += 1;
+    }
   }
 
   onEnd(): void {
@@ -186,6 +208,7 @@ export class WhepViewer implements WebRtcPeerHandler, WhepBroadcastUser {
     this.#rtcpThisSecond = 0;
     const peer = this.#peer;
     if (peer === undefined || peer.state !== "connected") return;
+    this.#sendWaiting();
     this.#sendReports(peer);
     let sent = 0;
     for (const leg of this.#legs.values()) sent += leg.packets;

@@ -96,7 +96,8 @@ describe("chooseMedia", () => {
     expect(audio).toMatchObject({ mid: "1", payloadType: 111, redundantType: 63, canRepeat: false });
     const [answeredVideo, answeredAudio] = plan.media;
     expect(answeredVideo).toMatchObject({ direction: "recvonly", maxKbps: 4_000 });
-    expect(answeredVideo?.codecs.map(({ payloadType }) => payloadType)).toEqual([98]);
+    expect(answeredVideo?.codecs.map(({ payloadType }) => payloadType)).toEqual([98, 99]);
+    expect(video?.repair).toMatchObject({ payloadType: 99, ridExtension: 0 });
     expect([...(answeredVideo?.codecs[0]?.parameters.keys() ?? [])].sort()).toEqual([
       "level-asymmetry-allowed",
       "packetization-mode",

@@ -1,4 +1,9 @@
-import { EXTENSION_MID, EXTENSION_RID, EXTENSION_TRANSPORT_SEQUENCE } from "@canopy/media/rtp";
+import {
+  EXTENSION_MID,
+  EXTENSION_REPAIRED_RID,
+  EXTENSION_RID,
+  EXTENSION_TRANSPORT_SEQUENCE,
+} from "@canopy/media/rtp";
 import { WEBRTC_PROBLEMS } from "@canopy/relay/webrtc";
 import { ProblemError } from "@canopy/runtime";
 import type {
@@ -28,8 +33,18 @@ export interface ChosenVideo extends ChosenSection {
   /** Names of simulcast layers; empty: one stream. */
   readonly rids: readonly string[];
   readonly ridExtension: number;
+  /** The stream in which the sender repeats packets (RFC 4588); undefined: it repeats them where they were. */
+  readonly repair: ChosenRepair | undefined;
   /** NAL units of `sprop-parameter-sets` (RFC 6184 §8.1). */
   readonly parameterSets: readonly Uint8Array[];
+}
+
+export interface ChosenRepair {
+  readonly payloadType: number;
+  /** Id of the element that names the layer whose packets are repeated; 0: none. */
+  readonly ridExtension: number;
+  /** From an SSRC of the repair stream to the repaired one, where the offer says so. */
+  readonly ssrcs: ReadonlyMap<number, number>;
 }
 
 export interface ChosenAudio extends ChosenSection {
@@ -78,8 +93,10 @@ export function chooseMedia(offer: SdpOffer, options: ChooseMediaOptions): Chose
   return {
     plan: {
       media: [
-        ...(video ? [answer(video.section, [], VIDEO_FEEDBACK, bandwidth, options.maxVideoKbps)] : []),
-        ...(audio ? [answer(audio.section, audio.redundant, AUDIO_FEEDBACK, bandwidth, undefined)] : []),
+        ...(video
+          ? [answer(video.section, video.others, VIDEO_FEEDBACK, bandwidth, options.maxVideoKbps)]
+          : []),
+        ...(audio ? [answer(audio.section, audio.others, AUDIO_FEEDBACK, bandwidth, undefined)] : []),
       ],
       dataChannels: false,
     },
@@ -106,7 +123,14 @@ interface Section {
   readonly rids: readonly string[];
 }
 
-function chooseVideo(media: SdpMedia): { readonly section: Section; readonly chosen: ChosenVideo } {
+interface Choice<C> {
+  readonly section: Section;
+  /** Payload types beside the codec's own. */
+  readonly others: readonly SdpCodec[];
+  readonly chosen: C;
+}
+
+function chooseVideo(media: SdpMedia): Choice<ChosenVideo> {
   // Mode 2 is interleaved; every sender that has it has mode 1, too (RFC 6184 §8.2.2).
   const usable = media.codecs.filter((codec) => codec.name === "h264" && packetizationMode(codec) <= 1);
   const codec = usable.find((candidate) => packetizationMode(candidate) === 1) ?? usable[0];
@@ -121,8 +145,12 @@ function chooseVideo(media: SdpMedia): { readonly section: Section; readonly cho
     rids,
   };
   const { feedback } = codec;
+  const rtx = media.codecs.find(
+    ({ name, parameters }) => name === "rtx" && parameters.get("apt") === String(codec.payloadType),
+  );
   return {
     section,
+    others: rtx === undefined ? [] : [rtx],
     chosen: {
       ...commonOf(section),
       keyframeRequest: feedback.includes("nack pli")
@@ -132,16 +160,17 @@ function chooseVideo(media: SdpMedia): { readonly section: Section; readonly cho
           : undefined,
       rids,
       ridExtension,
+      repair: rtx && {
+        payloadType: rtx.payloadType,
+        ridExtension: extensionId(media, EXTENSION_REPAIRED_RID),
+        ssrcs: media.rtxSsrcs,
+      },
       parameterSets: readParameterSets(codec),
     },
   };
 }
 
-function chooseAudio(media: SdpMedia): {
-  readonly section: Section;
-  readonly redundant: readonly SdpCodec[];
-  readonly chosen: ChosenAudio;
-} {
+function chooseAudio(media: SdpMedia): Choice<ChosenAudio> {
   const codec = media.codecs.find(({ name, clockRate }) => name === "opus" && clockRate === 48_000);
   if (codec === undefined) throw wrongCodecs("audio", media, "Opus");
   const redundant = media.codecs.find(
@@ -156,7 +185,7 @@ function chooseAudio(media: SdpMedia): {
   };
   return {
     section,
-    redundant: redundant === undefined ? [] : [redundant],
+    others: redundant === undefined ? [] : [redundant],
     chosen: { ...commonOf(section), redundantType: redundant?.payloadType ?? -1 },
   };
 }
@@ -179,7 +208,7 @@ function answer(
   maxKbps: number | undefined,
 ): AnswerMedia {
   const { media, codec, rids } = section;
-  const wanted = [EXTENSION_MID, ...(rids.length > 0 ? [EXTENSION_RID] : [])];
+  const wanted = [EXTENSION_MID, ...(rids.length > 0 ? [EXTENSION_RID, EXTENSION_REPAIRED_RID] : [])];
   if (bandwidth === "transport-cc") wanted.push(EXTENSION_TRANSPORT_SEQUENCE);
   return {
     mid: media.mid,

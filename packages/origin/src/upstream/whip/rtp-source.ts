@@ -1,4 +1,4 @@
-import { ReceptionStatistics, RtpHeader, type SenderReport } from "@canopy/media/rtp";
+import { ReceptionStatistics, RtpHeader, rtpSequence, type SenderReport } from "@canopy/media/rtp";
 import { ReorderBuffer } from "./reorder-buffer.ts";
 import { type SenderClock, SenderTimeline } from "./sender-timeline.ts";
 
@@ -53,6 +53,12 @@ export class RtpSource {
     this.lastPacketMs = nowMs;
     this.statistics.packet(header.sequence, header.timestamp, nowMs);
     this.buffer.push(packet, header.sequence, nowMs);
+  }
+
+  /** A packet that was asked for, as it came in a stream of repeats. */
+  repeat(packet: Uint8Array, nowMs: number): void {
+    this.lastPacketMs = nowMs;
+    this.buffer.push(packet, rtpSequence(packet), nowMs);
   }
 
   senderReport(report: SenderReport, nowMs: number): void {

@@ -21,6 +21,11 @@ export class SourceTable<W extends SourceWriter> implements Iterable<W> {
     return this.#bySsrc.get(ssrc);
   }
 
+  /** Who has the place now. */
+  at(place: string): W | undefined {
+    return this.#byPlace.get(place);
+  }
+
   [Symbol.iterator](): Iterator<W> {
     return this.#byPlace.values();
   }

@@ -53,6 +53,7 @@ const VIDEO: ChosenVideo = {
   keyframeRequest: "pli",
   rids: [],
   ridExtension: 0,
+  repair: undefined,
   parameterSets: [],
 };
 const AUDIO: ChosenAudio = {
@@ -284,6 +285,28 @@ describe("WhipSession", () => {
     }
     expect(bench.count("pli")).toBeGreaterThanOrEqual(3);
     expect(bench.count("pli")).toBeLessThanOrEqual(5);
+  });
+
+  it("takes repeats from a stream of their own, and nothing from their padding", () => {
+    const repair = { payloadType: 97, ridExtension: 0, ssrcs: new Map([[70, 7]]) };
+    const bench = new Bench({ video: { ...VIDEO, repair } });
+    const sender = new VideoSender();
+    const repeats = new RtpStream({ ssrc: 70, payloadType: 97 });
+    const repeat = (payload: Uint8Array): void => {
+      const packet = new Uint8Array(12 + payload.length);
+      repeats.writeHeader(packet, false, 0);
+      packet.set(payload, 12);
+      bench.session.onRtp("0", packet);
+    };
+    repeat(new Uint8Array(0));
+    const [first, second, ...others] = sender.next();
+    for (const packet of [first, ...others]) if (packet !== undefined) bench.session.onRtp("0", packet);
+    expect(bench.frames("video")).toHaveLength(0);
+    repeat(new Uint8Array(0));
+    // The sequence number of the original, then its payload.
+    if (second !== undefined) repeat(Uint8Array.of(0, 1, ...second.subarray(12)));
+    expect(bench.frames("video")).toHaveLength(1);
+    expect(bench.dropped.size).toBe(0);
   });
 
   it("takes one source per section: another SSRC gets no place beside it, but after it", () => {

@@ -1,5 +1,12 @@
 import { MediaError } from "@canopy/media";
-import { parseRtcp, type RtcpPacket, RtpHeader, textExtension, transportSequence } from "@canopy/media/rtp";
+import {
+  parseRtcp,
+  type RtcpPacket,
+  RtpHeader,
+  restoreRetransmitted,
+  textExtension,
+  transportSequence,
+} from "@canopy/media/rtp";
 import { RelayError } from "@canopy/relay";
 import type { Clock, Logger } from "@canopy/runtime";
 import type {
@@ -13,7 +20,7 @@ import type { BroadcastIngest } from "../../ingest/broadcast-ingest.ts";
 import type { BroadcastRegistry } from "../../ingest/broadcast-registry.ts";
 import type { Publisher } from "../../ingest/publisher.ts";
 import { OriginError } from "../../origin-error.ts";
-import type { ChosenMedia, ChosenSection } from "./choose-media.ts";
+import type { ChosenMedia, ChosenSection, ChosenVideo } from "./choose-media.ts";
 import { RtcpSender } from "./rtcp-sender.ts";
 import type { RtpSource } from "./rtp-source.ts";
 import { SenderClock } from "./sender-timeline.ts";
@@ -68,6 +75,8 @@ export class WhipSession implements WebRtcPeerHandler {
   #audio = new SourceTable<WhipAudio>();
   readonly #rtcp: RtcpSender;
   readonly #header = new RtpHeader();
+  /** From an SSRC of repeats to the name of the layer. */
+  readonly #repairs = new Map<number, string>();
   #sources: RtpSource[] = [];
   #peer: WebRtcPeer | undefined;
   #ingest: BroadcastIngest | undefined;
@@ -139,6 +148,10 @@ export class WhipSession implements WebRtcPeerHandler {
     const { transportExtension } = section;
     const sequence = transportExtension > 0 ? transportSequence(packet, header, transportExtension) : -1;
     this.#rtcp.packet(sequence, packet.length, nowUs);
+    if (video?.repair?.payloadType === header.payloadType && section === video) {
+      this.#takeRepeat(video, packet, nowUs / 1_000);
+      return;
+    }
     const source = this.#sourceOf(section, packet, ingest);
     if (source === undefined) this.#deps.counters.dropped("unexpected");
     else source.push(packet, header, nowUs / 1_000);
@@ -266,6 +279,36 @@ export class WhipSession implements WebRtcPeerHandler {
     if (audio === undefined || (payloadType !== audio.payloadType && payloadType !== audio.redundantType))
       return undefined;
     return this.#audio.get(ssrc)?.source ?? this.#openAudio(ingest);
+  }
+
+  /** `#header` is that of `packet`. */
+  #takeRepeat(video: ChosenVideo, packet: Uint8Array, nowMs: number): void {
+    const source = this.#repairedBy(video, packet);
+    // Without a source, or without a payload, it only tries what the way carries.
+    if (source === undefined) return;
+    try {
+      const restored = restoreRetransmitted(packet, this.#header, video.payloadType, source.ssrc);
+      if (restored !== undefined) source.repeat(restored, nowMs);
+    } catch (error) {
+      this.#malformed(error);
+    }
+  }
+
+  /** The source whose packets a stream repeats: by its layer's name, by what the offer says, or the one there is. */
+  #repairedBy(video: ChosenVideo, packet: Uint8Array): RtpSource | undefined {
+    const { ssrc } = this.#header;
+    const known = this.#repairs.get(ssrc);
+    if (known !== undefined) return this.#video.at(known)?.source;
+    const { rids, repair } = video;
+    if (rids.length === 0) {
+      const declared = repair?.ssrcs.get(ssrc);
+      return declared === undefined ? this.#video.at(ONLY)?.source : this.#video.get(declared)?.source;
+    }
+    const rid = textExtension(packet, this.#header, repair?.ridExtension ?? 0);
+    if (rid === undefined || !rids.includes(rid)) return undefined;
+    // The name comes only until the first report, so it is remembered; the engine bounds the number of sources.
+    this.#repairs.set(ssrc, rid);
+    return this.#video.at(rid)?.source;
   }
 
   #openVideo(packet: Uint8Array, ingest: BroadcastIngest): RtpSource | undefined {

@@ -55,9 +55,20 @@ export class LatencyControl {
     return this.#goalMs;
   }
 
+  /** Sound follows its picture. */
+  set goalMs(goalMs: number) {
+    this.#goalMs = goalMs;
+  }
+
   /** For `jitterBufferTarget`, ms. */
   get targetMs(): number {
     return this.#targetMs;
+  }
+
+  /** What the path needs of itself, ms, if that is out of reach of the goal; otherwise 0. */
+  neededMs(measure: LatencyMeasure): number {
+    // Frames that are held because we said so are on their way to the goal.
+    return measure.latencyMs > this.#goalMs + REACH_MS && !this.#isHeld(measure) ? measure.latencyMs : 0;
   }
 
   /** Called about twice a second; returns the new `targetMs`. */
@@ -65,10 +76,10 @@ export class LatencyControl {
     const errorMs = this.#goalMs - measure.latencyMs;
     if (this.#isSync) this.#chooseStep(measure, nowMs);
     if (Math.abs(errorMs) > TOLERANCE_MS) {
-      // From what the buffer does now, not from what it was told: a target below what the path needs does nothing.
-      const wantedMs = measure.bufferMs + errorMs;
-      const nextMs = this.#targetMs + (wantedMs - this.#targetMs) * GAIN;
-      this.#targetMs = Math.round(Math.min(MAX_TARGET_MS, Math.max(0, nextMs)));
+      // A target below what the path needs does nothing: then what the buffer does by itself is where to go from. One
+      // that is in force is corrected, as decoding takes a part of what the buffer is told to hold.
+      const fromMs = this.#isHeld(measure) ? this.#targetMs : measure.bufferMs;
+      this.#targetMs = Math.round(Math.min(MAX_TARGET_MS, Math.max(0, fromMs + errorMs * GAIN)));
     }
     return this.#targetMs;
   }
@@ -79,10 +90,14 @@ export class LatencyControl {
     this.#lowerSinceMs = undefined;
   }
 
-  #chooseStep({ latencyMs, bufferMs, minimumMs }: LatencyMeasure, nowMs: number): void {
-    // Frames that are held because we said so are on their way to the goal; only what the path needs is out of reach.
-    const isHeld = bufferMs > (minimumMs ?? 0) + REACH_MS && this.#targetMs > 0;
-    const isMissed = latencyMs > this.#goalMs + REACH_MS && !isHeld && this.#goalMs < MAX_TARGET_MS;
+  /** Frames are held for longer than the path needs, because we said so. */
+  #isHeld({ bufferMs, minimumMs }: LatencyMeasure): boolean {
+    return this.#targetMs > 0 && bufferMs > (minimumMs ?? 0) + REACH_MS;
+  }
+
+  #chooseStep(measure: LatencyMeasure, nowMs: number): void {
+    const { latencyMs, bufferMs, minimumMs } = measure;
+    const isMissed = this.neededMs(measure) > 0 && this.#goalMs < MAX_TARGET_MS;
     this.#missedSinceMs = isMissed ? (this.#missedSinceMs ?? nowMs) : undefined;
     if (this.#missedSinceMs !== undefined && nowMs - this.#missedSinceMs >= STEP_UP_MS) {
       this.#goalMs *= SYNC_STEP_FACTOR;

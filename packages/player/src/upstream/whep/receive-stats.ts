@@ -1,13 +1,19 @@
 import { codecName, statsNumber as number, type StatsEntry } from "../../webrtc/stats-entry.ts";
-import type { ElementStats } from "../upstream.ts";
+import type { ElementStats, TrackKind } from "../upstream.ts";
 
 export interface ReceiveFigures extends Omit<ElementStats, "targetLatencyMs"> {
   readonly rttMs: number;
   readonly receivedBytes: number;
   readonly lostPackets: number;
-  /** Least time that frames would have been held, ms; undefined if the browser does not tell. */
-  readonly minimumBufferMs: number | undefined;
-  readonly hasVideo: boolean;
+  /** How each kind was held since the last time; undefined while nothing of it came. */
+  readonly held: Readonly<Record<TrackKind, Held | undefined>>;
+}
+
+export interface Held {
+  /** ms, on average. */
+  readonly bufferMs: number;
+  /** For how long it would have been held without anybody's wish, ms; undefined if the browser does not tell. */
+  readonly minimumMs: number | undefined;
 }
 
 interface Totals {
@@ -16,10 +22,12 @@ interface Totals {
   readonly emitted: number;
 }
 
+const NO_TOTALS: Totals = { delayS: 0, minimumS: 0, emitted: 0 };
+
 /** Reads what this page shows and controls out of the browser's statistics. */
 export class ReceiveStats {
   #figures: ReceiveFigures = EMPTY;
-  #totals: Totals | undefined;
+  readonly #totals: Record<TrackKind, Totals> = { video: NO_TOTALS, audio: NO_TOTALS };
 
   get figures(): ReceiveFigures {
     return this.#figures;
@@ -36,16 +44,14 @@ export class ReceiveStats {
       ({ type, nominated, state }) =>
         type === "candidate-pair" && nominated === true && state === "succeeded",
     );
-    // Sound alone is held by its own buffer.
-    const held = video !== undefined && number(video.framesDecoded) > 0 ? video : audio;
-    const buffer = this.#bufferOf(held);
+    const held = { video: this.#heldOf("video", video), audio: this.#heldOf("audio", audio) };
     this.#figures = {
       rttMs: number(pair?.currentRoundTripTime) * 1000,
       receivedBytes: inbound.reduce((sum, entry) => sum + number(entry.bytesReceived), 0),
       lostPackets: inbound.reduce((sum, entry) => sum + Math.max(0, number(entry.packetsLost)), 0),
       jitterMs: number((video ?? audio)?.jitter) * 1000,
-      bufferMs: buffer.meanMs ?? this.#figures.bufferMs,
-      minimumBufferMs: buffer.minimumMs,
+      bufferMs: (held.video ?? held.audio)?.bufferMs ?? this.#figures.bufferMs,
+      held,
       decodedFrames: number(video?.framesDecoded),
       droppedFrames: number(video?.framesDropped),
       freezes: number(video?.freezeCount),
@@ -53,31 +59,25 @@ export class ReceiveStats {
       audioUnderruns: number(audio?.concealmentEvents),
       videoCodec: codecName(codecOf(video)),
       audioCodec: codecName(codecOf(audio)),
-      hasVideo: number(video?.framesDecoded) > 0,
     };
     return this.#figures;
   }
 
-  #bufferOf(entry: StatsEntry | undefined): {
-    readonly meanMs: number | undefined;
-    readonly minimumMs: number | undefined;
-  } {
+  #heldOf(kind: TrackKind, entry: StatsEntry | undefined): Held | undefined {
+    const before = this.#totals[kind];
+    const minimumS = entry?.jitterBufferMinimumDelay;
     const totals: Totals = {
       delayS: number(entry?.jitterBufferDelay),
-      minimumS:
-        typeof entry?.jitterBufferMinimumDelay === "number" ? entry.jitterBufferMinimumDelay : undefined,
+      minimumS: typeof minimumS === "number" ? minimumS : undefined,
       emitted: number(entry?.jitterBufferEmittedCount),
     };
-    const before = this.#totals ?? { delayS: 0, minimumS: 0, emitted: 0 };
-    this.#totals = totals;
+    this.#totals[kind] = totals;
     const emitted = totals.emitted - before.emitted;
-    if (emitted <= 0) return { meanMs: undefined, minimumMs: undefined };
+    if (emitted <= 0) return undefined;
+    const mean = (nowS: number, beforeS: number): number => ((nowS - beforeS) * 1000) / emitted;
     return {
-      meanMs: ((totals.delayS - before.delayS) * 1000) / emitted,
-      minimumMs:
-        totals.minimumS === undefined || before.minimumS === undefined
-          ? undefined
-          : ((totals.minimumS - before.minimumS) * 1000) / emitted,
+      bufferMs: mean(totals.delayS, before.delayS),
+      minimumMs: totals.minimumS === undefined ? undefined : mean(totals.minimumS, before.minimumS ?? 0),
     };
   }
 }
@@ -88,7 +88,7 @@ const EMPTY: ReceiveFigures = {
   lostPackets: 0,
   jitterMs: 0,
   bufferMs: 0,
-  minimumBufferMs: undefined,
+  held: { video: undefined, audio: undefined },
   decodedFrames: 0,
   droppedFrames: 0,
   freezes: 0,
@@ -96,5 +96,4 @@ const EMPTY: ReceiveFigures = {
   audioUnderruns: 0,
   videoCodec: undefined,
   audioCodec: undefined,
-  hasVideo: false,
 };

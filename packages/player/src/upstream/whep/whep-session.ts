@@ -6,8 +6,9 @@ import { type StatsEntry, statsNumber } from "../../webrtc/stats-entry.ts";
 import { withStereoOpus } from "../../webrtc/stereo-opus.ts";
 import { type ElementFrameMetadata, ElementOutput, type ElementSource } from "../element-output.ts";
 import type { EndpointAddress } from "../endpoint-url.ts";
-import type { UpstreamSink } from "../upstream.ts";
+import type { TrackKind, UpstreamSink } from "../upstream.ts";
 import { FrameMessages } from "./frame-messages.ts";
+import { inOwnStream } from "./own-stream.ts";
 import { mediaClockOffset, RtpClock } from "./rtp-clock.ts";
 import type { SeiReader } from "./sei-reader.ts";
 
@@ -69,7 +70,7 @@ export class WhepSession {
   readonly #audioClock = new RtpClock(AUDIO_RATE_HZ);
   readonly #timer: ReturnType<typeof setInterval>;
   #pictureAtMs = Number.NEGATIVE_INFINITY;
-  #heldForMs = -1;
+  readonly #heldForMs: Record<TrackKind, number> = { video: -1, audio: -1 };
 
   constructor(options: WhepSessionOptions, deps: WhepSessionDeps) {
     this.#deps = deps;
@@ -115,17 +116,25 @@ export class WhepSession {
     );
   }
 
-  /** Frames are held for at least this long before they are decoded, ms. */
-  holdFor(targetMs: number): void {
-    if (targetMs === this.#heldForMs) return;
-    this.#heldForMs = targetMs;
-    for (const { receiver } of [this.#video, this.#audio]) {
-      if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = targetMs;
-      // Chromium's name of before, in seconds.
-      else if ("playoutDelayHint" in (receiver as object)) {
-        (receiver as { playoutDelayHint?: number }).playoutDelayHint = targetMs / 1000;
-      }
+  /** Frames of this kind are held for at least this long before they are decoded, ms. */
+  holdFor(kind: TrackKind, targetMs: number): void {
+    if (targetMs === this.#heldForMs[kind]) return;
+    this.#heldForMs[kind] = targetMs;
+    const { receiver } = kind === "video" ? this.#video : this.#audio;
+    if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = targetMs;
+    // Chromium's name of before, in seconds.
+    else if ("playoutDelayHint" in (receiver as object)) {
+      (receiver as { playoutDelayHint?: number }).playoutDelayHint = targetMs / 1000;
     }
+  }
+
+  /** Capture to loudspeaker of what is heard now, ms; undefined while that is not known. */
+  soundLatencyMs(): number | undefined {
+    const [source] = this.#audio.receiver.getSynchronizationSources();
+    if (source === undefined) return undefined;
+    const serverUs = this.#serverUs(source.timestamp * 1000);
+    const mediaUs = this.#audioClock.toMediaUs(source.rtpTimestamp, serverUs);
+    return mediaUs === undefined ? undefined : (serverUs - mediaUs) / 1000;
   }
 
   close(): void {
@@ -164,7 +173,9 @@ export class WhepSession {
       if (transceiver.mid !== null) clock.setOffset(mediaClockOffset(answer, transceiver.mid));
       this.#stream.addTrack(transceiver.receiver.track);
     }
-    return answer;
+    // With both clocks we know how far picture and sound are apart, and hold each for its own time.
+    const hasClocks = this.#videoClock.isExact && this.#audioClock.isExact;
+    return hasClocks && this.#audio.mid !== null ? inOwnStream(answer, this.#audio.mid) : answer;
   }
 
   /** What a server's sender reports say of its clock, where its answer says nothing. */
@@ -189,8 +200,7 @@ export class WhepSession {
     const rtp = metadata.rtpTimestamp ?? this.#video.receiver.getSynchronizationSources()[0]?.rtpTimestamp;
     this.#pictureAtMs = performance.now();
     const presentedAtUs = (performance.timeOrigin + presentationTime) * 1000;
-    const nowUs = this.#deps.nowUs();
-    const serverUs = presentedAtUs + nowUs - (performance.timeOrigin + performance.now()) * 1000;
+    const serverUs = this.#serverUs(presentedAtUs);
     let timestampUs: number | undefined;
     if (rtp !== undefined) {
       const mediaUs = this.#videoClock.toMediaUs(rtp, serverUs);
@@ -209,6 +219,11 @@ export class WhepSession {
     this.#deps.sink.onElementFrame({ timestampUs, presentedAtUs, width, height });
   }
 
+  /** A local time by the edge's clock, µs. */
+  #serverUs(localUs: number): number {
+    return localUs + this.#deps.nowUs() - (performance.timeOrigin + performance.now()) * 1000;
+  }
+
   /** While there is no picture to go by, the sound says what time it is. */
   #tellTime(): void {
     if (!this.#link.isConnected || performance.now() - this.#pictureAtMs < PICTURE_MS) return;
@@ -221,8 +236,7 @@ export class WhepSession {
       if (source === undefined || performance.timeOrigin + performance.now() - source.timestamp > 1_000)
         continue;
       const presentedAtUs = source.timestamp * 1000;
-      const serverUs =
-        presentedAtUs + this.#deps.nowUs() - (performance.timeOrigin + performance.now()) * 1000;
+      const serverUs = this.#serverUs(presentedAtUs);
       const known = clock.toMediaUs(source.rtpTimestamp, serverUs);
       const mediaUs = known ?? serverUs - this.#deps.assumedLatencyUs();
       if (known !== undefined) this.#deps.onLatency(serverUs - mediaUs);

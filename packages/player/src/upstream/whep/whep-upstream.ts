@@ -43,6 +43,8 @@ class WhepUpstream implements Upstream {
   readonly #deps: UpstreamDeps;
   readonly #abort = new AbortController();
   readonly #latency: LatencyControl;
+  /** Sound takes another way to us than the picture, and is held for another time to be with it. */
+  readonly #soundLatency: LatencyControl;
   readonly #stats = new ReceiveStats();
   #session: WhepSession | undefined;
   #sei: SeiReader | undefined;
@@ -58,6 +60,7 @@ class WhepUpstream implements Upstream {
     this.#sink = sink;
     this.#deps = deps;
     this.#latency = new LatencyControl({ wishMs: request.latencyMs, isSync: request.isSync });
+    this.#soundLatency = new LatencyControl({ wishMs: request.latencyMs, isSync: false });
     void this.#resolve();
   }
 
@@ -162,13 +165,33 @@ class WhepUpstream implements Upstream {
   }
 
   #onStats(report: RTCStatsReport): void {
-    const { bufferMs, minimumBufferMs } = this.#stats.update(report.values());
+    const { video, audio } = this.#stats.update(report.values()).held;
+    const session = this.#session;
+    const nowMs = performance.now();
     const latencies = this.#latencies.sort((a, b) => a - b);
     const latencyMs = latencies[latencies.length >> 1];
     this.#latencies = [];
-    if (latencyMs === undefined) return;
-    const measure = { latencyMs, bufferMs, minimumMs: minimumBufferMs };
-    this.#session?.holdFor(this.#latency.update(measure, performance.now()));
+    if (session === undefined || this.#deps.serverOffsetUs() === undefined) return;
+    const soundMs = session.soundLatencyMs();
+    const picture = video === undefined || latencyMs === undefined ? undefined : { latencyMs, ...video };
+    const sound = audio === undefined || soundMs === undefined ? undefined : { latencyMs: soundMs, ...audio };
+    if (picture === undefined) {
+      // Without pictures the sound decides by itself.
+      if (sound !== undefined) session.holdFor("audio", this.#latency.update(sound, nowMs));
+      return;
+    }
+    const { goalMs } = this.#latency;
+    // Whichever needs longer than was wished keeps the other one waiting; sound only while somebody can hear it.
+    const { muted = true, volume = 0 } = this.#request.mediaElement ?? {};
+    const isAudible = !muted && volume > 0;
+    const soundNeedsMs = isAudible && sound !== undefined ? this.#soundLatency.neededMs(sound) : 0;
+    const togetherMs = Math.max(goalMs, this.#latency.neededMs(picture), soundNeedsMs);
+    const extraMs = Math.max(0, soundNeedsMs - goalMs);
+    const held = this.#latency.update({ ...picture, latencyMs: picture.latencyMs - extraMs }, nowMs);
+    session.holdFor("video", held);
+    if (sound === undefined) return;
+    this.#soundLatency.goalMs = togetherMs;
+    session.holdFor("audio", this.#soundLatency.update(sound, nowMs));
   }
 
   #fail(error: PlayerError): void {

@@ -146,7 +146,7 @@ describe("WebRtcRoutes", () => {
       '<stun:stun.example.net>; rel="ice-server"',
       '<turn:turn.example.net?transport=udp>; rel="ice-server"; username="u"; credential="p\\"w"; credential-type="password"',
     ]);
-    expect(response.body).toContain("a=setup:passive");
+    expect(response.body).toMatch(/a=setup:(active|passive)\r\n/);
     expect(peers).toHaveLength(1);
     expect(routes.size).toBe(1);
   });

@@ -60,11 +60,11 @@ export function writeEngineOffer(offer: SdpOffer, plan: AnswerPlan): EngineOffer
 /**
  * The DTLS role of the client, where the offer leaves it open. As DTLS server this side picks AES-GCM, which costs up
  * to a fifth less than the AES-CM that browsers choose. But a ClientHello that comes before this side's ICE agent is
- * connected is lost in the engine, and without candidates to check it is always the later one. Browsers then send it
- * again after 50 ms or two round trips; OpenSSL (OBS, GStreamer) waits for a second, so such a client has to be the
- * server. With candidates this side is connected first.
+ * connected is lost in the engine, and the agent that answers is often the later one. Browsers send it again after
+ * 50 ms or two round trips; OpenSSL (OBS, GStreamer) waits for a second, so such a client has to be the server. Among
+ * the profiles that both know, libdatachannel as server picks AES-GCM, too.
  */
 function chooseRemoteSetup(offer: SdpOffer): "active" | "passive" {
   if (offer.setup !== "actpass") return offer.setup;
-  return offer.candidates.length > 0 || offer.allowsMixedExtensions ? "active" : "passive";
+  return offer.allowsMixedExtensions ? "active" : "passive";
 }
