@@ -8,6 +8,7 @@ import {
 } from "@canopy/protocol";
 import type { Session, SessionClose } from "@canopy/transport";
 import { connectQuic, type QuicLoop } from "@canopy/transport/quic";
+import { connectWebSocket, RecordWriter } from "@canopy/transport/websocket";
 import { ThrottledReading } from "./throttled-reading.ts";
 
 const TRACK_PRIORITY: Readonly<Record<string, number>> = {
@@ -36,14 +37,16 @@ export interface TrackView {
 /** Hundreds of clients in one process on a busy machine take their time. */
 const HANDSHAKE_TIMEOUT_MS = 60_000;
 const SEQUENCES_KEPT = 10_000;
+/** Of all viewers over WebSocket of this process. */
+const sharedWriter = new RecordWriter();
 
 export interface MoqViewerOptions {
   /** Such as `http://127.0.0.1:4443`; the host and port of the node. */
   readonly url: string;
   readonly broadcast: string;
   readonly tracks: readonly string[];
-  /** "quic" dials raw QUIC with ALPN, "webtransport" HTTP/3. */
-  readonly transport?: "quic" | "webtransport";
+  /** "quic" dials raw QUIC with ALPN, "webtransport" HTTP/3, "websocket" QMux on the TCP port. */
+  readonly transport?: "quic" | "webtransport" | "websocket";
   readonly protocol?: string;
   /** Shared by all viewers of a process, which else would have a loop, a timer and a flush interval each. */
   readonly loop?: QuicLoop;
@@ -89,24 +92,7 @@ export class MoqViewer {
 
   /** Connects and subscribes; resolves once the session is up. */
   static async connect(options: MoqViewerOptions): Promise<MoqViewer> {
-    const { hostname, port } = new URL(options.url);
-    const protocol = options.protocol ?? "moq-lite-05";
-    const session = await connectQuic(
-      {
-        host: hostname,
-        port: Number(port),
-        alpn: [protocol],
-        verify: { insecure: true },
-        transport: {
-          handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
-          ...(options.streamWindowBytes === undefined
-            ? {}
-            : { streamWindowBytes: options.streamWindowBytes }),
-        },
-        ...(options.transport === "quic" ? {} : { webtransportPath: "/" }),
-      },
-      { logger: SILENT, ...(options.loop === undefined ? {} : { loop: options.loop }) },
-    );
+    const session = await (options.transport === "websocket" ? dialWebSocket(options) : dialQuic(options));
     const viewer = new MoqViewer(session, options);
     for (const track of options.tracks) viewer.subscribe(track);
     return viewer;
@@ -193,6 +179,39 @@ export class MoqViewer {
     );
     this.#subscriptions.push(subscription);
   }
+}
+
+function dialQuic(options: MoqViewerOptions): Promise<Session> {
+  const { hostname, port } = new URL(options.url);
+  const protocol = options.protocol ?? "moq-lite-05";
+  return connectQuic(
+    {
+      host: hostname,
+      port: Number(port),
+      alpn: [protocol],
+      verify: { insecure: true },
+      transport: {
+        handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
+        ...(options.streamWindowBytes === undefined ? {} : { streamWindowBytes: options.streamWindowBytes }),
+      },
+      ...(options.transport === "quic" ? {} : { webtransportPath: "/" }),
+    },
+    { logger: SILENT, ...(options.loop === undefined ? {} : { loop: options.loop }) },
+  );
+}
+
+function dialWebSocket(options: MoqViewerOptions): Promise<Session> {
+  const { streamWindowBytes, loop } = options;
+  return connectWebSocket(
+    {
+      url: options.url.replace(/^http/, "ws"),
+      protocols: [options.protocol ?? "moq-lite-05"],
+      trust: "insecure",
+      connectTimeoutMs: HANDSHAKE_TIMEOUT_MS,
+      limits: streamWindowBytes === undefined ? {} : { streamWindowBytes },
+    },
+    { writer: sharedWriter, ...(loop === undefined ? {} : { loop }) },
+  );
 }
 
 /** A viewer serves nothing: every request of the node is refused. */

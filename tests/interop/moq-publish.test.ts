@@ -6,9 +6,12 @@ import { launchChromium, type TestChromium } from "../harness/chromium.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { bundleMoqPage, type MoqPage, openMoqPage } from "./moq-pages/open-moq-page.ts";
 
-/** What the page may offer, what is agreed, and the version that must come of it. @moq/publish knows no lite-05. */
+/**
+ * What the page may offer (undefined: WebSocket alone), what is agreed, and the version that must come of it.
+ * @moq/publish knows no lite-05, and over WebSocket it leaves the version to SETUP.
+ */
 interface Case {
-  readonly offer: readonly string[];
+  readonly offer: readonly string[] | undefined;
   readonly agreed: string;
   readonly version: string;
 }
@@ -21,6 +24,7 @@ const CASES: readonly Case[] = [
   },
   { offer: ["moq-lite-03"], agreed: "moq-lite-03", version: "moq-lite-03" },
   { offer: [], agreed: "", version: "moq-lite-02" },
+  { offer: undefined, agreed: "qmux-01", version: "moq-lite-02" },
 ];
 
 /** The camera and microphone that Chromium feigns: a picture that moves, and a beep every second. */
@@ -43,7 +47,7 @@ describe("@moq/publish at the origin", () => {
   });
 
   it.each(CASES)("is played with its sound at an edge over $version, having offered $offer", async (one) => {
-    const broadcast = `interop/${one.version}.hang`;
+    const broadcast = `interop/${one.version}-${one.agreed}.hang`;
     const { page, context, errors } = await openMoqPage(chromium, moqPage, one.offer);
     await page.evaluate(([url, name]) => window.publishPage.start(url, name), [
       `${canopy.origin}/`,

@@ -5,9 +5,9 @@ import { waitFor } from "../harness/wait-for.ts";
 import { bundleMoqPage, type MoqPage, openMoqPage } from "./moq-pages/open-moq-page.ts";
 import type { WatchReport } from "./moq-pages/watch-page.ts";
 
-/** What the page may offer, what is agreed, and the version that must come of it. */
+/** What the page may offer (undefined: WebSocket alone), what is agreed, and the version that must come of it. */
 interface Case {
-  readonly offer: readonly string[];
+  readonly offer: readonly string[] | undefined;
   readonly agreed: string;
   readonly version: string;
 }
@@ -22,6 +22,7 @@ const CASES: readonly Case[] = [
   { offer: ["moq-lite-03"], agreed: "moq-lite-03", version: "moq-lite-03" },
   { offer: ["moql"], agreed: "moql", version: "moq-lite-02" },
   { offer: [], agreed: "", version: "moq-lite-02" },
+  { offer: undefined, agreed: "qmux-02.moq-lite-05", version: "moq-lite-05" },
 ];
 
 const PAINTED_FRAMES = 60;

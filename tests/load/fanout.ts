@@ -42,13 +42,14 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     "no-feedback": { type: "boolean", default: false },
     profile: { type: "string" },
+    tls: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
 
 if (values.help) {
   console.log(
-    "fanout [--viewers 100,200,300] [--seconds 15] [--transport webtransport|quic] [--flush auto|frame|<ms>] [--packet 1350] [--idle]\n" +
+    "fanout [--viewers 100,200,300] [--seconds 15] [--transport webtransport|quic|websocket] [--tls] [--flush auto|frame|<ms>] [--packet 1350] [--idle]\n" +
       "fanout --transport hls|flv [--viewers 100,200,300] [--seconds 15] [--processes 1] [--profile <folder>]\n" +
       "fanout --transport webrtc [--viewers 100,200,300] [--seconds 15] [--processes 1] [--watchful 40] [--video-only] [--rtp-payload 1188] [--no-feedback] [--profile <folder>]\n" +
       "fanout --transport webrtc --loss 0,2,5,10,20 [--delay 50] [--viewers 4] [--seconds 60] [--seed 1]",
@@ -58,7 +59,8 @@ if (values.help) {
 
 const TRACKS = values.idle ? ["catalog.json"] : ["video", "audio"];
 const FIRST_FRAMES = values.idle ? 0 : 10;
-const transport = values.transport === "quic" ? "quic" : "webtransport";
+const transport =
+  values.transport === "quic" || values.transport === "websocket" ? values.transport : "webtransport";
 const flushInterval = values.flush === "frame" ? "0" : values.flush;
 /** Acknowledgements of all viewers go out at this interval: about as many as browsers send. */
 const VIEWER_FLUSH_MS = 10;
@@ -86,6 +88,7 @@ async function measureMoqFanout(): Promise<void> {
   await using tree = await startPinnedTree({
     edgeArgs: ["--flush-interval", flushInterval, "--max-packet-size", values.packet],
     profileFolder: values.profile,
+    tls: values.tls,
   });
   const { edge, edgeUrl } = tree;
 
@@ -146,8 +149,16 @@ async function measureMoqFanout(): Promise<void> {
     previous = { residentBytes: edgeAfter.residentBytes, viewers: viewers.length };
   }
   for (const viewer of viewers) viewer.close();
-  const name = values.idle ? `fanout ${transport} idle` : `fanout ${transport} ${values.flush}`;
-  const circumstances = { seconds, bitrate: "1.5 Mbit/s", fps: 30, transport, flushInterval };
+  const carrier = values.tls ? `${transport} tls` : transport;
+  const name = values.idle ? `fanout ${carrier} idle` : `fanout ${carrier} ${values.flush}`;
+  const circumstances = {
+    tls: values.tls,
+    seconds,
+    bitrate: "1.5 Mbit/s",
+    fps: 30,
+    transport,
+    flushInterval,
+  };
   report(name, rows, { ...circumstances, maxPacketBytes: Number(values.packet), load: loadavg() });
 }
 

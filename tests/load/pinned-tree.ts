@@ -1,5 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { cpus } from "node:os";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { cpus, tmpdir } from "node:os";
+import { join } from "node:path";
+import { createDevelopmentCertificate } from "@canopy/transport/quic";
 import { CANOPY_COMMAND } from "../harness/canopy-dev.ts";
 import { type StartedProcess, startProcess } from "../harness/child-process.ts";
 import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
@@ -32,6 +35,8 @@ function pin(pid: number, cores: string): void {
 
 interface PinnedTreeOptions {
   readonly edgeArgs?: readonly string[];
+  /** The edge serves HTTPS and QUIC with a certificate of its own making. */
+  readonly tls?: boolean;
   /** The edge writes a CPU profile there when it ends. */
   readonly profileFolder?: string | undefined;
 }
@@ -54,7 +59,7 @@ async function startProcesses(
   options: PinnedTreeOptions,
   started: StartedProcess[],
 ): Promise<Omit<PinnedTree, typeof Symbol.asyncDispose>> {
-  const { edgeArgs = [], profileFolder } = options;
+  const { edgeArgs = [], profileFolder, tls = false } = options;
   const port = await findFreePorts(3);
   const common = ["--host", "127.0.0.1", "--allow-anonymous", "--log-level", "warn"];
   const limits = ["--max-sessions", "20000", "--max-sessions-per-address", "20000"];
@@ -64,13 +69,13 @@ async function startProcesses(
   ]);
   started.push(origin);
   const originUrl = `http://127.0.0.1:${port}`;
-  const edgeUrl = `http://127.0.0.1:${port + 2}`;
+  const edgeUrl = `${tls ? "https" : "http"}://127.0.0.1:${port + 2}`;
   await waitFor("the origin", async () => (await fetch(`${originUrl}/livez`)).ok, START_DEADLINE_MS);
   const profiling = profileFolder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileFolder}`];
   const edge = startProcess(process.execPath, [
     ...[...profiling, CANOPY_COMMAND],
     ...["edge", "--port", String(port + 2), "--parent", `https://127.0.0.1:${port}`],
-    ...[...common, ...limits, ...edgeArgs],
+    ...[...common, ...limits, ...edgeArgs, ...(tls ? await tlsArgs() : [])],
   ]);
   started.push(edge);
   await waitFor("the edge", async () => (await fetch(`${edgeUrl}/readyz`)).ok, START_DEADLINE_MS);
@@ -85,4 +90,15 @@ async function startProcesses(
     START_DEADLINE_MS,
   );
   return { edge, edgeUrl, originUrl, edgeWebRtcPort: port + 2 + WEBRTC_PORT_OFFSET };
+}
+
+async function tlsArgs(): Promise<string[]> {
+  // The edge's certificate is one that nobody knows.
+  process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
+  const folder = mkdtempSync(join(tmpdir(), "canopy-tls-"));
+  const { certPem, keyPem } = await createDevelopmentCertificate(["127.0.0.1"]);
+  const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
+  writeFileSync(cert, certPem);
+  writeFileSync(key, keyPem);
+  return ["--tls-cert", cert, "--tls-key", key];
 }

@@ -1,7 +1,7 @@
 import { EdgeNode } from "@canopy/edge";
 import { MOQ_PROTOCOLS } from "@canopy/protocol";
 import { RelayNode } from "@canopy/relay";
-import { createQuicListener, developmentHosts, NodeServer } from "@canopy/relay/node";
+import { createSessionListener, developmentHosts, NodeServer } from "@canopy/relay/node";
 import {
   createClock,
   createMetrics,
@@ -15,6 +15,7 @@ import {
 } from "@canopy/runtime";
 import type { Session, SessionClose } from "@canopy/transport";
 import { connectQuic, createDevelopmentCertificate, QuicLoop } from "@canopy/transport/quic";
+import { connectWebSocket } from "@canopy/transport/websocket";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -46,7 +47,7 @@ beforeAll(async () => {
       metrics,
       clock,
       verifier: new TokenVerifier({ keys: [key] }, { clock }),
-      listenSessions: createQuicListener(options, { logger, loop }),
+      listenSessions: createSessionListener(options, { logger, loop }),
       createDevelopmentCertificate: () => createDevelopmentCertificate(developmentHosts("127.0.0.1")),
     },
   );
@@ -86,10 +87,26 @@ function openEdge(
   );
 }
 
-async function connect(path: string): Promise<{ session: Session; closed: Promise<SessionClose> }> {
+type Carrier = "webtransport" | "websocket";
+const CARRIERS: readonly Carrier[] = ["webtransport", "websocket"];
+
+async function dial(path: string, carrier: Carrier): Promise<Session> {
+  if (carrier === "websocket") {
+    return connectWebSocket(
+      { url: `ws://127.0.0.1:${root.port}${path}`, protocols: MOQ_PROTOCOLS },
+      { loop },
+    );
+  }
   const sha256 = [root.certificate.current.sha256Hex];
   const target = { host: "127.0.0.1", port: root.port, alpn: MOQ_PROTOCOLS, verify: { sha256 } };
-  const session = await connectQuic({ ...target, webtransportPath: path }, { logger, loop });
+  return connectQuic({ ...target, webtransportPath: path }, { logger, loop });
+}
+
+async function connect(
+  path: string,
+  carrier: Carrier,
+): Promise<{ session: Session; closed: Promise<SessionClose> }> {
+  const session = await dial(path, carrier);
   const closed = new Promise<SessionClose>((resolve) => {
     session.handler = {
       onUniStream: () => {},
@@ -137,40 +154,46 @@ describe("EdgeNode", () => {
 });
 
 describe("NodeServer", () => {
-  it("opens no WebTransport session whose token is missing, wrong, or for another path, and says why", async () => {
-    const good = await token({ root: "live", get: [""] }, 60);
-    for (const [path, status, reason] of [
-      ["/", 401, "a token is needed"],
-      ["/?jwt=a.b.c", 401, "the token is not a JWT"],
-      [`/secret?jwt=${good}`, 403, "the token grants nothing below this path"],
-    ] as const) {
-      await expect(connect(path)).rejects.toMatchObject({ code: "session-rejected", status });
-      // Browsers are not told the status of a refused session: they ask for it over HTTP.
-      const asked = await fetch(
-        `http://127.0.0.1:${root.port}/v1/admission?path=${encodeURIComponent(path)}`,
-      );
-      expect(asked.status).toBe(status);
-      expect(asked.headers.get("access-control-allow-origin")).toBe("*");
-      expect(await asked.json()).toMatchObject({ status, detail: reason });
-    }
-    const path = encodeURIComponent(`/live?jwt=${good}`);
-    expect((await fetch(`http://127.0.0.1:${root.port}/v1/admission?path=${path}`)).status).toBe(204);
-    expect((await fetch(`http://127.0.0.1:${root.port}/v1/admission?path=%2F&path=%2F`)).status).toBe(400);
-  });
+  it.each(CARRIERS)(
+    "opens no %s session whose token is missing, wrong, or for another path, and says why",
+    async (carrier) => {
+      const good = await token({ root: "live", get: [""] }, 60);
+      for (const [path, status, reason] of [
+        ["/", 401, "a token is needed"],
+        ["/?jwt=a.b.c", 401, "the token is not a JWT"],
+        [`/secret?jwt=${good}`, 403, "the token grants nothing below this path"],
+      ] as const) {
+        await expect(connect(path, carrier)).rejects.toMatchObject({ code: "session-rejected", status });
+        // Browsers are not told the status of a refused session: they ask for it over HTTP.
+        const asked = await fetch(
+          `http://127.0.0.1:${root.port}/v1/admission?path=${encodeURIComponent(path)}`,
+        );
+        expect(asked.status).toBe(status);
+        expect(asked.headers.get("access-control-allow-origin")).toBe("*");
+        expect(await asked.json()).toMatchObject({ status, detail: reason });
+      }
+      const path = encodeURIComponent(`/live?jwt=${good}`);
+      expect((await fetch(`http://127.0.0.1:${root.port}/v1/admission?path=${path}`)).status).toBe(204);
+      expect((await fetch(`http://127.0.0.1:${root.port}/v1/admission?path=%2F&path=%2F`)).status).toBe(400);
+    },
+  );
 
-  it("closes a session when its token expires", async () => {
-    const { session, closed } = await connect(`/live?jwt=${await token({ root: "live", get: [""] }, 2)}`);
-    await waitFor("the session", () => metrics.value("canopy_sessions", "webtransport") === 1);
+  it.each(CARRIERS)("closes a %s session when its token expires", async (carrier) => {
+    const { session, closed } = await connect(
+      `/live?jwt=${await token({ root: "live", get: [""] }, 2)}`,
+      carrier,
+    );
+    await waitFor("the session", () => metrics.value("canopy_sessions", carrier) === 1);
     expect(session.closed).toBe(false);
     expect(await closed).toMatchObject({ code: 6, reason: "the token has expired" });
-    await waitFor("the end", () => metrics.value("canopy_sessions", "webtransport") === 0);
+    await waitFor("the end", () => metrics.value("canopy_sessions", carrier) === 0);
   });
 
-  it("answers 429 to more sessions than an address may have", async () => {
+  it.each(CARRIERS)("answers 429 to more %s sessions than an address may have", async (carrier) => {
     const path = `/live?jwt=${await token({ root: "live", get: [""] }, 60)}`;
     await waitFor("former sessions to be forgotten", () => root.gate.size === 0);
-    const open = await Promise.all([1, 2, 3, 4].map(() => connect(path)));
-    await expect(connect(path)).rejects.toMatchObject({ code: "session-rejected", status: 429 });
+    const open = await Promise.all([1, 2, 3, 4].map(() => connect(path, carrier)));
+    await expect(connect(path, carrier)).rejects.toMatchObject({ code: "session-rejected", status: 429 });
     for (const { session } of open) session.close(0, "done");
   });
 

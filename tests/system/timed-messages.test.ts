@@ -15,6 +15,8 @@ import { waitFor } from "../harness/wait-for.ts";
 const DEMO = "live/demo";
 /** Access units that carry a message when the request names no other number. */
 const COPIES = 3;
+/** Of the viewers, one at each edge. */
+const TRANSPORTS = ["webtransport", "websocket"];
 const UUID = Buffer.from(TIMED_SEI_UUID.replaceAll("-", ""), "hex");
 
 let dev: CanopyDev;
@@ -39,7 +41,14 @@ function edge(index: number): string {
 
 function openViewers(broadcast: string): Promise<BrowserViewer[]> {
   return Promise.all(
-    dev.edges.map((src) => openViewer(chromium, { console: dev.console, src: [src], broadcast })),
+    dev.edges.map((src, index) =>
+      openViewer(chromium, {
+        console: dev.console,
+        src: [src],
+        broadcast,
+        query: { transports: TRANSPORTS[index] ?? "" },
+      }),
+    ),
   );
 }
 

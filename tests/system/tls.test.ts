@@ -5,10 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MOQ_PROTOCOLS } from "@canopy/protocol";
 import { RelayNode } from "@canopy/relay";
-import { createQuicListener, NodeServer } from "@canopy/relay/node";
+import { createSessionListener, NodeServer } from "@canopy/relay/node";
 import { createClock, createMetrics, createSilentLogger, Lifetime } from "@canopy/runtime";
 import { connectQuic, createDevelopmentCertificate, QuicLoop } from "@canopy/transport/quic";
+import { connectWebSocket } from "@canopy/transport/websocket";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { waitFor } from "../harness/wait-for.ts";
 
 const logger = createSilentLogger();
 const clock = createClock();
@@ -38,7 +40,7 @@ beforeAll(async () => {
       metrics,
       clock,
       verifier: undefined,
-      listenSessions: createQuicListener(options, { logger, loop }),
+      listenSessions: createSessionListener(options, { logger, loop }),
       createDevelopmentCertificate: () => Promise.reject(new Error("files were given")),
     },
   );
@@ -92,6 +94,17 @@ describe("NodeServer with certificate files", () => {
     const { fingerprint, body } = await getHttps("/certificate.sha256");
     expect(body).toBe(fingerprint);
     expect(await getHttp2("/livez")).toBe(200);
+  });
+
+  it("carries sessions over WebSocket on that port, too", async () => {
+    const url = `wss://127.0.0.1:${server.port}/`;
+    const session = await connectWebSocket({ url, protocols: MOQ_PROTOCOLS, trust: "insecure" }, { loop });
+    expect(session.protocol).toBe("moq-lite-05");
+    await waitFor("the session", () => metrics.value("canopy_sessions", "websocket") === 1);
+    session.close(0, "done");
+    await expect(connectWebSocket({ url, protocols: MOQ_PROTOCOLS }, { loop })).rejects.toMatchObject({
+      code: "connection-refused",
+    });
   });
 
   it("uses a certificate that was replaced, for HTTP and for sessions, without a restart", async () => {

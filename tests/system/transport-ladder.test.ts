@@ -44,8 +44,8 @@ function observeLadder(): void {
     const surfaces = [...(player?.shadowRoot?.querySelectorAll("canvas, video") ?? [])] as HTMLElement[];
     const shown = surfaces.find(({ hidden }) => !hidden);
     const width = shown instanceof HTMLVideoElement ? shown.videoWidth : (shown as HTMLCanvasElement)?.width;
-    const isPainted =
-      width > 64 && (shown instanceof HTMLCanvasElement || (shown as HTMLVideoElement).readyState >= 2);
+    // A video that seeks keeps its picture, whatever its state.
+    const isPainted = width > 64;
     const nowMs = performance.now();
     if (hasPicture && !isPainted) ladder.blankMs += nowMs - lastMs;
     hasPicture ||= isPainted;

@@ -2,8 +2,8 @@ import { MOQ_PROTOCOLS } from "@canopy/protocol";
 import { RelayNode, StaticParents } from "@canopy/relay";
 import {
   type CertificateFiles,
-  createQuicListener,
   createQuicLoop,
+  createSessionListener,
   developmentHosts,
   NodeServer,
   type QuicSettings,
@@ -85,7 +85,7 @@ export class EdgeNode implements AsyncDisposable {
           metrics,
           clock,
           verifier: deps.verifier,
-          listenSessions: createQuicListener({ ...options, protocols: MOQ_PROTOCOLS }, quic),
+          listenSessions: createSessionListener({ ...options, protocols: MOQ_PROTOCOLS }, quic),
           createDevelopmentCertificate: () => createDevelopmentCertificate(developmentHosts(options.host)),
           registerRoutes: async (app, admission, gate) => {
             await whep?.register(app, admission, gate);

@@ -9,7 +9,8 @@ export { PlayerError, type PlayerErrorCode } from "./player-error.ts";
 export type { PresentedFrame } from "./present/presented-log.ts";
 export type { EncodedFrame } from "./store/encoded-frame.ts";
 export type { TimedEventDetail, TimedSource } from "./timed/timed-queue.ts";
-export { type DialedSession, MoqUpstream, type MoqUpstreamOptions } from "./upstream/moq/moq-upstream.ts";
+export type { DialedSession, DialOptions } from "./upstream/moq/dialed-session.ts";
+export { MoqUpstream, type MoqUpstreamOptions } from "./upstream/moq/moq-upstream.ts";
 export type {
   ElementFrame,
   ElementStats,

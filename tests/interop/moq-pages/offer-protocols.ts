@@ -28,3 +28,16 @@ export function offerProtocols(protocols: readonly string[]): void {
   }
   Object.assign(window, { WebTransport: RestrictedWebTransport });
 }
+
+/** Leaves a page no WebTransport, as in Safari or behind a network without UDP, and notes what its WebSockets agree. */
+export function leaveOnlyWebSocket(): void {
+  const agreed: string[] = [];
+  Object.assign(window, { agreedProtocols: agreed, WebTransport: undefined });
+  class NotedWebSocket extends WebSocket {
+    constructor(url: string | URL, protocols?: string | string[]) {
+      super(url, protocols);
+      this.addEventListener("open", () => agreed.push(this.protocol));
+    }
+  }
+  Object.assign(window, { WebSocket: NotedWebSocket });
+}

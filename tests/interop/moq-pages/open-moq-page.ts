@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { bundlePage } from "../../browser/player/bundle-page.ts";
 import type { TestChromium, TestPage } from "../../harness/chromium.ts";
-import { offerProtocols } from "./offer-protocols.ts";
+import { leaveOnlyWebSocket, offerProtocols } from "./offer-protocols.ts";
 
 const ENTRIES = {
   watchPage: "watch-page.ts",
@@ -20,14 +20,15 @@ export async function bundleMoqPage(global: MoqPage["global"]): Promise<MoqPage>
   return { script: await bundlePage(join(import.meta.dirname, ENTRIES[global])), global };
 }
 
-/** Opens an empty page whose WebTransport offers only `offer`, and runs the script in it. */
+/** Opens an empty page whose WebTransport offers only `offer` (undefined: it has none), and runs the script in it. */
 export async function openMoqPage(
   chromium: Pick<TestChromium, "openPage">,
   { script, global }: MoqPage,
-  offer: readonly string[],
+  offer: readonly string[] | undefined,
 ): Promise<TestPage> {
   const opened = await chromium.openPage();
-  await opened.page.evaluate(offerProtocols, offer);
+  if (offer === undefined) await opened.page.evaluate(leaveOnlyWebSocket);
+  else await opened.page.evaluate(offerProtocols, offer);
   await opened.page.addScriptTag({ content: script, type: "module" });
   // A module runs some time after it was added.
   await opened.page.waitForFunction((name) => name in window, global);

@@ -6,7 +6,7 @@ class PublishPage {
 
   start(url: string, name: string): void {
     const element = this.#element;
-    element.connection.websocket = { enabled: false };
+    element.connection.websocket = { enabled: window.WebTransport === undefined };
     element.setAttribute("url", url);
     element.setAttribute("name", name);
     element.setAttribute("preview", "none");

@@ -25,7 +25,7 @@ class WatchPage {
   start(url: string, name: string): void {
     const element = this.#element;
     element.append(this.#canvas);
-    element.connection.websocket = { enabled: false };
+    element.connection.websocket = { enabled: window.WebTransport === undefined };
     element.setAttribute("url", url);
     element.setAttribute("name", name);
     document.body.append(element);

@@ -1,8 +1,8 @@
 import { OriginNode } from "@canopy/origin";
 import { MOQ_PROTOCOLS } from "@canopy/protocol";
 import {
-  createQuicListener,
   createQuicLoop,
+  createSessionListener,
   developmentHosts,
   drainNode,
   NodeServer,
@@ -85,7 +85,7 @@ function openServer(config: OriginConfig, parts: NodeParts, origin: OriginNode):
       ...parts,
       node: origin,
       registerRoutes: (app, admission, gate) => origin.registerRoutes(app, admission, gate),
-      listenSessions: createQuicListener(options, quic),
+      listenSessions: createSessionListener(options, quic),
       createDevelopmentCertificate: () => createDevelopmentCertificate(developmentHosts(listen.host)),
     },
   );

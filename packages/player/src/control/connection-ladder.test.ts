@@ -88,6 +88,7 @@ function play(transports: readonly TransportName[]): void {
       clock: { nowUs: () => Date.now() * 1_000 },
       fetch: () => Promise.reject(new TypeError("no time here")),
       random: () => 0.5,
+      memory: { recall: () => undefined, remember: () => {} },
       sink: {
         onCatalog: () => connection.select({ video: "video", audio: undefined }),
         onGroupOpen: (_kind, _track, sequence) => told.push(`group ${sequence}`),

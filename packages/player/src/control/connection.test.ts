@@ -20,6 +20,12 @@ let answerMs: number;
 let lost: string[];
 let frames: string[];
 let connection: Connection;
+let remembered: TransportName | undefined;
+let winners: TransportName[];
+/** Transports whose packets the network swallows. */
+let swallowed: Set<TransportName>;
+/** Transports in the order in which they came into use. */
+let used: TransportName[];
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -29,6 +35,10 @@ beforeEach(() => {
   answerMs = 30;
   lost = [];
   frames = [];
+  remembered = undefined;
+  winners = [];
+  swallowed = new Set();
+  used = [];
 });
 afterEach(() => {
   connection.close();
@@ -45,7 +55,7 @@ function factoryOf(transport: TransportName): UpstreamFactory {
       opened.push(entry);
       const { hostname } = new URL(src);
       setTimeout(() => {
-        if (entry.closed) return;
+        if (entry.closed || swallowed.has(transport)) return;
         if (!dead.has(hostname)) {
           sink.onConnected(src);
           return;
@@ -76,10 +86,21 @@ function answer(hostname: string, entry: Opened, onAnswer: () => void): () => vo
 }
 
 async function play(sources: string[], transport: TransportName = "webtransport"): Promise<Opened> {
+  connect(sources, [transport]);
+  await vi.advanceTimersByTimeAsync(100);
+  const [first] = opened;
+  if (first === undefined) throw new Error("nothing was opened");
+  first.sink.onFrame("video", "video", 1, FRAME);
+  connection.onMedia();
+  frames = [];
+  return first;
+}
+
+function connect(sources: string[], transports: TransportName[]): void {
   connection = new Connection(
     {
       sources: sources.map((host) => `https://${host}/`),
-      factories: [factoryOf(transport)],
+      factories: transports.map(factoryOf),
       request: {
         broadcast: "live",
         token: undefined,
@@ -92,6 +113,7 @@ async function play(sources: string[], transport: TransportName = "webtransport"
       clock: { nowUs: () => Date.now() * 1_000 },
       fetch: () => Promise.reject(new TypeError("no time here")),
       random: () => 0.5,
+      memory: { recall: () => remembered, remember: (_src, transport) => winners.push(transport) },
       sink: {
         onCatalog: () => {},
         onGroupOpen: (_kind, _track, sequence) => frames.push(`group ${sequence}`),
@@ -105,19 +127,12 @@ async function play(sources: string[], transport: TransportName = "webtransport"
         onAnnounced: () => {},
         onEnded: () => {},
       },
-      onTransport: () => {},
+      onTransport: (name) => used.push(name),
       onClockOffset: () => {},
       onLost: (error) => lost.push(error.message),
       onFailed: () => {},
     },
   );
-  await vi.advanceTimersByTimeAsync(100);
-  const [first] = opened;
-  if (first === undefined) throw new Error("nothing was opened");
-  first.sink.onFrame("video", "video", 1, FRAME);
-  connection.onMedia();
-  frames = [];
-  return first;
 }
 
 describe("Connection", () => {
@@ -187,5 +202,75 @@ describe("Connection", () => {
     expect(opened).toHaveLength(1);
     await vi.advanceTimersByTimeAsync(200);
     expect(opened.map(({ src }) => src)).toEqual(["https://a/", "https://b/"]);
+  });
+});
+
+describe("the race of WebTransport and WebSocket", () => {
+  const BOTH: TransportName[] = ["webtransport", "websocket", "whep"];
+
+  it("is over before it starts where WebTransport has a session at once", async () => {
+    connect(["a"], BOTH);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(opened.length).toBe(1);
+    expect(used).toEqual(["webtransport"]);
+    expect(winners).toEqual(["webtransport"]);
+    expect(connection.reason).toBeUndefined();
+  });
+
+  it("is won by the WebSocket where packets are swallowed, which is remembered", async () => {
+    swallowed.add("webtransport");
+    connect(["a"], BOTH);
+    await vi.advanceTimersByTimeAsync(250 + 60);
+    expect(used).toEqual(["websocket"]);
+    expect(winners).toEqual(["websocket"]);
+    expect(opened.map(({ closed }) => closed)).toEqual([true, false]);
+    expect(connection.reason).toContain("250 ms");
+    opened[1]?.sink.onFrame("video", "video", 7, FRAME);
+    opened[0]?.sink.onFrame("video", "video", 8, FRAME);
+    expect(frames).toEqual(["frame 7"]);
+  });
+
+  it("has no head start where the WebSocket won lately", async () => {
+    swallowed.add("webtransport");
+    remembered = "websocket";
+    connect(["a"], BOTH);
+    await vi.advanceTimersByTimeAsync(60);
+    expect(used).toEqual(["websocket"]);
+  });
+
+  it("goes on with the WebSocket that is being dialled when WebTransport is refused", async () => {
+    swallowed.add("websocket");
+    swallowed.add("webtransport");
+    connect(["a"], BOTH);
+    await vi.advanceTimersByTimeAsync(260);
+    const [first, second] = opened;
+    first?.sink.onClosed(new PlayerError("unreachable", "no WebTransport session"));
+    expect(second?.closed).toBe(false);
+    second?.sink.onConnected("https://a/");
+    expect(used).toEqual(["websocket"]);
+    expect(connection.reason).toBe("no WebTransport session");
+  });
+
+  it("keeps waiting for WebTransport when the WebSocket is refused", async () => {
+    swallowed.add("webtransport");
+    swallowed.add("websocket");
+    connect(["a"], BOTH);
+    await vi.advanceTimersByTimeAsync(260);
+    opened[1]?.sink.onClosed(new PlayerError("unreachable", "no upgrades here"));
+    if (opened[1] !== undefined) opened[1].closed = true;
+    opened[0]?.sink.onConnected("https://a/");
+    expect(used).toEqual(["webtransport"]);
+  });
+
+  it("is run again after the winner was lost", async () => {
+    swallowed.add("webtransport");
+    connect(["a"], BOTH);
+    await vi.advanceTimersByTimeAsync(310);
+    swallowed.clear();
+    const [, socket] = opened;
+    if (socket !== undefined) socket.closed = true;
+    socket?.sink.onClosed(new PlayerError("unreachable", "gone"));
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(used).toEqual(["websocket", "webtransport"]);
   });
 });

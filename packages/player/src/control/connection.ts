@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import { PlayerError } from "../player-error.ts";
 import { betterOffset, type ClockOffset } from "../sync/clock-offset.ts";
 import { probeTime } from "../sync/probe-time.ts";
+import type { TransportMemory } from "../upstream/transport-memory.ts";
 import type {
   TrackSelection,
   TransportName,
@@ -13,6 +14,7 @@ import type {
 } from "../upstream/upstream.ts";
 import { EdgeWatch } from "./edge-watch.ts";
 import { LadderWatch } from "./ladder-watch.ts";
+import { headStartMs, rivalOf } from "./race.ts";
 import { RetrySchedule } from "./retry-schedule.ts";
 import { TransportTrial, type TransportTrialDeps, type TransportTrialOptions } from "./transport-trial.ts";
 
@@ -36,6 +38,8 @@ export interface ConnectionOptions {
   readonly sources: readonly string[];
   /** Transports that this browser can use, in order of preference. */
   readonly factories: readonly UpstreamFactory[];
+  /** Why the first of them is not a better one; undefined if it is the best. */
+  readonly passedOver?: string | undefined;
   readonly request: Omit<UpstreamRequest, "src">;
 }
 
@@ -43,6 +47,7 @@ export interface ConnectionDeps {
   readonly clock: Clock;
   readonly fetch: typeof fetch;
   readonly random: () => number;
+  readonly memory: Pick<TransportMemory, "recall" | "remember">;
   /** Gets everything of the upstream in use but its end. */
   readonly sink: Omit<UpstreamSink, "onConnected" | "onMove" | "onClosed">;
   readonly onTransport: (transport: TransportName) => void;
@@ -78,6 +83,9 @@ export class Connection {
   #isSpare = false;
   readonly #edgeWatch: EdgeWatch;
   readonly #ladder: LadderWatch;
+  /** The same session over the next transport, dialled while the first one has none; the first to be up stays. */
+  #rival: Upstream | undefined;
+  #rivalTimer: ReturnType<typeof setTimeout> | undefined;
   #reason: string | undefined;
 
   constructor(options: ConnectionOptions, deps: ConnectionDeps) {
@@ -123,7 +131,7 @@ export class Connection {
 
   /** Why this transport is in use; undefined if it is the first choice. */
   get reason(): string | undefined {
-    return this.#reason;
+    return this.#reason ?? this.#options.passedOver;
   }
 
   /** Sessions opened again after one had brought media. */
@@ -190,6 +198,65 @@ export class Connection {
       this.#sinkOf(factory, () => this.#attempt === attempt),
       this.#upstreamDeps,
     );
+    this.#startRace();
+  }
+
+  #startRace(): void {
+    const index = rivalOf(this.#options.factories, this.#factory);
+    if (index === undefined) return;
+    this.#reason = undefined;
+    const last = this.#deps.memory.recall(this.src);
+    const delayMs = headStartMs(last);
+    const reason =
+      delayMs === 0
+        ? "it was the first to be up at this edge lately"
+        : `WebTransport had no session after ${delayMs} ms`;
+    this.#rivalTimer = setTimeout(() => this.#openRival(index, reason), delayMs);
+  }
+
+  #openRival(index: number, reason: string): void {
+    this.#rivalTimer = undefined;
+    const factory = this.#options.factories[index];
+    if (factory === undefined) return;
+    let rival: Upstream | undefined;
+    const inUse = this.#sinkOf(factory, () => this.#upstream === rival);
+    rival = factory.open(
+      { ...this.#options.request, src: this.src },
+      {
+        ...inUse,
+        onConnected: (timeBaseUrl) => {
+          if (this.#rival === rival) {
+            this.#deps.memory.remember(this.src, factory.transport);
+            this.#takeRival(index, reason);
+          }
+          inUse.onConnected(timeBaseUrl);
+        },
+        onClosed: (error) => {
+          if (this.#rival === rival) this.#rival = undefined;
+          else inUse.onClosed(error);
+        },
+      },
+      this.#upstreamDeps,
+    );
+    this.#rival = rival;
+  }
+
+  #takeRival(index: number, reason: string): void {
+    const rival = this.#rival;
+    this.#rival = undefined;
+    this.#attempt += 1;
+    this.#upstream?.close();
+    this.#upstream = rival;
+    this.#factory = index;
+    this.#reason = reason;
+    this.#ladder.onRaceWon(index);
+  }
+
+  #endRace(): void {
+    clearTimeout(this.#rivalTimer);
+    this.#rivalTimer = undefined;
+    this.#rival?.close();
+    this.#rival = undefined;
   }
 
   get #upstreamDeps(): UpstreamDeps {
@@ -222,6 +289,10 @@ export class Connection {
   #onConnected(transport: TransportName, timeBaseUrl: string): void {
     this.#isUp = true;
     this.#ladder.onConnected();
+    if (transport === "webtransport" && rivalOf(this.#options.factories, this.#factory) !== undefined) {
+      this.#deps.memory.remember(this.src, transport);
+    }
+    this.#endRace();
     this.#deps.onTransport(transport);
     void this.#probe(timeBaseUrl, FIRST_PROBES);
   }
@@ -349,7 +420,8 @@ export class Connection {
     then: Pick<TransportTrialDeps, "onReady" | "onFailed">,
   ): TransportTrial | undefined {
     const factory = this.#options.factories[rung];
-    if (factory === undefined) return undefined;
+    // The rival of a race that is still on is dialled already.
+    if (factory === undefined || this.#rival?.transport === factory.transport) return undefined;
     const { sink } = this.#deps;
     const { request } = this.#options;
     const trial: TransportTrial = new TransportTrial(
@@ -400,14 +472,20 @@ export class Connection {
   #onClosed(error: PlayerError): void {
     const hadMedia = this.#hasMedia;
     const wasUp = this.#isUp;
+    // What one transport cannot carry another one may; without another one it stays like that.
+    const isOfTransport = error.code === "unsupported" || error.code === "codec";
+    if (this.#rival !== undefined && (error.shouldRetry() || isOfTransport)) {
+      this.#ladder.onRefused(this.#factory, error);
+      this.#takeRival(this.#factory + 1, error.message);
+      this.#deps.onLost(error);
+      return;
+    }
     if (this.#ladder.onClosed(this.#factory, error)) {
       this.#deps.onLost(error);
       return;
     }
     this.#drop();
     if (hadMedia) this.#reconnects += 1;
-    // What one transport cannot carry another one may; without another one it stays like that.
-    const isOfTransport = error.code === "unsupported" || error.code === "codec";
     if (!error.shouldRetry() && (!isOfTransport || this.#options.factories.length === 1)) {
       this.#deps.onFailed(error);
       return;
@@ -426,6 +504,12 @@ export class Connection {
     if (!wasUp) {
       this.#factory = 0;
       this.#reason = undefined;
+    } else if (
+      rivalOf(this.#options.factories, this.#factory - 1) !== undefined &&
+      !this.#ladder.isHeldBack(this.#factory - 1)
+    ) {
+      // Whoever won the race runs it again: the network may be another one by now.
+      this.#factory -= 1;
     }
     const decision = this.#retries.onFailure();
     if (decision === undefined) {
@@ -440,6 +524,7 @@ export class Connection {
     this.#attempt += 1;
     this.#edgeWatch.stop();
     this.#ladder.stop();
+    this.#endRace();
     this.#successor?.close();
     this.#successor = undefined;
     this.#isSpare = false;

@@ -2,13 +2,20 @@ import { createBrowserClock } from "../clock.ts";
 import { CanvasPainter } from "../present/canvas-painter.ts";
 import { createFrameScheduler } from "../present/frame-scheduler.ts";
 import { hlsUpstream } from "../upstream/hls/hls-upstream.ts";
+import { webSocketUpstream } from "../upstream/moq/web-socket-upstream.ts";
 import { webTransportUpstream } from "../upstream/moq/web-transport-upstream.ts";
+import { createTransportMemory } from "../upstream/transport-memory.ts";
 import type { UpstreamFactory } from "../upstream/upstream.ts";
 import { whepUpstream } from "../upstream/whep/whep-upstream.ts";
 import { Player, type PlayerDeps, type PlayerOptions } from "./player.ts";
 
 /** The ways to an edge that this build has. */
-export const defaultUpstreams: readonly UpstreamFactory[] = [webTransportUpstream, whepUpstream, hlsUpstream];
+export const defaultUpstreams: readonly UpstreamFactory[] = [
+  webTransportUpstream,
+  webSocketUpstream,
+  whepUpstream,
+  hlsUpstream,
+];
 
 /**
  * A player on this browser's own clock, network and codecs. Call `play()` to start and `close()` to end it.
@@ -20,6 +27,7 @@ export function createPlayer(options: PlayerOptions, overrides: Partial<PlayerDe
     fetch: (...args) => globalThis.fetch(...args),
     random: () => Math.random(),
     userAgent: typeof navigator === "undefined" ? "" : navigator.userAgent,
+    memory: createTransportMemory(),
     upstreams: defaultUpstreams,
     createScheduler: createFrameScheduler,
     createPainter: (canvas) => new CanvasPainter(canvas),

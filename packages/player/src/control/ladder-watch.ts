@@ -68,6 +68,19 @@ export class LadderWatch {
     this.#rescueIn(HEAD_START_MS, `${this.#names[rung]} brought no media in ${HEAD_START_MS / 1_000} s`);
   }
 
+  /** The one that was dialled beside it was up first, which says nothing yet against the better one. */
+  onRaceWon(rung: number): void {
+    const { current } = this.#ladder;
+    this.#ladder.postpone(current, this.#deps.nowMs());
+    this.#stopRescue();
+    this.onOpen(rung);
+  }
+
+  /** It did not carry the stream, and its time has not come again. */
+  isHeldBack(rung: number): boolean {
+    return this.#ladder.isHeldBack(rung, this.#deps.nowMs());
+  }
+
   /** The session is up: from now on it is media that it has to bring. */
   onConnected(): void {
     if (this.#rescueTimer === undefined) return;
@@ -103,9 +116,14 @@ export class LadderWatch {
     if (this.#trial?.purpose !== "upgrade") this.#closeTrial();
   }
 
+  /** The session was refused; what comes in its place is not for this to say. */
+  onRefused(rung: number, error: PlayerError): void {
+    this.#ladder.onFailed(rung, this.#deps.nowMs(), isFinal(error));
+  }
+
   /** The session was refused, or lost. True: another one takes its place at once. */
   onClosed(rung: number, error: PlayerError): boolean {
-    this.#ladder.onFailed(rung, this.#deps.nowMs(), isFinal(error));
+    this.onRefused(rung, error);
     const trial = this.#trial;
     if (trial?.session === undefined || trial.purpose === "upgrade") return false;
     this.#takeOver(trial.session, trial.rung, error.message);
@@ -178,6 +196,11 @@ export class LadderWatch {
       },
     });
     if (session !== undefined) trial.session = session;
+    else {
+      this.#trial = undefined;
+      this.#isArmed = isUpgrade;
+      if (!isUpgrade) this.#tryBelow(purpose, reason, rung);
+    }
   }
 
   #takeOver(session: TransportTrial, rung: number, reason: string): void {

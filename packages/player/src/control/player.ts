@@ -6,6 +6,7 @@ import { Playback } from "../present/playback.ts";
 import type { PresentedFrame } from "../present/presented-log.ts";
 import { chooseTransports } from "../upstream/choose-transports.ts";
 import { parseSources } from "../upstream/edge-url.ts";
+import type { TransportMemory } from "../upstream/transport-memory.ts";
 import type { TransportName, UpstreamFactory } from "../upstream/upstream.ts";
 import { BitrateMeter } from "./bitrate-meter.ts";
 import { Connection } from "./connection.ts";
@@ -44,6 +45,7 @@ export interface PlayerDeps {
   readonly fetch: typeof fetch;
   readonly random: () => number;
   readonly userAgent: string;
+  readonly memory: Pick<TransportMemory, "recall" | "remember">;
   readonly upstreams: readonly UpstreamFactory[];
   readonly createScheduler: () => FrameScheduler;
   readonly createPainter: (canvas: HTMLCanvasElement | OffscreenCanvas) => { paint(picture: Picture): void };
@@ -151,6 +153,7 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
       {
         sources,
         factories: choice.factories,
+        passedOver: choice.passedOver.join("; ") || undefined,
         request: {
           broadcast: this.#options.broadcast,
           token: this.#options.token,
@@ -163,6 +166,7 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
         clock: this.#deps.clock,
         fetch: this.#deps.fetch,
         random: this.#deps.random,
+        memory: this.#deps.memory,
         sink: {
           // It never rejects: what cannot be decoded is told through its `onFailed`.
           onCatalog: (catalog) => void tracks.onCatalog(catalog),

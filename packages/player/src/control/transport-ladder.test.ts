@@ -94,6 +94,16 @@ describe("TransportLadder", () => {
     expect(ladder.nextUpgrade(nowMs)).toEqual({ rung: 1, inMs: 0 });
   });
 
+  it("tries a way again that lost a race, and holds nothing against it", () => {
+    ladder.postpone(0, nowMs);
+    ladder.onSwitched(1, nowMs);
+    expect(ladder.nextUpgrade(nowMs)).toEqual({ rung: 0, inMs: 15_000 });
+    expect(ladder.isHeldBack(0, nowMs)).toBe(false);
+    ladder.onFailed(0, nowMs);
+    expect(ladder.isHeldBack(0, nowMs)).toBe(true);
+    expect(ladder.isHeldBack(0, nowMs + 15_000)).toBe(false);
+  });
+
   it("passes over what cannot carry the broadcast at all", () => {
     ladder.onFailed(1, nowMs, true);
     expect(ladder.below(0)).toBe(2);

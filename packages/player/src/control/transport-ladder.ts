@@ -76,6 +76,18 @@ export class TransportLadder {
     entry.notBeforeMs = isFinal ? Number.POSITIVE_INFINITY : nowMs + pauseMs;
   }
 
+  /** It was not the first to be up: tried again after a while, with nothing held against it. */
+  postpone(rung: number, nowMs: number): void {
+    const entry = this.#rungs[rung];
+    if (entry !== undefined) entry.notBeforeMs = Math.max(entry.notBeforeMs, nowMs + FIRST_PAUSE_MS);
+  }
+
+  /** It failed, and is not to be tried yet. */
+  isHeldBack(rung: number, nowMs: number): boolean {
+    const entry = this.#rungs[rung];
+    return entry !== undefined && entry.failures > 0 && entry.notBeforeMs > nowMs;
+  }
+
   /** The next way down that is not ruled out; undefined at the bottom. */
   below(rung: number): number | undefined {
     for (let index = rung + 1; index < this.#rungs.length; index += 1) {

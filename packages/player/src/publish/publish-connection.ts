@@ -1,19 +1,11 @@
-import {
-  chooseProtocol,
-  ERROR_CODES,
-  MOQ_PROTOCOLS,
-  MoqSession,
-  type ServedBroadcast,
-} from "@canopy/protocol";
+import { chooseProtocol, ERROR_CODES, MoqSession, type ServedBroadcast } from "@canopy/protocol";
 import type { Session, SessionClose, SessionStats } from "@canopy/transport";
-import { connectWebTransport } from "@canopy/transport/browser";
 import type { Clock } from "../clock.ts";
 import { RetrySchedule } from "../control/retry-schedule.ts";
 import { PlayerError } from "../player-error.ts";
 import type { ClockOffset } from "../sync/clock-offset.ts";
 import { probeTime } from "../sync/probe-time.ts";
-import { resolveEdge } from "../upstream/edge-url.ts";
-import { explainRefusal } from "../upstream/explain-refusal.ts";
+import { dialOrigin } from "./dial-origin.ts";
 
 /** After the end was announced, what is still unsent gets this long. */
 const LINGER_MS = 300;
@@ -80,23 +72,15 @@ export class PublishConnection {
   async #dial(): Promise<void> {
     const { signal } = this.#abort;
     try {
-      const deps = { fetch: fetch.bind(globalThis), signal };
-      const origin = await resolveEdge(this.#url, this.#token, deps);
-      const session = await connectWebTransport(origin.sessionUrl, {
-        protocols: MOQ_PROTOCOLS,
+      const { session, timeBaseUrl } = await dialOrigin(this.#url, this.#token, {
+        fetch: fetch.bind(globalThis),
         signal,
-        ...(origin.certificateHash !== undefined && {
-          serverCertificateHashes: [{ algorithm: "sha-256", value: origin.certificateHash }],
-        }),
-      }).catch(async (cause: unknown) => {
-        const failure = new PlayerError("unreachable", "no session to the origin", cause);
-        throw await explainRefusal(origin, failure, deps);
       });
       if (this.#closed) {
         session.close(ERROR_CODES.cancel, "publisher stopped");
         return;
       }
-      this.#serve(session, origin.httpUrl);
+      this.#serve(session, timeBaseUrl);
     } catch (cause) {
       if (this.#closed) return;
       this.#lost(

@@ -33,7 +33,7 @@ export interface PublishOptions {
   /** The origin: `https://host:port[/root]`. */
   readonly url: string;
   /**
-   * `moq` (default): encoded by WebCodecs, sent over WebTransport. `whip`: encoded and sent by WebRTC, which every
+   * `moq` (default): encoded by WebCodecs, sent over WebTransport or WebSocket. `whip`: encoded and sent by WebRTC, which every
    * browser has and which copes with lossy paths.
    */
   readonly protocol?: "moq" | "whip";

@@ -12,6 +12,8 @@ export interface TransportChoice {
   readonly unknown: readonly string[];
   /** Why wanted transports cannot be used here, for the error message. */
   readonly reasons: readonly string[];
+  /** Of these, why the better ones than the first of `factories` cannot be used. */
+  readonly passedOver: readonly string[];
 }
 
 /** True for Safari and for every browser on iOS. */
@@ -34,11 +36,15 @@ export function chooseTransports(
   const order = valid.length > 0 ? valid : isWebKit(userAgent) ? WEBKIT_ORDER : ALL;
   const factories: UpstreamFactory[] = [];
   const reasons: string[] = [];
+  const passedOver: string[] = [];
   for (const name of order) {
     const factory = registered.find((candidate) => candidate.transport === name);
     const reason = factory === undefined ? "not part of this player" : factory.unsupportedReason();
     if (factory !== undefined && reason === undefined) factories.push(factory);
-    else reasons.push(`${name}: ${reason}`);
+    else {
+      reasons.push(`${name}: ${reason}`);
+      if (factories.length === 0) passedOver.push(`${name}: ${reason}`);
+    }
   }
-  return { factories, unknown, reasons };
+  return { factories, unknown, reasons, passedOver };
 }

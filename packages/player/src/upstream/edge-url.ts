@@ -64,6 +64,22 @@ export async function resolveEdge(
   return { sessionUrl: session.href, httpUrl: new URL("/", url).href, certificateHash: undefined };
 }
 
+/**
+ * Looks up how to reach an edge over HTTP and WebSocket alone: as `resolveEdge`, but without asking for a hash that
+ * only WebTransport needs.
+ */
+export async function resolveHttpEdge(
+  src: string,
+  token: string | undefined,
+  deps: { readonly fetch: typeof fetch; readonly signal: AbortSignal },
+): Promise<EdgeAddress> {
+  const url = new URL(src);
+  if (url.protocol === "https:" && isLoopback(url.hostname)) return resolveEdge(src, token, deps);
+  const session = new URL(src);
+  if (token !== undefined) session.searchParams.set("jwt", token);
+  return { sessionUrl: session.href, httpUrl: new URL("/", url).href, certificateHash: undefined };
+}
+
 function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127\./.test(hostname);
 }

@@ -5,7 +5,7 @@ export * from "./drain-node.ts";
 export * from "./node-certificate.ts";
 export * from "./node-routes.ts";
 export * from "./node-server.ts";
-export * from "./quic-listener.ts";
 export { createQuicLoop, type QuicSettings, quicTransport } from "./quic-settings.ts";
 export * from "./session-gate.ts";
+export * from "./session-listener.ts";
 export * from "./session-url.ts";

@@ -19,6 +19,9 @@ import { type AuthorizeSession, SessionGate } from "./session-gate.ts";
 /** How often a free pair of TCP and UDP ports of one number is looked for when port 0 is asked for. */
 const PORT_PAIR_ATTEMPTS = 10;
 
+/** TCP connections beside those that carry sessions: requests, and what is refused. */
+const SPARE_CONNECTIONS = 10_000;
+
 export interface NodeServerOptions {
   readonly host: string;
   /** TCP and UDP; 0 = any that is free for both. */
@@ -62,7 +65,13 @@ export interface NodeServerDeps {
   /** Undefined on an open node. */
   readonly verifier: TokenVerifier | undefined;
   readonly listenSessions: (
-    options: { readonly host: string; readonly port: number; readonly tls: TlsCertificate },
+    options: {
+      readonly host: string;
+      readonly port: number;
+      readonly tls: TlsCertificate;
+      /** Listens on the TCP port of the same number; its upgrades are sessions, too. */
+      readonly httpServer: Pick<HttpServer["server"], "on" | "off">;
+    },
     handler: SessionServerHandler,
   ) => Promise<RenewableSessionServer>;
   readonly createDevelopmentCertificate: () => Promise<TlsCertificate>;
@@ -170,6 +179,7 @@ async function openParts(
         port: options.port,
         portOption: options.portOption,
         tls: options.tls === undefined ? undefined : certificate.current,
+        maxConnections: options.maxSessions + SPARE_CONNECTIONS,
       },
       { logger: logger.child("http"), metrics, clock, readiness: () => node.readiness() },
     ),
@@ -184,7 +194,7 @@ async function openParts(
   const { port } = await http.start();
   const sessions = lifetime.own(
     "sessions",
-    await listen(options, deps, { port, tls: certificate.current, gate }),
+    await listen(options, deps, { port, tls: certificate.current, gate, httpServer: http.server }),
   );
   lifetime.add(
     "flush metric",
@@ -200,12 +210,17 @@ async function openParts(
 async function listen(
   options: NodeServerOptions,
   deps: NodeServerDeps,
-  parts: { readonly port: number; readonly tls: TlsCertificate; readonly gate: SessionGate },
+  parts: {
+    readonly port: number;
+    readonly tls: TlsCertificate;
+    readonly gate: SessionGate;
+    readonly httpServer: HttpServer["server"];
+  },
 ): Promise<RenewableSessionServer> {
-  const { port, tls, gate } = parts;
+  const { port, tls, gate, httpServer } = parts;
   try {
     return await deps.listenSessions(
-      { host: options.host, port, tls },
+      { host: options.host, port, tls, httpServer },
       {
         onRequest: (request, later) => gate.decide(request, later),
         onSession: (session) => deps.node.acceptSession(session, gate.admit(session)),

@@ -1,6 +1,6 @@
 /** Why a session could not be opened. */
 export type ConnectErrorCode =
-  /** The browser has no WebTransport. */
+  /** The browser has no such transport. */
   | "unsupported"
   /** The handshake failed: unreachable, wrong certificate, or refused by the server; browsers don't say which. */
   | "refused"
@@ -15,7 +15,7 @@ export class ConnectError extends Error {
   readonly url: string;
 
   constructor(code: ConnectErrorCode, url: string, cause?: unknown) {
-    super(`WebTransport session ${code}`, cause === undefined ? {} : { cause });
+    super(`session ${code}`, cause === undefined ? {} : { cause });
     this.code = code;
     this.url = url;
   }

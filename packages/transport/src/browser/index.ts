@@ -1,6 +1,11 @@
 export { BrowserSession, type BrowserTransport } from "./browser-session.ts";
 export { ConnectError, type ConnectErrorCode } from "./connect-error.ts";
 export {
+  type ConnectWebSocketOptions,
+  connectWebSocket,
+  isWebSocketSupported,
+} from "./connect-web-socket.ts";
+export {
   type ConnectWebTransportOptions,
   connectWebTransport,
   isWebTransportSupported,

@@ -18,6 +18,7 @@ import type {
   UpstreamStats,
 } from "../upstream.ts";
 import { BroadcastTracks } from "./broadcast-tracks.ts";
+import type { DialedSession, DialOptions } from "./dialed-session.ts";
 import { viewerHandler } from "./viewer-handler.ts";
 
 /** The session's deadlines are counted in seconds. */
@@ -26,21 +27,9 @@ const TICK_MS = 1_000;
 /** Refusals of an announced broadcast's catalog before another edge is tried. */
 const MAX_REFUSALS = 3;
 
-/** A transport session to an edge, however it is carried. */
-export interface DialedSession {
-  readonly session: Session;
-  /** Serves GET /v1/time. */
-  readonly timeBaseUrl: string;
-  /** Time from dialing to the open session, ms. */
-  readonly handshakeMs: number;
-}
-
 export interface MoqUpstreamOptions {
   readonly transport: TransportName;
-  readonly dial: (
-    request: UpstreamRequest,
-    deps: UpstreamDeps & { readonly protocols: readonly string[]; readonly signal: AbortSignal },
-  ) => Promise<DialedSession>;
+  readonly dial: (request: UpstreamRequest, options: DialOptions) => Promise<DialedSession>;
 }
 
 /** Receives a broadcast over MoQ: announcement, catalog, then the selected tracks. */

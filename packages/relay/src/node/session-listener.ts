@@ -1,5 +1,6 @@
 import type { Logger } from "@canopy/runtime";
 import { listenQuic, type QuicLoop } from "@canopy/transport/quic";
+import { serveWebSockets } from "@canopy/transport/websocket";
 import type { NodeServerDeps } from "./node-server.ts";
 import { type QuicSettings, quicTransport } from "./quic-settings.ts";
 
@@ -8,8 +9,11 @@ const HTTP3 = "h3";
 /** Above what the session gate lets in, so that a refused session hears why. */
 const SPARE_SESSIONS = 64;
 
-/** Listens for raw QUIC and WebTransport sessions on one UDP port. */
-export function createQuicListener(
+/**
+ * Takes raw QUIC and WebTransport sessions on one UDP port, and the same sessions over WebSocket on the HTTP server
+ * of the same number. All of them are flushed by one loop.
+ */
+export function createSessionListener(
   options: {
     readonly protocols: readonly string[];
     readonly maxSessions: number;
@@ -18,17 +22,34 @@ export function createQuicListener(
   deps: { readonly logger: Logger; readonly loop: QuicLoop },
 ): NodeServerDeps["listenSessions"] {
   const maxSessions = options.maxSessions + SPARE_SESSIONS;
-  return ({ host, port, tls }, handler) =>
-    listenQuic(
+  const { protocols } = options;
+  return async ({ host, port, tls, httpServer }, handler) => {
+    const quic = await listenQuic(
       {
         host,
         port,
         tls,
-        alpn: [...options.protocols, HTTP3],
+        alpn: [...protocols, HTTP3],
         transport: quicTransport(options.quic),
         limits: { maxSessions, maxSessionsPerAddress: maxSessions },
       },
       handler,
       deps,
     );
+    const sockets = serveWebSockets({ protocols }, handler, { server: httpServer, loop: deps.loop });
+    const close = async (): Promise<void> => {
+      await sockets.close();
+      await quic.close();
+    };
+    return {
+      address: quic.address,
+      get flushIntervalMs() {
+        return quic.flushIntervalMs;
+      },
+      setCertificate: (next) => quic.setCertificate(next),
+      drain: () => quic.drain(),
+      close,
+      [Symbol.asyncDispose]: close,
+    };
+  };
 }

@@ -1,0 +1,574 @@
+import type {
+  BidiStream,
+  SendStream,
+  Session,
+  SessionClose,
+  SessionHandler,
+  SessionStats,
+} from "../session.ts";
+import { ControlQueue, MAX_CONTROL_BYTES } from "./control-queue.ts";
+import { FRAME } from "./frame-types.ts";
+import type { MessageSocket } from "./message-socket.ts";
+import { QmuxError } from "./qmux-error.ts";
+import type { QmuxLimits } from "./qmux-limits.ts";
+import type { QmuxStream, StreamOwner } from "./qmux-stream.ts";
+import { type FrameHandler, readRecord } from "./read-record.ts";
+import type { RecordWriter } from "./record-writer.ts";
+import { isUni, StreamTable } from "./stream-table.ts";
+import type { QmuxVersion } from "./subprotocols.ts";
+import { type PeerParameters, writeParameters } from "./transport-parameters.ts";
+import { decodeReason, encodeReason } from "./utf8.ts";
+
+export interface QmuxSessionOptions {
+  readonly id: number;
+  readonly role: "client" | "server";
+  readonly version: QmuxVersion;
+  /** The protocol inside; "" if SETUP agrees it. */
+  readonly protocol: string;
+  readonly path: string;
+  readonly remoteAddress: string;
+  readonly limits: QmuxLimits;
+}
+
+export interface QmuxSessionDeps {
+  readonly socket: MessageSocket;
+  /** Shared by the sessions of a process. */
+  readonly writer: RecordWriter;
+  /** A monotonic clock. */
+  readonly nowMs: () => number;
+  /** Calls `flush` soon, never within this call; `urgent` = not with the next coalesced flush but at once. */
+  readonly scheduleFlush: (urgent: boolean) => void;
+  /** The peer's parameters are here: streams can be opened. Called once, from `onMessage`. */
+  readonly onReady: () => void;
+}
+
+/** Datagrams of more bytes than this wait for nobody. */
+const MAX_DATAGRAM_BACKLOG_BYTES = 64 * 1_024;
+/** As large as the smallest record that everybody takes. */
+const MAX_DATAGRAM_BYTES = 16_382;
+/** Type and length before a datagram. */
+const DATAGRAM_HEADER_BYTES = 8;
+/** WebSocket status codes (RFC 6455 §7.4.1). */
+const STATUS_NORMAL = 1_000;
+const STATUS_PROTOCOL_ERROR = 1_002;
+const NEVER = -1;
+
+/**
+ * A session of QMux (draft-ietf-quic-qmux 00 to 02): the streams of QUIC over one ordered connection, here over the
+ * messages of a WebSocket. Sans-IO: the provider gives it messages and time, and flushes it when it asks for it. All
+ * that is written in one turn leaves in one flush, best priority first, as far as the socket has room.
+ */
+export class QmuxSession implements Session, StreamOwner, FrameHandler {
+  readonly kind = "websocket";
+  readonly id: number;
+  readonly protocol: string;
+  readonly path: string;
+  readonly remoteAddress: string;
+  readonly streamHighWaterBytes: number;
+  readonly streamLowWaterBytes: number;
+  readonly streamWindowBytes: number;
+  readonly #options: QmuxSessionOptions;
+  readonly #deps: QmuxSessionDeps;
+  readonly #limits: QmuxLimits;
+  readonly #socketHighWaterBytes: number;
+  #peer: PeerParameters | undefined;
+  #handler: SessionHandler | undefined;
+  readonly #streams: StreamTable;
+  #wantsStreams = false;
+  #streamsCame = false;
+  #sendLimit = 0;
+  #sentStreamBytes = 0;
+  #receivedStreamBytes = 0;
+  #consumedStreamBytes = 0;
+  #receiveLimit: number;
+  #bufferedBytes = 0;
+  readonly #ready: QmuxStream[] = [];
+  #isSorted = true;
+  readonly #control: ControlQueue;
+  #datagrams: Uint8Array[] = [];
+  #datagramBytes = 0;
+  #notices: QmuxStream[] = [];
+  #deliveries: QmuxStream[] = [];
+  #early: QmuxStream[] = [];
+  #parametersSent = false;
+  #close: SessionClose | undefined;
+  #closeCode = 0;
+  #isCloseSent = false;
+  #isCloseTold = false;
+  #sentBytes = 0;
+  #receivedBytes = 0;
+  #records = 0;
+  #lastReceivedMs: number;
+  #takenBytes = 0;
+  #takenMs: number;
+  #pingSequence = 0;
+  #pingMs = NEVER;
+  #rttMs = 0;
+
+  constructor(options: QmuxSessionOptions, deps: QmuxSessionDeps) {
+    const { limits } = options;
+    this.id = options.id;
+    this.protocol = options.protocol;
+    this.path = options.path;
+    this.remoteAddress = options.remoteAddress;
+    this.streamHighWaterBytes = limits.streamHighWaterBytes;
+    this.streamLowWaterBytes = limits.streamLowWaterBytes;
+    this.streamWindowBytes = limits.streamWindowBytes;
+    this.#options = options;
+    this.#limits = limits;
+    this.#deps = deps;
+    this.#socketHighWaterBytes = Math.max(limits.socketHighWaterBytes, deps.socket.drainBytes);
+    this.#streams = new StreamTable({ ...limits, role: options.role }, this);
+    this.#control = new ControlQueue({ maxFrames: limits.maxControlFrames });
+    this.#receiveLimit = limits.sessionWindowBytes;
+    this.#lastReceivedMs = deps.nowMs();
+    this.#takenMs = this.#lastReceivedMs;
+    deps.scheduleFlush(true);
+  }
+
+  get handler(): SessionHandler | undefined {
+    return this.#handler;
+  }
+
+  set handler(handler: SessionHandler | undefined) {
+    this.#handler = handler;
+    if (handler !== undefined && (this.#early.length > 0 || this.closed)) this.#deps.scheduleFlush(true);
+  }
+
+  get closed(): boolean {
+    return this.#close !== undefined;
+  }
+
+  get maxDatagramBytes(): number {
+    if (this.#peer === undefined) return 0;
+    const { maxDatagramBytes, maxRecordBytes } = this.#peer;
+    return Math.max(
+      0,
+      Math.min(maxDatagramBytes, maxRecordBytes, MAX_DATAGRAM_BYTES) - DATAGRAM_HEADER_BYTES,
+    );
+  }
+
+  get hasParameters(): boolean {
+    return this.#peer !== undefined;
+  }
+
+  openUni(priority = 0): SendStream | undefined {
+    return this.#open(true, priority);
+  }
+
+  openBidi(priority = 0): BidiStream | undefined {
+    return this.#open(false, priority);
+  }
+
+  sendDatagram(bytes: Uint8Array): boolean {
+    if (this.closed || bytes.length > this.maxDatagramBytes) return false;
+    if (this.#datagramBytes + bytes.length > MAX_DATAGRAM_BACKLOG_BYTES) return false;
+    this.#datagrams.push(bytes.slice());
+    this.#datagramBytes += bytes.length;
+    this.#deps.scheduleFlush(false);
+    return true;
+  }
+
+  stats(): SessionStats {
+    return {
+      rttMs: this.#rttMs,
+      sentBytes: this.#sentBytes,
+      receivedBytes: this.#receivedBytes,
+      sentPackets: this.#records,
+      lostPackets: 0,
+      sendRateBps: 0,
+      bufferedBytes: this.#bufferedBytes,
+      silentMs: Math.max(0, this.#deps.nowMs() - this.#lastReceivedMs),
+    };
+  }
+
+  ping(): void {
+    if (this.closed) return;
+    if (this.#options.version === 0) {
+      this.#deps.socket.ping();
+      return;
+    }
+    this.#pingSequence += 1;
+    this.#queued(this.#control.addPing(this.#pingSequence));
+  }
+
+  close(code: number, reason: string): void {
+    if (this.closed) return;
+    this.#end({ code, reason: decodeReason(encodeReason(reason)), remote: false }, code);
+  }
+
+  // ------------------------------------------------------------ from the provider
+
+  /** The peer's next message. `bytes` are not kept. */
+  onMessage(bytes: Uint8Array): void {
+    if (this.closed) return;
+    this.#receivedBytes += bytes.length;
+    this.#lastReceivedMs = this.#deps.nowMs();
+    try {
+      readRecord(bytes, this.#options.version === 0, this);
+    } catch (error) {
+      if (!(error instanceof QmuxError)) throw error;
+      this.fail(error);
+    }
+  }
+
+  /** The peer broke a rule; he is told which. */
+  fail(error: QmuxError): void {
+    if (this.closed) return;
+    this.#end({ code: undefined, reason: error.message, remote: false }, error.wireCode);
+  }
+
+  /** The socket is gone without a word of QMux. */
+  onSocketClosed(reason: string): void {
+    if (this.closed) return;
+    this.#isCloseSent = true;
+    this.#end({ code: undefined, reason, remote: true }, 0);
+  }
+
+  /** The socket has room again. */
+  onSocketDrained(): void {
+    if (!this.closed && this.#hasWork()) this.#deps.scheduleFlush(true);
+  }
+
+  /** Anything but a message came from the peer, such as the answer to a ping of the socket. */
+  onSignOfLife(): void {
+    this.#lastReceivedMs = this.#deps.nowMs();
+  }
+
+  /** Once a second: what only time decides. */
+  tick(): void {
+    if (this.closed) return;
+    const nowMs = this.#deps.nowMs();
+    const { idleTimeoutMs, keepAliveMs } = this.#limits;
+    const unsent = this.#deps.socket.bufferedBytes;
+    const taken = this.#sentBytes - unsent;
+    if (unsent <= 0 || taken !== this.#takenBytes) this.#takenMs = nowMs;
+    this.#takenBytes = taken;
+    const silentMs = nowMs - this.#lastReceivedMs;
+    if (silentMs > idleTimeoutMs) {
+      this.#end({ code: undefined, reason: "the peer is silent", remote: false }, 0);
+    } else if (nowMs - this.#takenMs > idleTimeoutMs) {
+      this.#end({ code: undefined, reason: "the peer does not read", remote: false }, 0);
+    } else if (silentMs > keepAliveMs) {
+      this.ping();
+    }
+  }
+
+  /** Sends what waits and tells the handlers what they are to know. Called as `scheduleFlush` asked for it. */
+  flush(): void {
+    if (this.#close === undefined) {
+      this.#deliver();
+      if (this.#close === undefined) this.#send();
+      if (this.#close === undefined) this.#notify();
+    }
+    if (this.#close !== undefined) this.#sendClose(this.#close);
+  }
+
+  // ------------------------------------------------------------ from the streams
+
+  queueSend(stream: QmuxStream): void {
+    this.#isSorted = false;
+    if (!stream.queued) {
+      stream.queued = true;
+      this.#ready.push(stream);
+    }
+    this.#deps.scheduleFlush(false);
+  }
+
+  addBuffered(delta: number): void {
+    this.#bufferedBytes += delta;
+    if (delta <= 0 || this.#bufferedBytes <= this.#limits.maxSessionBufferBytes) return;
+    const { overflowCloseCode: code } = this.#limits;
+    this.#end({ code, reason: "too much is waiting to be sent", remote: false }, code);
+  }
+
+  queueNotice(stream: QmuxStream): void {
+    if (stream.noticed) return;
+    stream.noticed = true;
+    this.#notices.push(stream);
+    this.#deps.scheduleFlush(true);
+  }
+
+  queueDelivery(stream: QmuxStream): void {
+    if (stream.delivering) return;
+    stream.delivering = true;
+    this.#deliveries.push(stream);
+    this.#deps.scheduleFlush(true);
+  }
+
+  sendReset(stream: QmuxStream, code: number, finalSize: number): void {
+    this.#queued(this.#control.add(FRAME.resetStream, stream.id, code, finalSize));
+  }
+
+  sendStop(stream: QmuxStream, code: number): void {
+    this.#queued(this.#control.add(FRAME.stopSending, stream.id, code));
+  }
+
+  sendStreamCredit(stream: QmuxStream, limit: number): void {
+    this.#queued(this.#control.add(FRAME.maxStreamData, stream.id, limit));
+  }
+
+  addConsumed(bytes: number): void {
+    this.#consumedStreamBytes += bytes;
+    const window = this.#limits.sessionWindowBytes;
+    if (this.#receiveLimit - this.#consumedStreamBytes > window / 2) return;
+    this.#receiveLimit = this.#consumedStreamBytes + window;
+    this.#queued(this.#control.add(FRAME.maxData, this.#receiveLimit));
+  }
+
+  streamEnded(stream: QmuxStream): void {
+    const grant = this.#streams.end(stream);
+    if (grant !== undefined) this.#queued(this.#control.add(grant.frame, grant.count));
+  }
+
+  // ------------------------------------------------------------ what the peer's frames say
+
+  onParameters(parameters: PeerParameters): void {
+    this.#peer = parameters;
+    this.#streams.setPeer(parameters);
+    this.#sendLimit = parameters.maxData;
+    this.#deps.onReady();
+  }
+
+  onStreamFrame(id: number, offset: number, bytes: Uint8Array, fin: boolean): void {
+    const stream = this.#streams.receiving(id);
+    if (stream === undefined) {
+      // The stream is over on this side; what was on the way still counts.
+      this.#addReceived(bytes.length);
+      this.addConsumed(bytes.length);
+      return;
+    }
+    this.#addReceived(stream.onFrame(offset, bytes, fin));
+    this.#announce(stream);
+    stream.deliver(bytes);
+  }
+
+  onReset(id: number, code: number, finalSize: number): void {
+    const stream = this.#streams.receiving(id);
+    if (stream === undefined) return;
+    this.#addReceived(stream.onReset(code, finalSize));
+    this.#announce(stream);
+  }
+
+  onStop(id: number, code: number): void {
+    const stream = this.#streams.sending(id);
+    if (stream === undefined) return;
+    this.#announce(stream);
+    stream.onStop(code);
+  }
+
+  onSessionCredit(limit: number): void {
+    if (limit <= this.#sendLimit) return;
+    this.#sendLimit = limit;
+    if (this.#ready.length > 0) this.#deps.scheduleFlush(false);
+  }
+
+  onStreamCredit(id: number, limit: number): void {
+    this.#streams.sending(id)?.onCredit(limit);
+  }
+
+  onStreamsAllowed(isUnidirectional: boolean, count: number): void {
+    if (!this.#streams.allow(isUnidirectional, count) || !this.#wantsStreams) return;
+    this.#wantsStreams = false;
+    this.#streamsCame = true;
+    this.#deps.scheduleFlush(true);
+  }
+
+  onDatagram(bytes: Uint8Array): void {
+    this.#handler?.onDatagram(bytes);
+  }
+
+  onPing(high: number, low: number): void {
+    this.#queued(this.#control.addPong(high, low));
+  }
+
+  onPong(_high: number, low: number): void {
+    if (low !== this.#pingSequence || this.#pingMs === NEVER) return;
+    const rttMs = this.#deps.nowMs() - this.#pingMs;
+    this.#rttMs = this.#rttMs === 0 ? rttMs : this.#rttMs * 0.875 + rttMs * 0.125;
+    this.#pingMs = NEVER;
+  }
+
+  onPeerClose(close: SessionClose): void {
+    this.#isCloseSent = true;
+    this.#end(close, 0);
+    this.#deps.socket.close(STATUS_NORMAL, "");
+  }
+
+  #addReceived(bytes: number): void {
+    this.#receivedStreamBytes += bytes;
+    if (this.#receivedStreamBytes > this.#receiveLimit) {
+      throw new QmuxError("flow-control", "the session's window was passed");
+    }
+  }
+
+  #announce(stream: QmuxStream): void {
+    if (stream.announced) return;
+    if (this.#handler === undefined || this.#early.length > 0) {
+      if (!this.#early.includes(stream)) this.#early.push(stream);
+      return;
+    }
+    handOver(stream, this.#handler);
+  }
+
+  // ------------------------------------------------------------ sending
+
+  #send(): void {
+    const { socket, writer, nowMs } = this.#deps;
+    if (!this.#hasWork()) return;
+    const budget = this.#socketHighWaterBytes - socket.bufferedBytes;
+    if (budget <= 0 && this.#parametersSent) return;
+    writer.begin(socket, this.#peer?.maxRecordBytes ?? 1_024, this.#options.version === 0);
+    if (!this.#parametersSent) {
+      this.#parametersSent = true;
+      writeParameters(writer, this.#limits, this.#options.version === 0 ? 0 : MAX_DATAGRAM_BYTES);
+    }
+    if (this.#peer !== undefined) {
+      if (this.#control.write(writer)) this.#pingMs = nowMs();
+      this.#writeDatagrams();
+      this.#writeStreams(budget);
+    }
+    writer.end();
+    this.#sentBytes += writer.sentBytes;
+    this.#records += writer.records;
+  }
+
+  #hasWork(): boolean {
+    if (!this.#parametersSent) return true;
+    return !this.#control.isEmpty || this.#ready.length > 0 || this.#datagrams.length > 0;
+  }
+
+  #writeDatagrams(): void {
+    const { writer } = this.#deps;
+    for (const bytes of this.#datagrams) {
+      writer.frame(bytes.length + DATAGRAM_HEADER_BYTES);
+      writer.varint(FRAME.datagramWithLength);
+      writer.varint(bytes.length);
+      writer.bytes(bytes);
+    }
+    this.#datagrams = [];
+    this.#datagramBytes = 0;
+  }
+
+  #writeStreams(socketBudget: number): void {
+    const ready = this.#ready;
+    if (ready.length === 0) return;
+    if (!this.#isSorted && ready.length > 1) ready.sort(bySendOrder);
+    this.#isSorted = true;
+    const { writer } = this.#deps;
+    let budget = Math.min(socketBudget, this.#sendLimit - this.#sentStreamBytes);
+    let kept = 0;
+    for (const stream of ready) {
+      let hasMore = false;
+      if (stream.sendOpen) {
+        const written = stream.pump(writer, Math.max(0, budget));
+        hasMore = written < 0;
+        const bytes = hasMore ? -1 - written : written;
+        budget -= bytes;
+        this.#sentStreamBytes += bytes;
+      }
+      if (hasMore) {
+        ready[kept] = stream;
+        kept += 1;
+      } else {
+        stream.queued = false;
+      }
+    }
+    ready.length = kept;
+  }
+
+  /** After a control frame was queued, or not: then the peer reads nothing. */
+  #queued(hasRoom: boolean): void {
+    if (hasRoom) this.#deps.scheduleFlush(false);
+    else this.#end({ code: undefined, reason: "the peer does not read", remote: false }, 0);
+  }
+
+  // ------------------------------------------------------------ telling the handlers
+
+  #deliver(): void {
+    const handler = this.#handler;
+    if (handler !== undefined) {
+      for (const stream of this.#early.splice(0)) {
+        if (this.closed) return;
+        handOver(stream, handler);
+      }
+    }
+    const deliveries = this.#deliveries;
+    if (deliveries.length === 0) return;
+    this.#deliveries = [];
+    for (const stream of deliveries) {
+      stream.delivering = false;
+      if (!this.closed) stream.deliverKept();
+    }
+  }
+
+  #notify(): void {
+    if (this.#streamsCame) {
+      this.#streamsCame = false;
+      this.#handler?.onStreamsAvailable();
+    }
+    const notices = this.#notices;
+    if (notices.length === 0) return;
+    this.#notices = [];
+    for (const stream of notices) {
+      stream.noticed = false;
+      if (!this.closed) stream.notify();
+    }
+  }
+
+  #open(isUnidirectional: boolean, priority: number): QmuxStream | undefined {
+    if (this.closed) return undefined;
+    const stream = this.#streams.open(isUnidirectional, priority);
+    if (stream === undefined) this.#wantsStreams = true;
+    return stream;
+  }
+
+  #end(close: SessionClose, code: number): void {
+    if (this.closed) return;
+    this.#close = close;
+    this.#closeCode = code;
+    this.#streams.release();
+    this.#ready.length = 0;
+    this.#control.clear();
+    this.#datagrams = [];
+    this.#bufferedBytes = 0;
+    this.#deps.scheduleFlush(true);
+  }
+
+  #sendClose(close: SessionClose): void {
+    if (!this.#isCloseSent) {
+      this.#isCloseSent = true;
+      const { socket, writer } = this.#deps;
+      const isApplication = close.code !== undefined;
+      const reason = encodeReason(close.reason);
+      writer.begin(socket, this.#peer?.maxRecordBytes ?? 2_048, this.#options.version === 0);
+      writer.frame(MAX_CONTROL_BYTES + reason.length);
+      writer.varint(isApplication ? FRAME.applicationClose : FRAME.connectionClose);
+      writer.varint(this.#closeCode);
+      // The type of the frame at fault is not told.
+      if (!isApplication) writer.varint(0);
+      writer.varint(reason.length);
+      writer.bytes(reason);
+      writer.end();
+      this.#sentBytes += writer.sentBytes;
+      this.#records += writer.records;
+      const isFault = !isApplication && this.#closeCode !== 0;
+      socket.close(isFault ? STATUS_PROTOCOL_ERROR : STATUS_NORMAL, "");
+    }
+    const handler = this.#handler;
+    if (handler === undefined || this.#isCloseTold) return;
+    this.#isCloseTold = true;
+    handler.onClose(close);
+  }
+}
+
+function handOver(stream: QmuxStream, handler: SessionHandler): void {
+  stream.announced = true;
+  if (isUni(stream.id)) handler.onUniStream(stream);
+  else handler.onBidiStream(stream);
+}
+
+/** Higher priority first; equal ones in order of opening. */
+function bySendOrder(a: QmuxStream, b: QmuxStream): number {
+  return b.priority - a.priority || a.id - b.id;
+}

@@ -1,0 +1,84 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { QmuxLimits } from "../qmux/index.ts";
+import { QuicLoop } from "../quic/quic-loop.ts";
+import type { Session, SessionServerHandler } from "../session.ts";
+import { type ConnectWebSocketOptions, connectWebSocket } from "./connect-web-socket.ts";
+import { type ServeWebSocketsOptions, serveWebSockets, type WebSocketSessions } from "./serve-web-sockets.ts";
+
+export const TEST_PROTOCOLS = ["moq-lite-05", "moq-lite-04"];
+
+/** Generous: a busy machine must not fail a test. */
+const SETTLE_DEADLINE_MS = 15_000;
+
+/** Waits until `condition` holds; rejects after a generous deadline. */
+export async function settle(condition: () => boolean): Promise<void> {
+  const deadlineMs = performance.now() + SETTLE_DEADLINE_MS;
+  while (!condition()) {
+    if (performance.now() > deadlineMs) throw new Error("the condition never held");
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+export interface TestServer {
+  readonly sockets: WebSocketSessions;
+  readonly url: string;
+  readonly port: number;
+  /** Sessions in the order in which they opened. */
+  readonly sessions: Session[];
+  connect(options?: Partial<ConnectWebSocketOptions>): Promise<Session>;
+  close(): Promise<void>;
+}
+
+/** A server on a free loopback port that takes every session, and clients for it. */
+export async function openTestServer(
+  options: Partial<ServeWebSocketsOptions> & Partial<SessionServerHandler> = {},
+): Promise<TestServer> {
+  const http: Server = createServer((_request, response) => response.writeHead(404).end());
+  const sessions: Session[] = [];
+  const sockets = serveWebSockets(
+    { protocols: TEST_PROTOCOLS, ...options },
+    {
+      onRequest: options.onRequest ?? ((request) => ({ accept: true, protocol: request.protocols[0] ?? "" })),
+      onSession: (session) => {
+        sessions.push(session);
+        options.onSession?.(session);
+      },
+    },
+    { server: http, loop: new QuicLoop({ flush: 0 }) },
+  );
+  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+  const { port } = http.address() as AddressInfo;
+  const url = `ws://127.0.0.1:${port}/live?jwt=x`;
+  const clients: Session[] = [];
+  return {
+    sockets,
+    url,
+    port,
+    sessions,
+    connect: async (more = {}) => {
+      const client = await connectWebSocket({ url, protocols: TEST_PROTOCOLS, ...more });
+      clients.push(client);
+      return client;
+    },
+    close: async () => {
+      for (const client of clients) client.close(0, "");
+      await sockets.close();
+      http.closeAllConnections();
+      await new Promise((resolve) => http.close(resolve));
+    },
+  };
+}
+
+/** A server and one client's session, seen from both ends. */
+export async function openTestPair(
+  options: { readonly subprotocols?: readonly string[]; readonly limits?: Partial<QmuxLimits> } = {},
+): Promise<{ client: Session; server: Session; endpoint: TestServer; close(): Promise<void> }> {
+  const { limits = {} } = options;
+  const endpoint = await openTestServer({ limits });
+  const client = await endpoint.connect({ ...options, limits });
+  await settle(() => endpoint.sessions.length === 1);
+  const server = endpoint.sessions[0];
+  if (server === undefined) throw new Error("no session");
+  return { client, server, endpoint, close: endpoint.close };
+}

@@ -1,0 +1,107 @@
+import { createSocket, type Socket } from "node:dgram";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type BrowserViewer, openViewer } from "../harness/browser-viewer.ts";
+import { type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
+import { launchChromium, type TestChromium } from "../harness/chromium.ts";
+import { metric } from "../harness/scrape-metrics.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+const BROADCAST = "live/demo";
+const FRAMES = 60;
+/** The budget is one second; this machine may be busy with other things. */
+const MAX_JOIN_MS = 5_000;
+
+let dev: CanopyDev;
+let chromium: TestChromium;
+/** Takes packets and says nothing, as a firewall does. */
+let blackHole: Socket;
+
+beforeAll(async () => {
+  blackHole = createSocket("udp4");
+  await new Promise<void>((resolve) => blackHole.bind(0, "127.0.0.1", resolve));
+  dev = await startCanopyDev({ edges: 1, broadcaster: true });
+  chromium = await launchChromium();
+});
+
+afterAll(async () => {
+  await chromium?.close();
+  await dev?.stop();
+  blackHole?.close();
+});
+
+/** Runs in the page before its scripts: every WebTransport session goes to another UDP port. */
+function divertWebTransport(port: number): void {
+  const Original = window.WebTransport;
+  class Diverted extends Original {
+    constructor(url: string | URL, options?: WebTransportOptions) {
+      const diverted = new URL(url);
+      diverted.port = String(port);
+      super(diverted.href, options);
+    }
+  }
+  Object.assign(window, { WebTransport: Diverted });
+}
+
+function removeWebTransport(): void {
+  Object.assign(window, { WebTransport: undefined });
+}
+
+/** The watch page as it is, with something of the browser taken away before its scripts run. */
+async function openWithout(script: (port: number) => void): Promise<BrowserViewer> {
+  const { port } = blackHole.address() as AddressInfo;
+  const lame: TestChromium = {
+    ...chromium,
+    openPage: async (url) => {
+      const opened = await chromium.openPage(url);
+      await opened.page.addInitScript(script, port);
+      return opened;
+    },
+  };
+  return openViewer(lame, { console: dev.console, src: dev.edges, broadcast: BROADCAST });
+}
+
+describe("the player without UDP", () => {
+  it("plays over WebSocket by itself, and the next time at once", async () => {
+    const viewer = await openWithout(divertWebTransport);
+    await viewer.presents(FRAMES);
+    const stats = await viewer.stats();
+    console.log(`UDP swallowed: first picture ${stats.joinMs?.toFixed(0)} ms after play()`);
+    expect(stats.transport).toBe("websocket");
+    expect(stats.transportReason).toContain("WebTransport had no session");
+    expect(stats.joinMs).toBeLessThan(MAX_JOIN_MS);
+    expect(stats.gaps).toBe(0);
+    const edge = dev.edges[0] ?? "";
+    expect(await metric(edge, 'canopy_sessions{transport="websocket"}')).toBe(1);
+    expect(await metric(edge, 'canopy_sent_bytes_total{transport="websocket"}')).toBeGreaterThan(10_000);
+
+    await viewer.page.reload({ waitUntil: "commit" });
+    await waitFor("the player again", async () => (await viewer.stats()).presentedFrames > 0);
+    const again = await viewer.stats();
+    console.log(`UDP swallowed, remembered: first picture ${again.joinMs?.toFixed(0)} ms after play()`);
+    expect(again.transport).toBe("websocket");
+    expect(again.transportReason).toContain("lately");
+    await viewer.close();
+    await waitFor(
+      "the session to end",
+      async () => (await metric(edge, 'canopy_sessions{transport="websocket"}')) === 0,
+    );
+  });
+
+  it("plays over WebSocket in a browser without WebTransport, and says why", async () => {
+    const viewer = await openWithout(removeWebTransport);
+    await viewer.presents(FRAMES);
+    const stats = await viewer.stats();
+    expect(stats.transport).toBe("websocket");
+    expect(stats.transportReason).toBe("webtransport: this browser has no WebTransport");
+    await viewer.close();
+  });
+
+  it("does not open a WebSocket where WebTransport has a session", async () => {
+    const viewer = await openViewer(chromium, { console: dev.console, src: dev.edges, broadcast: BROADCAST });
+    await viewer.presents(FRAMES);
+    const stats = await viewer.stats();
+    expect([stats.transport, stats.transportReason]).toEqual(["webtransport", undefined]);
+    await viewer.close();
+  });
+});
