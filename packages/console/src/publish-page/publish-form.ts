@@ -13,7 +13,11 @@ const SOURCES: readonly (readonly [SourceKind, string])[] = [
 
 const PROTOCOLS: readonly (readonly [ProtocolKind, string, string])[] = [
   ["whip", "WebRTC", "WHIP. Every browser; repairs losses and adapts to the network."],
-  ["moq", "Media over QUIC", "WebTransport, or WebSocket where there is none. Chrome, Edge, Firefox; encoded by this page."],
+  [
+    "moq",
+    "Media over QUIC",
+    "WebTransport, or WebSocket where there is none. Chrome, Edge, Firefox; encoded by this page.",
+  ],
 ];
 
 const SIZES = ["640x360", "960x540", "1280x720", "1920x1080"] as const;
