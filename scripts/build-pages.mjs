@@ -8,7 +8,13 @@ import { build } from "vite";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const stampFile = join(root, ".canopy", "pages");
 const consoleDir = join(root, "packages", "console");
-const pages = ["index.html", "watch/index.html", "publish/index.html", "examples/index.html"];
+const pages = [
+  "index.html",
+  "watch/index.html",
+  "publish/index.html",
+  "replay/index.html",
+  "examples/index.html",
+];
 
 /** Everything that ends up in the pages, and what decides how: sources, pages, settings, versions. */
 const inputs = [

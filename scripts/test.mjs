@@ -13,6 +13,9 @@ const PARTS = [
   { program: "chromium", debianPackage: "chromium" },
   { program: "ffmpeg", debianPackage: "ffmpeg" },
   { program: "redis-server", debianPackage: "redis-server" },
+  // Another RTMP server, to which broadcasts are passed on.
+  { file: "/usr/sbin/nginx", debianPackage: "nginx-light" },
+  { file: "/usr/lib/nginx/modules/ngx_rtmp_module.so", debianPackage: "libnginx-mod-rtmp" },
   // A WebRTC stack that is neither ours nor a browser's: WHIP and WHEP are tried with it.
   { pythonModule: "aiortc", debianPackage: "python3-aiortc" },
   { pythonModule: "aiohttp", debianPackage: "python3-aiohttp" },
@@ -28,7 +31,8 @@ function onPath(program) {
   return (process.env.PATH ?? "").split(":").some((folder) => existsSync(join(folder, program)));
 }
 
-function isThere({ program, pythonModule }) {
+function isThere({ program, pythonModule, file }) {
+  if (file !== undefined) return existsSync(file);
   if (program !== undefined) return onPath(program);
   return spawnSync(PYTHON, ["-c", `import ${pythonModule}`], { stdio: "ignore" }).status === 0;
 }

@@ -23,6 +23,7 @@ export default defineConfig({
         console: here("index.html"),
         watch: here("watch/index.html"),
         publish: here("publish/index.html"),
+        replay: here("replay/index.html"),
         examples: here("examples/index.html"),
         "canopy-player": here("src/canopy-player.ts"),
       },

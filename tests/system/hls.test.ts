@@ -188,6 +188,31 @@ describe("LL-HLS in Chromium with hls.js", () => {
   });
 });
 
+describe("a publisher who comes back with another picture", () => {
+  it.each(["hls", "flv"] as const)("is shown by %s without a reload", async (kind) => {
+    const path = `live/back-${kind}`;
+    const first = publishWithFfmpeg(makeClip(), `${dev.rtmp}/${path}`);
+    const url = kind === "hls" ? hlsUrl(path) : flvUrl(path);
+    await waitFor("the broadcast", async () => (await fetch(hlsUrl(path))).ok);
+    const page = await openMediaPage(chromium, { kind, url });
+    const widthOf = (): Promise<number> =>
+      page.page.evaluate(() => document.querySelector("video")?.videoWidth ?? 0);
+    await waitFor("the first picture", async () => (await widthOf()) === 640);
+    await sleep(3_000);
+    await first.stop();
+    await sleep(2_000);
+    await using _second = publishWithFfmpeg(makeClip({ size: "320x180" }), `${dev.rtmp}/${path}`);
+    await waitFor("the second picture", async () => (await widthOf()) === 320, 40_000).catch(
+      async (cause: unknown) => {
+        throw new Error(`it stays the same: ${JSON.stringify(await page.state())}`, { cause });
+      },
+    );
+    const { currentSeconds } = await page.state();
+    await waitFor("its course", async () => (await page.state()).currentSeconds > currentSeconds + 3);
+    await page.close();
+  });
+});
+
 describe("HTTP-FLV in Chromium with mpegts.js", () => {
   it("paints pictures and lets sound out", async () => {
     const page = await openMediaPage(chromium, { kind: "flv", url: flvUrl("live/demo") });

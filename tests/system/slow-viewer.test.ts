@@ -51,86 +51,91 @@ async function groupsDropped(edge: string): Promise<number> {
 }
 
 describe("a slow viewer", () => {
-  it("loses groups of its own, in bounded memory, and nobody else notices", async () => {
-    const edge = dev.edges[0] ?? "";
-    const loop = new QuicLoop({ flush: 0 });
-    const ages = new Samples();
-    const quick = await Promise.all(
-      Array.from({ length: QUICK_VIEWERS }, () =>
-        MoqViewer.connect({
-          url: edge,
-          broadcast: BROADCAST,
-          tracks: TRACKS,
-          loop,
-          maxLatencyMs: QUICK_LATENCY_MS,
-          onFrame: (track, _sequence, frame) => {
-            if (track === "video") ages.add(Date.now() - frame.timestamp / 1_000);
-          },
-        }),
-      ),
-    );
-    const slow = await MoqViewer.connect({
-      url: edge,
-      broadcast: BROADCAST,
-      tracks: TRACKS,
-      loop,
-      streamWindowBytes: SLOW_WINDOW_BYTES,
-    });
-    const everyone = [...quick, slow];
-    const groupsLater = async (groups: number): Promise<void> => {
-      const wanted = everyone.map((viewer) => viewer.view("video").groupsEnded + groups);
-      const seen = (index: number): number => everyone[index]?.view("video").groupsEnded ?? 0;
-      await waitFor(
-        `${groups} groups at the quick viewers`,
-        () => quick.every((_, index) => seen(index) >= (wanted[index] ?? 0)),
-        60_000,
+  it.each(["webtransport", "websocket"] as const)(
+    "loses groups of its own over %s, in bounded memory, and nobody else notices",
+    async (transport) => {
+      const edge = dev.edges[0] ?? "";
+      const loop = new QuicLoop({ flush: 0 });
+      const ages = new Samples();
+      const quick = await Promise.all(
+        Array.from({ length: QUICK_VIEWERS }, () =>
+          MoqViewer.connect({
+            url: edge,
+            broadcast: BROADCAST,
+            tracks: TRACKS,
+            loop,
+            transport,
+            maxLatencyMs: QUICK_LATENCY_MS,
+            onFrame: (track, _sequence, frame) => {
+              if (track === "video") ages.add(Date.now() - frame.timestamp / 1_000);
+            },
+          }),
+        ),
       );
-    };
-    await groupsLater(2);
-    const startedSequences = quick.map((viewer) => viewer.view("video").sequences.at(-1) ?? 0);
-    const droppedAtFirst = await groupsDropped(edge);
+      const slow = await MoqViewer.connect({
+        url: edge,
+        broadcast: BROADCAST,
+        tracks: TRACKS,
+        loop,
+        transport,
+        streamWindowBytes: SLOW_WINDOW_BYTES,
+      });
+      const everyone = [...quick, slow];
+      const groupsLater = async (groups: number): Promise<void> => {
+        const wanted = everyone.map((viewer) => viewer.view("video").groupsEnded + groups);
+        const seen = (index: number): number => everyone[index]?.view("video").groupsEnded ?? 0;
+        await waitFor(
+          `${groups} groups at the quick viewers`,
+          () => quick.every((_, index) => seen(index) >= (wanted[index] ?? 0)),
+          60_000,
+        );
+      };
+      await groupsLater(2);
+      const startedSequences = quick.map((viewer) => viewer.view("video").sequences.at(-1) ?? 0);
+      const droppedAtFirst = await groupsDropped(edge);
 
-    ages.clear();
-    await groupsLater(PERIOD_GROUPS);
-    const [medianBefore, tailBefore] = [ages.percentile(0.5), ages.percentile(0.95)];
-    expect(slow.view("video").groupsAborted).toBe(0);
-    expect(await groupsDropped(edge)).toBe(droppedAtFirst);
+      ages.clear();
+      await groupsLater(PERIOD_GROUPS);
+      const [medianBefore, tailBefore] = [ages.percentile(0.5), ages.percentile(0.95)];
+      expect(slow.view("video").groupsAborted).toBe(0);
+      expect(await groupsDropped(edge)).toBe(droppedAtFirst);
 
-    slow.throttle(SLOW_READS_PER_SECOND);
-    const framesBefore = slow.view("video").frames;
-    ages.clear();
-    let bufferedBytes = 0;
-    for (let period = 0; period < PERIOD_GROUPS; period++) {
-      await groupsLater(1);
-      bufferedBytes = Math.max(
-        bufferedBytes,
-        (await scrapeMetrics(edge)).get("canopy_buffered_bytes") ?? Number.NaN,
-      );
-    }
-    const [median, tail] = [ages.percentile(0.5), ages.percentile(0.95)];
+      slow.throttle(SLOW_READS_PER_SECOND);
+      const framesBefore = slow.view("video").frames;
+      ages.clear();
+      let bufferedBytes = 0;
+      for (let period = 0; period < PERIOD_GROUPS; period++) {
+        await groupsLater(1);
+        bufferedBytes = Math.max(
+          bufferedBytes,
+          (await scrapeMetrics(edge)).get("canopy_buffered_bytes") ?? Number.NaN,
+        );
+      }
+      const [median, tail] = [ages.percentile(0.5), ages.percentile(0.95)];
 
-    // It got a part, the rest was given up and counted, and what waits for it is bounded.
-    const dropped = (await groupsDropped(edge)) - droppedAtFirst;
-    expect(dropped).toBeGreaterThan(0);
-    expect(slow.view("video").frames - framesBefore).toBeLessThan((PERIOD_GROUPS * 30) / 2);
-    expect(slow.closed).toBeUndefined();
-    expect(bufferedBytes).toBeGreaterThan(0);
-    expect(bufferedBytes).toBeLessThan(MAX_SESSION_BUFFER_BYTES);
+      // It got a part, the rest was given up and counted, and what waits for it is bounded.
+      const dropped = (await groupsDropped(edge)) - droppedAtFirst;
+      expect(dropped).toBeGreaterThan(0);
+      expect(slow.view("video").frames - framesBefore).toBeLessThan((PERIOD_GROUPS * 30) / 2);
+      expect(slow.closed).toBeUndefined();
+      expect(bufferedBytes).toBeGreaterThan(0);
+      expect(bufferedBytes).toBeLessThan(MAX_SESSION_BUFFER_BYTES);
 
-    for (const [index, viewer] of quick.entries()) {
-      expect(viewer.closed).toBeUndefined();
-      for (const track of TRACKS) expect(viewer.view(track).groupsAborted).toBe(0);
-      const { sequences } = viewer.view("video");
-      const later = sequences.filter((sequence) => sequence > (startedSequences[index] ?? 0));
-      expect(later).toEqual(later.map((_, offset) => (startedSequences[index] ?? 0) + 1 + offset));
-    }
-    expect(median).toBeLessThan(medianBefore * 2 + AGE_TOLERANCE_MS);
-    expect(tail).toBeLessThan(tailBefore * 2 + AGE_TOLERANCE_MS);
+      for (const [index, viewer] of quick.entries()) {
+        expect(viewer.closed).toBeUndefined();
+        for (const track of TRACKS) expect(viewer.view(track).groupsAborted).toBe(0);
+        const { sequences } = viewer.view("video");
+        const later = sequences.filter((sequence) => sequence > (startedSequences[index] ?? 0));
+        expect(later).toEqual(later.map((_, offset) => (startedSequences[index] ?? 0) + 1 + offset));
+      }
+      expect(median).toBeLessThan(medianBefore * 2 + AGE_TOLERANCE_MS);
+      expect(tail).toBeLessThan(tailBefore * 2 + AGE_TOLERANCE_MS);
 
-    // Once it reads again it gets whole groups again.
-    slow.unthrottle();
-    const wholeGroups = slow.view("video").groupsEnded + 2;
-    await waitFor("whole groups", () => slow.view("video").groupsEnded >= wholeGroups, 30_000);
-    for (const viewer of everyone) viewer.close();
-  });
+      // Once it reads again it gets whole groups again.
+      slow.unthrottle();
+      const wholeGroups = slow.view("video").groupsEnded + 2;
+      await waitFor("whole groups", () => slow.view("video").groupsEnded >= wholeGroups, 30_000);
+      for (const viewer of everyone) viewer.close();
+    },
+  );
 });

@@ -19,6 +19,15 @@ export {
   type TranscodingOutput,
 } from "./audio/transcoder-thread.ts";
 
+export {
+  DEFAULT_RECORDING_OPTIONS,
+  type RecordingOptions,
+  type S3Options,
+} from "./downstream/record/recording-options.ts";
+export {
+  DEFAULT_RESTREAM_OPTIONS,
+  type RestreamOptions,
+} from "./downstream/restream/restream-options.ts";
 export { BroadcastIngest } from "./ingest/broadcast-ingest.ts";
 export {
   type BroadcastEvents,

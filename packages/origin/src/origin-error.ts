@@ -25,6 +25,14 @@ export type OriginErrorCode =
   | "timed-invalid"
   | "bridge-unavailable"
   | "bridge-failed"
+  | "bad-target"
+  | "target-unreachable"
+  | "target-refused"
+  | "target-stalled"
+  | "too-many-restreams"
+  | "too-many-recordings"
+  | "storage-failed"
+  | "storage-full"
   | "not-found";
 
 /** The one error class of this package. `message` is fit to be shown to the sender: it holds no secret. */

@@ -1,5 +1,7 @@
 import type { Metrics } from "@canopy/runtime";
 import type { BridgeCounters } from "./audio/bridge-counters.ts";
+import type { Recordings } from "./downstream/record/recordings.ts";
+import type { Restreams } from "./downstream/restream/restreams.ts";
 import type { OriginErrorCode } from "./origin-error.ts";
 import type { TimedKind } from "./timed/timed-lane.ts";
 import type { RtmpServerCounters } from "./upstream/rtmp/rtmp-server.ts";
@@ -45,6 +47,41 @@ export function readBridgeCounters(metrics: Metrics, counters: BridgeCounters): 
     ),
     metrics.read("canopy_bridge_restarts_total", "died", () => counters.restarts),
     metrics.read("canopy_bridge_restarts_total", "unavailable", () => counters.unavailable),
+  ];
+}
+
+/** Likewise for restreams. */
+export function readRestreamCounters(metrics: Metrics, restreams: Restreams): (() => void)[] {
+  const { counters } = restreams;
+  return [
+    ...(["waiting", "connecting", "live", "retrying"] as const).map((state) =>
+      metrics.read("canopy_restreams", state, () => restreams.countIn(state)),
+    ),
+    ...(["unreachable", "refused", "stalled", "closed", "media"] as const).map((reason) =>
+      metrics.read("canopy_restream_failures_total", reason, () => counters.failures[reason]),
+    ),
+    metrics.read("canopy_restream_sent_bytes_total", "", () => counters.sentBytes),
+    metrics.read("canopy_restream_dropped_frames_total", "", () => counters.droppedFrames),
+  ];
+}
+
+/** Likewise for recordings. */
+export function readRecordCounters(metrics: Metrics, recordings: Recordings): (() => void)[] {
+  const { lostSegments, uploads, removed } = recordings.counters;
+  return [
+    ...(["waiting", "recording", "finishing", "ready", "failed"] as const).map((state) =>
+      metrics.read("canopy_recordings", state, () => recordings.countIn(state)),
+    ),
+    metrics.read("canopy_recording_written_bytes_total", "", () => recordings.counters.writtenBytes),
+    ...(["disk-full", "disk", "queue"] as const).map((reason) =>
+      metrics.read("canopy_recording_lost_segments_total", reason, () => lostSegments[reason]),
+    ),
+    ...(["stored", "failed"] as const).map((kind) =>
+      metrics.read("canopy_recording_uploads_total", kind, () => uploads[kind]),
+    ),
+    ...(["asked", "age", "bytes"] as const).map((reason) =>
+      metrics.read("canopy_recordings_removed_total", reason, () => removed[reason]),
+    ),
   ];
 }
 

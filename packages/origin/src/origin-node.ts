@@ -14,6 +14,9 @@ import type { Session } from "@canopy/transport";
 import type { WebRtcEngine } from "@canopy/transport/webrtc";
 import { monotonicFactory } from "ulid";
 import { registerOriginRoutes } from "./api/origin-routes.ts";
+import { registerRecordingFileRoutes } from "./api/recording-file-routes.ts";
+import { registerRecordingRoutes } from "./api/recording-routes.ts";
+import { registerRestreamRoutes } from "./api/restream-routes.ts";
 import { SessionEvents } from "./api/session-events.ts";
 import { DEFAULT_WEBHOOK_OPTIONS, type WebhookOptions, WebhookSender } from "./api/webhook-sender.ts";
 import { startWorker } from "./audio/start-worker.ts";
@@ -22,10 +25,21 @@ import {
   TranscoderThread,
   type TranscoderThreadOptions,
 } from "./audio/transcoder-thread.ts";
+import { DEFAULT_RECORDING_OPTIONS, type RecordingOptions } from "./downstream/record/recording-options.ts";
+import { Recordings } from "./downstream/record/recordings.ts";
+import { S3Storage } from "./downstream/record/s3-storage.ts";
+import { startMp4Worker } from "./downstream/record/start-mp4-worker.ts";
+import { DEFAULT_RESTREAM_OPTIONS, type RestreamOptions } from "./downstream/restream/restream-options.ts";
+import { Restreams } from "./downstream/restream/restreams.ts";
 import { BroadcastRegistry } from "./ingest/broadcast-registry.ts";
 import { DEFAULT_INGEST_OPTIONS, type IngestOptions } from "./ingest/ingest-options.ts";
 import { OriginError } from "./origin-error.ts";
-import { createOriginCounters, readBridgeCounters } from "./origin-metrics.ts";
+import {
+  createOriginCounters,
+  readBridgeCounters,
+  readRecordCounters,
+  readRestreamCounters,
+} from "./origin-metrics.ts";
 import { MoqPublishers } from "./upstream/moq/moq-publishers.ts";
 import { createRtmpIngest } from "./upstream/rtmp/rtmp-ingest.ts";
 import { DEFAULT_RTMP_OPTIONS } from "./upstream/rtmp/rtmp-options.ts";
@@ -47,6 +61,9 @@ export interface OriginNodeOptions {
   readonly webhooks?: Partial<WebhookOptions>;
   /** The thread that transcodes sound; what it is asked to make is said in `ingest.audioBridge`. */
   readonly transcoders?: Partial<TranscoderThreadOptions>;
+  readonly restreams?: Partial<RestreamOptions>;
+  /** Undefined: nothing is recorded, and no file is served. */
+  readonly recordings?: Partial<RecordingOptions>;
   readonly relay?: Omit<RelayNodeOptions, "name" | "acceptPublishers">;
 }
 
@@ -77,6 +94,8 @@ export class OriginNode implements AsyncDisposable {
   readonly webhooks: WebhookSender;
   /** Started when somebody first follows a bridged track. */
   readonly transcoders: TranscoderThread;
+  readonly restreams: Restreams;
+  readonly recordings: Recordings | undefined;
   readonly #options: OriginNodeOptions;
   readonly #deps: OriginNodeDeps;
   readonly #moq: MoqPublishers;
@@ -140,6 +159,19 @@ export class OriginNode implements AsyncDisposable {
       },
     );
     this.#moq = new MoqPublishers({ registry: this.registry, clock, logger: logger.child("moq") });
+    this.restreams = new Restreams(
+      { ...DEFAULT_RESTREAM_OPTIONS, ...options.restreams },
+      {
+        store: this.relay.store,
+        clock,
+        logger: logger.child("restream"),
+        createId,
+        onFailed: ({ id, broadcast, target }, { code, message }) =>
+          this.webhooks.send("restream.failed", { restream: id, broadcast, target, code, message }),
+      },
+    );
+    this.#withdraw.push(...readRestreamCounters(metrics, this.restreams));
+    this.recordings = this.#createRecordings(createId);
     this.whip = deps.webrtc && this.#createWhip(counters.whip);
     if (options.rtmp === undefined) return;
     const rtmp = createRtmpIngest(
@@ -169,6 +201,11 @@ export class OriginNode implements AsyncDisposable {
     const { whip } = this;
     this.#admission = admission;
     await registerOriginRoutes(app, { registry: this.registry, admission, version });
+    if (this.recordings !== undefined) {
+      registerRecordingRoutes(app, { recordings: this.recordings, admission });
+      await registerRecordingFileRoutes(app, { recordings: this.recordings, admission });
+    }
+    registerRestreamRoutes(app, { restreams: this.restreams, admission });
     if (webrtc === undefined || whip === undefined) return;
     // A server that did not get its ports is built anew.
     this.#whipRoutes?.close();
@@ -190,6 +227,8 @@ export class OriginNode implements AsyncDisposable {
     this.relay.start();
     this.#timer = setInterval(() => this.#sessionEvents.tick(), TICK_MS);
     this.#timer.unref();
+    // Before publishers come back, so that what an earlier process was recording goes on with them.
+    await this.recordings?.start();
     await this.rtmp?.start();
   }
 
@@ -232,12 +271,32 @@ export class OriginNode implements AsyncDisposable {
     await this.rtmp?.close();
     this.whip?.close();
     this.#whipRoutes?.close();
+    this.restreams.close();
+    await this.recordings?.close();
     this.#moq.close();
     this.registry.close();
     await this.transcoders.close();
     await this.relay.close();
     this.webhooks.close();
     for (const withdraw of this.#withdraw.splice(0)) withdraw();
+  }
+
+  #createRecordings(createId: (nowMs: number) => string): Recordings | undefined {
+    if (this.#options.recordings === undefined) return undefined;
+    const { clock, logger, metrics } = this.#deps;
+    const options = { ...DEFAULT_RECORDING_OPTIONS, ...this.#options.recordings };
+    const recordings = new Recordings(options, {
+      store: this.relay.store,
+      clock,
+      logger: logger.child("record"),
+      createId,
+      buildMp4: startMp4Worker,
+      storage: options.s3 && new S3Storage(options.s3),
+      onReady: ({ id, state: _, ...recording }) =>
+        this.webhooks.send("recording.ready", { recording: id, ...recording }),
+    });
+    this.#withdraw.push(...readRecordCounters(metrics, recordings));
+    return recordings;
   }
 
   #createWhip(totals: WhipTotals): WhipIngest {

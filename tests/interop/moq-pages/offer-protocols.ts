@@ -33,11 +33,21 @@ export function offerProtocols(protocols: readonly string[]): void {
 export function leaveOnlyWebSocket(): void {
   const agreed: string[] = [];
   Object.assign(window, { agreedProtocols: agreed, WebTransport: undefined });
-  class NotedWebSocket extends WebSocket {
-    constructor(url: string | URL, protocols?: string | string[]) {
-      super(url, protocols);
-      this.addEventListener("open", () => agreed.push(this.protocol));
+  interface Stream {
+    readonly opened: Promise<{ readonly protocol: string }>;
+  }
+  // Not in TypeScript's library, but in Chromium, where it is what the other implementation uses.
+  const { WebSocketStream: Original } = window as unknown as {
+    WebSocketStream: new (url: string, options?: object) => Stream;
+  };
+  class NotedWebSocketStream extends Original {
+    constructor(url: string, options?: object) {
+      super(url, options);
+      this.opened.then(
+        ({ protocol }) => agreed.push(protocol),
+        () => {},
+      );
     }
   }
-  Object.assign(window, { WebSocket: NotedWebSocket });
+  Object.assign(window, { WebSocketStream: NotedWebSocketStream });
 }

@@ -1,9 +1,9 @@
+import { parseRtmpUrl } from "@canopy/origin/rtmp-push";
 import { createClock, type Logger } from "@canopy/runtime";
 import { BroadcastError } from "./broadcast-error.ts";
 import type { OpenSink } from "./encoded-packet.ts";
 import { runFileSource } from "./file-source.ts";
 import { MoqSink } from "./moq-sink.ts";
-import { splitRtmpUrl } from "./rtmp-publisher.ts";
 import { RtmpSink } from "./rtmp-sink.ts";
 import { runTestSource } from "./test-source.ts";
 import { WhipSink } from "./whip-sink.ts";
@@ -69,7 +69,8 @@ function chooseSink(options: BroadcastOptions, deps: BroadcastDeps, nowMs: () =>
   const url = targetUrl(options);
   switch (url.protocol) {
     case "rtmp:":
-      splitRtmpUrl(url.href);
+    case "rtmps:":
+      checkRtmpUrl(url.href);
       return (formats) => new RtmpSink({ url: url.href, formats }, deps);
     case "http:":
     case "https:": {
@@ -96,6 +97,14 @@ function isWhip(target: string): boolean {
   return /^https?:\/\/[^/]+\/whip\//.test(target);
 }
 
+function checkRtmpUrl(url: string): void {
+  try {
+    parseRtmpUrl(url);
+  } catch (cause) {
+    throw new BroadcastError("bad_target", "an RTMP target is rtmp://host[:port]/app/stream", { cause });
+  }
+}
+
 function targetUrl(options: BroadcastOptions): URL {
   let url: URL;
   try {
@@ -103,7 +112,8 @@ function targetUrl(options: BroadcastOptions): URL {
   } catch (cause) {
     throw new BroadcastError("bad_target", "the target is not a URL", { cause });
   }
-  if (url.protocol === "rtmp:" && options.broadcast !== undefined) url.pathname = `/${options.broadcast}`;
+  if (/^rtmps?:$/.test(url.protocol) && options.broadcast !== undefined)
+    url.pathname = `/${options.broadcast}`;
   if (isWhip(options.to) && options.broadcast !== undefined)
     url.pathname = `${WHIP_PREFIX}${options.broadcast}`;
   if (options.token !== undefined) url.searchParams.set("jwt", options.token);

@@ -3,7 +3,7 @@ import { connectParent } from "@canopy/edge";
 import { aacCodecString, parseAudioSpecificConfig } from "@canopy/media/aac";
 import { type AudioRendition, encodeCatalog, encodeHex, type VideoRendition } from "@canopy/media/catalog";
 import { encodeLegacyFrame } from "@canopy/media/container";
-import { h264CodecString, parseSps } from "@canopy/media/h264";
+import { h264CodecString, parseSps, readAvcParameterSets } from "@canopy/media/h264";
 import {
   ERROR_CODES,
   MOQ_PROTOCOLS,
@@ -16,7 +16,7 @@ import {
 import { backoffMs, type Logger } from "@canopy/runtime";
 import type { Session } from "@canopy/transport";
 import type { AudioFormat, EncodedPacket, PacketSink, StreamFormats, VideoFormat } from "./encoded-packet.ts";
-import { hasParameterSets, readParameterSets } from "./parameter-sets.ts";
+import { readParameterSets } from "./parameter-sets.ts";
 
 /** Half a second of sound per group, as everywhere in Canopy. */
 const AUDIO_GROUP_US = 500_000;
@@ -95,7 +95,7 @@ export class MoqSink implements PacketSink {
     let { data } = packet;
     if (packet.keyframe) {
       // Without a description in the catalog, decoders find the parameter sets before every IDR picture.
-      if (!hasParameterSets(data)) data = Buffer.concat([video.parameterSets, data]);
+      if (readAvcParameterSets(data) === undefined) data = Buffer.concat([video.parameterSets, data]);
       this.#video.startGroup();
     }
     this.#video.write(packet.timestampUs, encodeLegacyFrame(packet.timestampUs, data));

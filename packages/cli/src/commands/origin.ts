@@ -15,6 +15,7 @@ import { packageVersion } from "../command-line/package-version.ts";
 import type { COMMAND_GROUPS } from "../config/command-groups.ts";
 import { createNodeParts, type NodeParts } from "../node/create-node-parts.ts";
 import { openWebRtc, parseIceServers } from "../node/open-webrtc.ts";
+import { recordingOptions } from "../node/recording-options.ts";
 import { untilAborted } from "../node/until-aborted.ts";
 
 type OriginConfig = ConfigOf<(typeof COMMAND_GROUPS)["origin"]>;
@@ -43,7 +44,7 @@ export async function runOrigin(config: OriginConfig, context: CommandContext): 
 }
 
 function createOrigin(config: OriginConfig, parts: NodeParts, webrtc: WebRtcEngine | undefined): OriginNode {
-  const { listen, rtmp, whip, ingest, audioBridge, webhooks } = config;
+  const { listen, rtmp, whip, ingest, audioBridge, restreams, webhooks } = config;
   return new OriginNode(
     {
       name: parts.name,
@@ -59,6 +60,8 @@ function createOrigin(config: OriginConfig, parts: NodeParts, webrtc: WebRtcEngi
           monoBitrateBps: audioBridge.monoKbps * 1_000,
         },
       },
+      restreams,
+      recordings: recordingOptions(config.recordings),
       webhooks: { urls: webhooks.urls, ...webhookSecret(webhooks) },
     },
     { ...parts, webrtc },

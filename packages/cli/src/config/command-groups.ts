@@ -8,6 +8,8 @@ import { ingestGroup } from "./ingest-group.ts";
 import { listenGroup } from "./listen-group.ts";
 import { logGroup } from "./log-group.ts";
 import { quicGroup } from "./quic-group.ts";
+import { recordingGroup } from "./recording-group.ts";
+import { restreamGroup } from "./restream-group.ts";
 import { rtmpGroup } from "./rtmp-group.ts";
 import { tlsGroup } from "./tls-group.ts";
 import { tokenGroup } from "./token-group.ts";
@@ -28,6 +30,8 @@ export const COMMAND_GROUPS = {
     whip: whipGroup,
     ingest: ingestGroup,
     audioBridge: audioBridgeGroup,
+    restreams: restreamGroup,
+    recordings: recordingGroup,
     webhooks: webhookGroup,
     tls: tlsGroup,
     access: accessGroup,

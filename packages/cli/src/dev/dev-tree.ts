@@ -39,7 +39,15 @@ export function devTree(options: DevTreeOptions): readonly DevNode[] {
     {
       name: "origin",
       role: "origin",
-      args: ["origin", ...node("origin", ports.origin), "--rtmp-port", String(ports.rtmp)],
+      args: [
+        "origin",
+        ...node("origin", ports.origin),
+        "--rtmp-port",
+        String(ports.rtmp),
+        // Trees on other ports have recordings of their own.
+        "--recordings-dir",
+        `.canopy/recordings-${ports.origin}`,
+      ],
       url: httpUrl(ports.origin),
     },
     {

@@ -25,6 +25,15 @@ export async function fetchText(url: string): Promise<string> {
   return (await request(url, {})).text();
 }
 
+/** For requests of which only the success matters. */
+export async function send(url: string, init: RequestInit): Promise<void> {
+  await (await request(url, init)).body?.cancel();
+}
+
+export function postJson(body: unknown): RequestInit {
+  return { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+}
+
 async function request(url: string, init: RequestInit): Promise<Response> {
   let response: Response;
   try {

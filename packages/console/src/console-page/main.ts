@@ -2,12 +2,14 @@ import "./console.css";
 import { type BroadcastSummary, loadBroadcasts } from "../api/broadcasts.ts";
 import { loadAddresses } from "../api/network-addresses.ts";
 import { type NodeState, NodeStates } from "../api/node-states.ts";
+import { loadRestreams } from "../api/restreams.ts";
 import { element } from "../element.ts";
 import { formatBitrate } from "../shell/format-figures.ts";
 import { openPage, pageHead, panel } from "../shell/page-shell.ts";
 import { BroadcastList } from "./broadcast-list.ts";
 import { EmbedSnippet } from "./embed-snippet.ts";
 import { pollLoop } from "./poll-loop.ts";
+import { RestreamPanel } from "./restream-panel.ts";
 import { TimedForm } from "./timed-form.ts";
 import { TreeDiagram } from "./tree-diagram.ts";
 
@@ -19,6 +21,7 @@ async function openConsole(): Promise<void> {
   const states = new NodeStates(addresses);
   const list = new BroadcastList();
   const tree = new TreeDiagram();
+  const restreams = new RestreamPanel(addresses.origin);
   const form = new TimedForm(addresses.origin);
   const embed = new EmbedSnippet(addresses);
   const summary = element("div", { class: "summary", "aria-live": "off" });
@@ -33,6 +36,7 @@ async function openConsole(): Promise<void> {
         { class: "main-column" },
         panel("Broadcasts", [list.root]),
         panel("Tree", [tree.root], summary),
+        panel("Restreams", [restreams.root]),
       ),
       element(
         "aside",
@@ -44,14 +48,17 @@ async function openConsole(): Promise<void> {
   );
 
   pollLoop(async () => {
-    const [answer, nodes] = await Promise.all([
+    const [answer, nodes, passedOn] = await Promise.all([
       loadBroadcasts(addresses.origin).catch((error: unknown) => String((error as Error).message)),
       states.load(),
+      loadRestreams(addresses.origin).catch((error: unknown) => String((error as Error).message)),
     ]);
     list.show(answer, addresses.rtmp);
     const broadcasts = typeof answer === "string" ? [] : answer;
     const paths = broadcasts.map((broadcast) => broadcast.path);
     form.setBroadcasts(paths);
+    restreams.setBroadcasts(paths);
+    restreams.show(passedOn);
     embed.show(paths[0] ?? "live/demo");
     tree.show(nodes);
     summary.replaceChildren(...summaryTags(broadcasts, nodes));

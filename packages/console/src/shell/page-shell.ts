@@ -7,6 +7,7 @@ const PAGES = [
   ["/", "Console"],
   ["/watch", "Watch"],
   ["/publish", "Publish"],
+  ["/replay", "Replay"],
   ["/examples", "Examples"],
 ] as const;
 

@@ -8,8 +8,8 @@ interface TrackTiming {
 
 export interface CmafVideoTrack extends TrackTiming {
   readonly kind: "video";
-  readonly codec: "avc1";
-  /** AVCDecoderConfigurationRecord. */
+  readonly codec: "avc1" | "hvc1";
+  /** AVCDecoderConfigurationRecord or HEVCDecoderConfigurationRecord. */
   readonly config: Uint8Array;
   readonly width: number;
   readonly height: number;

@@ -18,9 +18,9 @@ const SL_PREDEFINED_MP4 = 0x02;
 /** Sample rates that fit the 16.16 field; others are only in the decoder's own configuration. */
 const MAX_ENTRY_RATE = 0xffff;
 
-/** VisualSampleEntry `avc1`, ISO/IEC 14496-12 §12.1.3 and 14496-15 §5.4.2. */
+/** VisualSampleEntry `avc1` or `hvc1`, ISO/IEC 14496-12 §12.1.3 and 14496-15 §5.4.2, §8.4.1. */
 export function writeVideoEntry(writer: BoxWriter, track: CmafVideoTrack): void {
-  writer.begin("avc1");
+  writer.begin(track.codec);
   writer.zeros(6);
   writer.u16(1); // data_reference_index
   writer.zeros(16);
@@ -33,7 +33,7 @@ export function writeVideoEntry(writer: BoxWriter, track: CmafVideoTrack): void 
   writer.zeros(COMPRESSOR_NAME_BYTES);
   writer.u16(DEPTH_24);
   writer.u16(0xffff); // pre_defined -1
-  writer.begin("avcC");
+  writer.begin(track.codec === "avc1" ? "avcC" : "hvcC");
   writer.bytes(track.config);
   writer.end();
   if (track.aspect !== undefined) {

@@ -7,6 +7,7 @@ export {
   DEFAULT_AMF_LIMITS,
 } from "./amf0-value.ts";
 export type { AudioTag, AudioTagKind, AudioTrack, FlvAudioCodec } from "./audio-tag.ts";
+export { avcFrameBody, avcSequenceHeaderBody } from "./avc-tag-bodies.ts";
 export { decodeAmf0 } from "./decode-amf0.ts";
 export { encodeAmf0 } from "./encode-amf0.ts";
 export { type AudioTagInput, encodeAudioTagBody } from "./encode-audio-tag.ts";

@@ -7,6 +7,12 @@ export {
 export type { SeiMessage } from "../nal/sei-message.ts";
 export { type HevcParameterSets, isHevcKeyframe, normalizeHevcAccessUnit } from "./access-unit.ts";
 export {
+  annexBToHevcSample,
+  buildHevcDecoderConfig,
+  type HevcSets,
+  readHevcParameterSets,
+} from "./build-decoder-config.ts";
+export {
   type HevcDecoderConfig,
   hevcParameterSetsToAnnexB,
   parseHevcDecoderConfig,

@@ -63,7 +63,14 @@ export function annexBToLengthPrefixed(
   size: NalLengthSize = 4,
   limits: NalLimits = DEFAULT_NAL_LIMITS,
 ): Uint8Array<ArrayBuffer> {
-  const nals = splitAnnexB(annexB, limits);
+  return writeLengthPrefixed(splitAnnexB(annexB, limits), size);
+}
+
+/** The units behind their lengths, in a new buffer. @throws MediaError "too-large" when a unit's length does not fit. */
+export function writeLengthPrefixed(
+  nals: readonly Uint8Array[],
+  size: NalLengthSize = 4,
+): Uint8Array<ArrayBuffer> {
   const limit = 2 ** (8 * size) - 1;
   let total = 0;
   for (const nal of nals) {

@@ -42,7 +42,11 @@ export async function registerOriginRoutes(app: HttpServer["app"], deps: OriginR
   await app.register(swagger, {
     openapi: {
       openapi: "3.1.0",
-      info: { title: "Canopy origin", version: deps.version, description: "Broadcasts and timed messages." },
+      info: {
+        title: "Canopy origin",
+        version: deps.version,
+        description: "Broadcasts, timed messages, restreams and recordings.",
+      },
     },
     transform: ({ schema, url, route }) => ({ schema, url: route.config?.describedAs ?? url }),
   });

@@ -3,11 +3,11 @@ import type { ConfigOption } from "./option.ts";
 const SECONDS_PER_UNIT: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
 /** A time such as `90s`, `15m`, `1h` or `7d`; the value is in seconds. */
-export function durationOption(spec: {
+export function durationOption<D extends number | undefined>(spec: {
   readonly name: string;
   readonly description: string;
-  readonly defaultSeconds: number;
-}): ConfigOption<number> {
+  readonly defaultSeconds: D;
+}): ConfigOption<number | D> {
   return {
     name: spec.name,
     description: spec.description,

@@ -154,6 +154,45 @@ export const METRICS = {
     help: "Ends of the thread that transcodes: it died and was started again, or cannot run here.",
     label: { name: "reason", values: ["died", "unavailable"] },
   },
+  canopy_restreams: {
+    type: "gauge",
+    help: "Restreams, by their state.",
+    label: { name: "kind", values: ["waiting", "connecting", "live", "retrying"] },
+  },
+  canopy_restream_sent_bytes_total: {
+    type: "counter",
+    help: "Bytes that restreams have sent to their targets.",
+  },
+  canopy_restream_failures_total: {
+    type: "counter",
+    help: "Connections of restreams that failed or were lost, by reason.",
+    label: { name: "reason", values: ["unreachable", "refused", "stalled", "closed", "media"] },
+  },
+  canopy_restream_dropped_frames_total: {
+    type: "counter",
+    help: "Frames that a restream's target did not take in time.",
+  },
+  canopy_recordings: {
+    type: "gauge",
+    help: "Recordings, by their state.",
+    label: { name: "kind", values: ["waiting", "recording", "finishing", "ready", "failed"] },
+  },
+  canopy_recording_written_bytes_total: { type: "counter", help: "Bytes of recordings written to the disk." },
+  canopy_recording_lost_segments_total: {
+    type: "counter",
+    help: "Segments of recordings that were not kept, by reason.",
+    label: { name: "reason", values: ["disk-full", "disk", "queue"] },
+  },
+  canopy_recording_uploads_total: {
+    type: "counter",
+    help: "Files of recordings given to the object store, by what became of it.",
+    label: { name: "kind", values: ["stored", "failed"] },
+  },
+  canopy_recordings_removed_total: {
+    type: "counter",
+    help: "Finished recordings that were removed, by reason.",
+    label: { name: "reason", values: ["asked", "age", "bytes"] },
+  },
   canopy_event_loop_utilization_ratio: {
     type: "gauge",
     help: "Share of the last second in which the event loop was busy, 0 to 1.",

@@ -249,9 +249,12 @@ export class QmuxStream implements BidiStream {
     this.#pass(bytes);
   }
 
-  onReset(code: number, finalSize: number): number {
+  /** How many bytes that never came count against the session's window. Throws on a breach of the stream's rules. */
+  onReset(code: number, toldSize: number): number {
     if (!this.#receiveOpen || this.#finalSize !== NONE) return 0;
-    if (finalSize < this.#receivedBytes || finalSize > this.#receiveLimit) {
+    // Up to draft 02 there are senders (@moq/qmux 0.1) that always say 0.
+    const finalSize = Math.max(toldSize, this.#receivedBytes);
+    if (finalSize > this.#receiveLimit) {
       throw new QmuxError("final-size", "a stream was reset at an impossible size");
     }
     const missing = finalSize - this.#receivedBytes;

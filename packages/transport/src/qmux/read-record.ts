@@ -101,7 +101,9 @@ function readFrame(record: RecordReader, handler: FrameHandler): void {
     }
     case FRAME.applicationClose: {
       const code = record.varint();
-      handler.onPeerClose({ code, reason: decodeReason(record.take(record.varint())), remote: true });
+      // Some senders put a frame type before the reason, as in CONNECTION_CLOSE: it is over either way.
+      const length = Math.min(record.varint(), record.remaining);
+      handler.onPeerClose({ code, reason: decodeReason(record.take(length)), remote: true });
       return;
     }
     case FRAME.datagram:

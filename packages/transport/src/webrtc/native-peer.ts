@@ -204,7 +204,6 @@ export class NativePeer implements WebRtcPeer {
     const { demux, limits } = this.#deps;
     // With data channels the connection counts as connected only when SCTP is up, and media need not wait for that.
     track.onOpen(() => this.#onTrackOpen());
-    track.onError(() => {});
     track.onMessage((packet) => {
       if (this.#closed) return;
       this.#packetsThisSecond += 1;

@@ -171,7 +171,7 @@ describe("a message", () => {
     ["bytes on the server's own stream", "0e03000101", /only this side|never opened/],
     ["a stop for the peer's own stream", "050201", /only the peer/],
     ["bytes after the end", "0f0000010a0e00010101", /after the end/],
-    ["a reset below what came", "0e000002aaaa04000100", /impossible size/],
+    ["a reset above the window", "0e000002aaaa040001bfffffff", /impossible size/],
   ])("with %s is a violation that the peer is told", async (_what, hex, reason) => {
     const entry = await openSession();
     if (hex === "text") entry.peer.send("text");
@@ -182,6 +182,25 @@ describe("a message", () => {
     expect(entry.status).toBe(1_002);
     expect(entry.received.at(-1)?.[0]).toBe(0x1c);
     expect(entry.received.at(-1)?.toString("latin1")).toMatch(reason);
+  });
+
+  it("that resets a stream at size 0, as older senders do, ends that stream only", async () => {
+    const entry = await openSession();
+    const resets: number[] = [];
+    const [session] = server.sessions;
+    if (session?.handler !== undefined) {
+      session.handler = {
+        ...session.handler,
+        onUniStream: (stream) => {
+          stream.receiver = { onData: () => {}, onReset: (code) => resets.push(code) };
+        },
+        onClose: (close) => closes.push(close),
+      };
+    }
+    entry.peer.send(Buffer.from("0e020002aaaa04021800", "hex"));
+    await settle(() => resets.length === 1);
+    expect(resets).toEqual([24]);
+    expect(closes).toEqual([]);
   });
 
   it("past the session's window is a violation", async () => {

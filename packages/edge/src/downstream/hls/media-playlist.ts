@@ -1,12 +1,6 @@
 import type { HlsSegment, SegmentWindow } from "./segment-window.ts";
 import type { TimedEvent } from "./timed-events.ts";
 
-/** Query that URIs carry on, such as `?jwt=…`; empty without. */
-export interface UriSuffixes {
-  readonly files: string;
-  readonly playlists: string;
-}
-
 /** The newest part of another rendition (EXT-X-RENDITION-REPORT). */
 export interface RenditionReport {
   /** Relative to this playlist, without a query. */
@@ -47,10 +41,10 @@ export function writePlaylist(
     `#EXT-X-DISCONTINUITY-SEQUENCE:${first.era}`,
   ];
   if (segments.every(isIndependent)) lines.push("#EXT-X-INDEPENDENT-SEGMENTS");
-  const skipped = options.skips ? countSkippable(segments, SKIP_UNTIL_IN_TARGETS * targetSeconds) : 0;
+  const skipped = options.skips ? countBefore(segments, SKIP_UNTIL_IN_TARGETS * targetSeconds) : 0;
   if (skipped > 0) lines.push(`#EXT-X-SKIP:SKIPPED-SEGMENTS=${skipped}`);
   for (const event of events) lines.push(dateRange(event));
-  const partsFrom = firstWithParts(segments, PARTS_LISTED_IN_TARGETS * targetSeconds);
+  const partsFrom = countBefore(segments, PARTS_LISTED_IN_TARGETS * targetSeconds);
   let previous: HlsSegment | undefined = segments[skipped - 1];
   let init = Number.NaN;
   for (let index = skipped; index < segments.length; index += 1) {
@@ -120,19 +114,15 @@ function isIndependent(segment: HlsSegment): boolean {
   return segment.parts[0]?.isIndependent ?? true;
 }
 
-/** Segments that end further from the end of the playlist than the Skip Boundary (§4.4.5.2). */
-function countSkippable(segments: readonly HlsSegment[], skipUntilSeconds: number): number {
+/** Segments that lie wholly further from the end of the playlist than that, such as the Skip Boundary (§4.4.5.2). */
+function countBefore(segments: readonly HlsSegment[], secondsFromEnd: number): number {
   let fromEndUs = 0;
   let index = segments.length;
-  while (index > 0 && fromEndUs < skipUntilSeconds * US_PER_SECOND) {
+  while (index > 0 && fromEndUs < secondsFromEnd * US_PER_SECOND) {
     index -= 1;
     fromEndUs += segments[index]?.durationUs ?? 0;
   }
   return index;
-}
-
-function firstWithParts(segments: readonly HlsSegment[], listedSeconds: number): number {
-  return countSkippable(segments, listedSeconds);
 }
 
 /** Base64 fits a quoted-string (§4.2), which JSON does not. */

@@ -32,7 +32,7 @@ export class TimedEvents {
     return this.#events;
   }
 
-  /** Messages that were not listed any more when they should have gone out, are none: they are kept until `expire`. */
+  /** Takes a message once; it is kept until `expire`. */
   add(message: TimedMessage): void {
     if (!this.#seen.isNew(message.id)) return;
     this.#count += 1;

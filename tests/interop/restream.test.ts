@@ -1,0 +1,224 @@
+import { execFileSync } from "node:child_process";
+import { createServer, type Server, type Socket } from "node:net";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
+import { NginxRtmp } from "../harness/nginx-rtmp.ts";
+import { TestOrigin } from "../harness/origin.ts";
+import { postTimed } from "../harness/post-timed.ts";
+import { decodeErrors, probe } from "../harness/probe-media.ts";
+import { scrapeMetrics } from "../harness/scrape-metrics.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+interface RestreamAnswer {
+  readonly id: string;
+  readonly target: string;
+  readonly state: string;
+  readonly since: string;
+  readonly bytes: number;
+  readonly retries: number;
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+const KEY = "a-stream-key-nobody-may-see";
+
+async function post(origin: TestOrigin, body: unknown): Promise<Response> {
+  return fetch(`${origin.api}/v1/restreams`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+}
+
+async function start(origin: TestOrigin, broadcast: string, target: string): Promise<string> {
+  const response = await post(origin, { broadcast, target });
+  expect(response.status).toBe(201);
+  return ((await response.json()) as { id: string }).id;
+}
+
+async function look(origin: TestOrigin, id: string): Promise<RestreamAnswer> {
+  return (await (await fetch(`${origin.api}/v1/restreams/${id}`)).json()) as RestreamAnswer;
+}
+
+function untilState(
+  origin: TestOrigin,
+  id: string,
+  state: string,
+  timeoutMs?: number,
+): Promise<RestreamAnswer> {
+  return waitFor(
+    `restream ${id} to be ${state}`,
+    async () => {
+      const restream = await look(origin, id);
+      return restream.state === state && restream;
+    },
+    timeoutMs,
+  );
+}
+
+async function untilBytesGrow(origin: TestOrigin, id: string, timeoutMs: number): Promise<void> {
+  const { bytes } = await look(origin, id);
+  await waitFor("bytes to flow", async () => (await look(origin, id)).bytes > bytes + 50_000, timeoutMs);
+}
+
+/** Pictures with B-frames and a tone, so that decoding times have to be made; long enough not to start over. */
+const clip = () => makeClip({ bFrames: 2, seconds: 60 });
+
+describe("restream to nginx", () => {
+  let origin: TestOrigin;
+  let nginx: NginxRtmp;
+
+  beforeAll(async () => {
+    nginx = await NginxRtmp.start();
+    origin = await TestOrigin.start();
+  });
+
+  afterAll(async () => {
+    await origin?.[Symbol.asyncDispose]();
+    await nginx?.[Symbol.asyncDispose]();
+  });
+
+  it("waits for the broadcast, and comes back within 5 s whenever the target was killed", async () => {
+    const id = await start(origin, "live/a", `${nginx.url}/${KEY}`);
+    expect((await look(origin, id)).state).toBe("waiting");
+    await using _ = publishWithFfmpeg(clip(), `${origin.rtmp}/live/a`);
+    await untilState(origin, id, "live");
+    await untilBytesGrow(origin, id, 10_000);
+    await postTimed(origin.api, "live/a", { type: "cue", data: "in the SEI" });
+
+    const heapBefore = process.memoryUsage().heapUsed;
+    for (let outage = 1; outage <= 2; outage++) {
+      await nginx.kill();
+      const lost = await untilState(origin, id, "retrying");
+      expect(lost.error?.code).toMatch(/target-/);
+      // Long enough that a queue without bound would show.
+      await new Promise((resolve) => setTimeout(resolve, 6_000));
+      await nginx.up();
+      const upAt = Date.now();
+      await untilState(origin, id, "live", 5_000);
+      await untilBytesGrow(origin, id, 5_000);
+      expect(Date.now() - upAt).toBeLessThan(5_000);
+      await new Promise((resolve) => setTimeout(resolve, 4_000));
+    }
+    expect(process.memoryUsage().heapUsed - heapBefore).toBeLessThan(64 * 1024 * 1024);
+
+    const metrics = await scrapeMetrics(origin.api);
+    expect(metrics.get('canopy_restreams{kind="live"}')).toBe(1);
+    expect(metrics.get('canopy_restream_failures_total{reason="unreachable"}')).toBeGreaterThan(0);
+    expect((await fetch(`${origin.api}/v1/restreams/${id}`, { method: "DELETE" })).status).toBe(204);
+    expect((await fetch(`${origin.api}/v1/restreams/${id}`)).status).toBe(404);
+
+    const files = nginx.recordings();
+    expect(files).toHaveLength(3);
+    for (const file of files) {
+      const { codecs, packets } = await probe(file);
+      expect(codecs).toEqual({ video: "h264", audio: "aac" });
+      const video = packets.filter(({ kind }) => kind === "video");
+      const audio = packets.filter(({ kind }) => kind === "audio");
+      expect(video[0]?.keyframe).toBe(true);
+      expect(video.every(({ pts, dts }) => pts >= dts)).toBe(true);
+      expect(video.some(({ pts, dts }) => pts > dts)).toBe(true);
+      // Both begin and end together.
+      const first = Math.min(...video.map(({ pts }) => pts)) - (audio[0]?.pts ?? 0);
+      const last = Math.max(...video.map(({ pts }) => pts)) - (audio.at(-1)?.pts ?? 0);
+      expect(Math.abs(first)).toBeLessThan(0.3);
+      expect(Math.abs(last)).toBeLessThan(0.5);
+    }
+    // The last file was closed by the end of the restream, not by a kill.
+    expect(await decodeErrors(files.at(-1) ?? "")).toBe("");
+    const sei = execFileSync("grep", ["-c", "-a", "in the SEI", files[0] ?? ""])
+      .toString()
+      .trim();
+    expect(Number(sei)).toBeGreaterThan(0);
+  });
+
+  it("goes on when the publisher restarts", async () => {
+    const id = await start(origin, "live/b", `${nginx.url}/b`);
+    const first = publishWithFfmpeg(clip(), `${origin.rtmp}/live/b`);
+    await untilState(origin, id, "live");
+    await untilBytesGrow(origin, id, 10_000);
+    await first.stop();
+    await using _ = publishWithFfmpeg(clip(), `${origin.rtmp}/live/b`);
+    await untilBytesGrow(origin, id, 20_000);
+    expect((await look(origin, id)).state).toBe("live");
+    await fetch(`${origin.api}/v1/restreams/${id}`, { method: "DELETE" });
+  });
+});
+
+describe("restream API", () => {
+  let origin: TestOrigin;
+
+  beforeAll(async () => {
+    origin = await TestOrigin.start({ restreams: { maxRestreams: 2, allowedHosts: ["127.0.0.1"] } });
+  });
+
+  afterAll(async () => {
+    await origin?.[Symbol.asyncDispose]();
+  });
+
+  it("shows no stream key", async () => {
+    const id = await start(origin, "live/x", `rtmp://127.0.0.1:1/live/${KEY}?token=hush`);
+    const text = await (await fetch(`${origin.api}/v1/restreams`)).text();
+    expect(text).toContain("rtmp://127.0.0.1:1/live/…-see");
+    expect(text).not.toContain(KEY);
+    expect(text).not.toContain("hush");
+    await fetch(`${origin.api}/v1/restreams/${id}`, { method: "DELETE" });
+  });
+
+  it.each([
+    { broadcast: "live/x", target: "http://127.0.0.1/live/x" },
+    { broadcast: "live/x", target: "file:///etc/passwd" },
+    { broadcast: "live/x", target: "rtmp://127.0.0.1/live" },
+    { broadcast: "live/x", target: "rtmp://169.254.169.254/live/x" },
+    { broadcast: "live/../x", target: "rtmp://127.0.0.1/live/x" },
+    { broadcast: "live/x" },
+    { broadcast: "live/x", target: "rtmp://127.0.0.1/live/x", more: 1 },
+  ])("refuses %o", async (body) => {
+    const response = await post(origin, body);
+    expect(response.status).toBe(400);
+    expect(response.headers.get("content-type")).toContain("application/problem+json");
+  });
+
+  it("refuses the same restream twice, and more than its limit", async () => {
+    const target = "rtmp://127.0.0.1:1/live/x";
+    const ids = [await start(origin, "live/x", target)];
+    expect((await post(origin, { broadcast: "live/x", target })).status).toBe(409);
+    ids.push(await start(origin, "live/y", target));
+    expect((await post(origin, { broadcast: "live/z", target })).status).toBe(429);
+    for (const id of ids) await fetch(`${origin.api}/v1/restreams/${id}`, { method: "DELETE" });
+  });
+});
+
+/** A target that accepts and then says nothing, takes nothing, or says nonsense. */
+async function badTarget(onSocket: (socket: Socket) => void): Promise<{ server: Server; url: string }> {
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    onSocket(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  return { server, url: `rtmp://127.0.0.1:${port}/live/x` };
+}
+
+describe("restream to a bad target", () => {
+  it("gives up on silence after its deadline, and on nonsense at once", async () => {
+    await using origin = await TestOrigin.start();
+    await using _ = publishWithFfmpeg(makeClip({}), `${origin.rtmp}/live/a`);
+    const mute = await badTarget(() => {});
+    const noisy = await badTarget((socket) => socket.write(Buffer.alloc(8_192, 0xff)));
+    try {
+      const ids = [await start(origin, "live/a", mute.url), await start(origin, "live/a", noisy.url)];
+      for (const id of ids) {
+        const restream = await waitFor("a failure", async () => {
+          const answer = await look(origin, id);
+          return answer.error !== undefined && answer;
+        });
+        expect(["retrying", "connecting"]).toContain(restream.state);
+        expect(restream.error?.code).toMatch(/target-/);
+      }
+    } finally {
+      mute.server.close();
+      noisy.server.close();
+    }
+  });
+});
