@@ -16,6 +16,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     // Small inlined images would need data: in the content security policy of whoever serves the pages.
     assetsInlineLimit: 0,
+    // hls.js is the largest by far, and only loaded by viewers who play HLS.
+    chunkSizeWarningLimit: 600,
     rolldownOptions: {
       input: {
         console: here("index.html"),

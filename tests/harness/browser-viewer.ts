@@ -75,7 +75,7 @@ function observePlayer(): void {
   /** The browser's own element where a transport presents in it, else the canvas. */
   const shownBy = (player: PlayerElement): HTMLVideoElement | HTMLCanvasElement | undefined => {
     const video = player.shadowRoot?.querySelector("video");
-    if (video?.srcObject !== null && video !== null && video !== undefined) return video;
+    if (video !== null && video !== undefined && !video.hidden && video.videoWidth > 0) return video;
     return player.shadowRoot?.querySelector("canvas") ?? undefined;
   };
   const readClock = (player: PlayerElement): { unixMs: number; frame: number } | undefined => {

@@ -13,8 +13,10 @@ import type {
   UpstreamSink,
 } from "../upstream/upstream.ts";
 import { EdgeWatch } from "./edge-watch.ts";
+import { LadderWatch } from "./ladder-watch.ts";
 import { headStartMs, rivalOf } from "./race.ts";
 import { RetrySchedule } from "./retry-schedule.ts";
+import { TransportTrial, type TransportTrialDeps, type TransportTrialOptions } from "./transport-trial.ts";
 
 /** Enough to start with: at first all time belongs to the picture. */
 const FIRST_PROBES = 2;
@@ -80,6 +82,7 @@ export class Connection {
   /** The successor is not asked for by the edge: it is dropped if media comes again. */
   #isSpare = false;
   readonly #edgeWatch: EdgeWatch;
+  readonly #ladder: LadderWatch;
   /** The same session over the next transport, dialled while the first one has none; the first to be up stays. */
   #rival: Upstream | undefined;
   #rivalTimer: ReturnType<typeof setTimeout> | undefined;
@@ -91,8 +94,19 @@ export class Connection {
     this.#retries = new RetrySchedule({ sources: options.sources.length }, { random: deps.random });
     this.#edgeWatch = new EdgeWatch({
       upstream: () => this.#upstream,
-      onSilent: () => this.#openSpare(1),
+      onSilent: () => {
+        this.#openSpare(1);
+        this.#ladder.onSilent();
+      },
     });
+    this.#ladder = new LadderWatch(
+      { names: options.factories.map(({ transport }) => transport) },
+      {
+        nowMs: () => deps.clock.nowUs() / 1_000,
+        openTrial: (...args) => this.#openTrial(...args),
+        onTakeOver: (...args) => this.#takeOver(...args),
+      },
+    );
     this.#open();
   }
 
@@ -100,6 +114,7 @@ export class Connection {
   select(selection: TrackSelection): void {
     this.#selection = selection;
     this.#upstream?.select(selection);
+    this.#ladder.trial?.upstream.select(selection);
   }
 
   get upstream(): Upstream | undefined {
@@ -131,12 +146,21 @@ export class Connection {
     clearTimeout(this.#watchdog);
     this.#watchdog = undefined;
     this.#stopEdgeWatch();
+    this.#ladder.onMedia();
   }
 
   /** Media should come and does not. */
   onStarved(): void {
     this.#watch();
     this.#edgeWatch.start();
+    this.#ladder.onStarved(this.#upstream?.probe !== undefined);
+  }
+
+  /** The catalog holds nothing that this browser decodes: another transport may leave that to somebody else. */
+  onUnplayable(error: PlayerError): void {
+    if (this.#ladder.onUnplayable(error)) return;
+    this.#isUp = false;
+    this.#onClosed(error);
   }
 
   /** The network is back: don't wait for the next attempt. */
@@ -168,6 +192,7 @@ export class Connection {
     const attempt = this.#attempt;
     this.#hasMedia = false;
     this.#watch();
+    this.#ladder.onOpen(this.#factory);
     this.#upstream = factory.open(
       { ...this.#options.request, src: this.src },
       this.#sinkOf(factory, () => this.#attempt === attempt),
@@ -224,6 +249,7 @@ export class Connection {
     this.#upstream = rival;
     this.#factory = index;
     this.#reason = reason;
+    this.#ladder.onRaceWon(index);
   }
 
   #endRace(): void {
@@ -262,6 +288,7 @@ export class Connection {
 
   #onConnected(transport: TransportName, timeBaseUrl: string): void {
     this.#isUp = true;
+    this.#ladder.onConnected();
     if (transport === "webtransport" && rivalOf(this.#options.factories, this.#factory) !== undefined) {
       this.#deps.memory.remember(this.src, transport);
     }
@@ -280,6 +307,7 @@ export class Connection {
     clearTimeout(this.#watchdog);
     this.#watchdog = undefined;
     this.#stopEdgeWatch();
+    this.#ladder.onEnded();
     this.#retries.onSuccess();
     this.#deps.sink.onEnded();
   }
@@ -385,13 +413,74 @@ export class Connection {
     if (timeBaseUrl !== undefined) void this.#probe(timeBaseUrl, FIRST_PROBES);
   }
 
+  /** A session by another transport beside the one in use, at the same edge. */
+  #openTrial(
+    rung: number,
+    limits: Pick<TransportTrialOptions, "needsProof" | "timeoutMs">,
+    then: Pick<TransportTrialDeps, "onReady" | "onFailed">,
+  ): TransportTrial | undefined {
+    const factory = this.#options.factories[rung];
+    // The rival of a race that is still on is dialled already.
+    if (factory === undefined || this.#rival?.transport === factory.transport) return undefined;
+    const { sink } = this.#deps;
+    const { request } = this.#options;
+    const trial: TransportTrial = new TransportTrial(
+      {
+        factory,
+        // The page has one element; what is in it stays there until the trial has succeeded in another one.
+        request: { ...request, src: this.src, ...(this.#needsOtherElement(rung) && mutedTwin(request)) },
+        ...limits,
+        selection: () => this.#selection,
+      },
+      {
+        ...then,
+        upstream: this.#upstreamDeps,
+        sink: {
+          ...this.#sinkOf(factory, () => this.#upstream === trial.upstream),
+          onCatalog: (catalog) => sink.onCatalog(catalog),
+          onTimed: (...args) => sink.onTimed(...args),
+        },
+      },
+    );
+    return trial;
+  }
+
+  #needsOtherElement(rung: number): boolean {
+    const { factories } = this.#options;
+    return factories[rung]?.inElement === true && factories[this.#factory]?.inElement === true;
+  }
+
+  #takeOver(trial: TransportTrial, rung: number, reason: string): void {
+    const isElsewhere = this.#needsOtherElement(rung);
+    if (isElsewhere) trial.close();
+    else trial.promote();
+    this.#drop();
+    this.#factory = rung;
+    this.#reason = reason;
+    if (isElsewhere) {
+      this.#open();
+      return;
+    }
+    this.#upstream = trial.upstream;
+    this.#ladder.onOpen(rung);
+    this.#watch();
+    if (trial.timeBaseUrl !== undefined) {
+      this.#onConnected(trial.upstream.transport, trial.timeBaseUrl);
+    }
+  }
+
   #onClosed(error: PlayerError): void {
     const hadMedia = this.#hasMedia;
     const wasUp = this.#isUp;
     // What one transport cannot carry another one may; without another one it stays like that.
     const isOfTransport = error.code === "unsupported" || error.code === "codec";
     if (this.#rival !== undefined && (error.shouldRetry() || isOfTransport)) {
+      this.#ladder.onRefused(this.#factory, error);
       this.#takeRival(this.#factory + 1, error.message);
+      this.#deps.onLost(error);
+      return;
+    }
+    if (this.#ladder.onClosed(this.#factory, error)) {
       this.#deps.onLost(error);
       return;
     }
@@ -412,9 +501,16 @@ export class Connection {
       this.#open();
       return;
     }
-    if (!wasUp) this.#factory = 0;
-    // Whoever won the race runs it again: the network may be another one by now.
-    else if (rivalOf(this.#options.factories, this.#factory - 1) !== undefined) this.#factory -= 1;
+    if (!wasUp) {
+      this.#factory = 0;
+      this.#reason = undefined;
+    } else if (
+      rivalOf(this.#options.factories, this.#factory - 1) !== undefined &&
+      !this.#ladder.isHeldBack(this.#factory - 1)
+    ) {
+      // Whoever won the race runs it again: the network may be another one by now.
+      this.#factory -= 1;
+    }
     const decision = this.#retries.onFailure();
     if (decision === undefined) {
       this.#deps.onFailed(error);
@@ -427,6 +523,7 @@ export class Connection {
   #drop(): void {
     this.#attempt += 1;
     this.#edgeWatch.stop();
+    this.#ladder.stop();
     this.#endRace();
     this.#successor?.close();
     this.#successor = undefined;
@@ -461,4 +558,13 @@ export class Connection {
     const pauseMs = count === FIRST_PROBES ? SECOND_PROBE_MS : PROBE_INTERVAL_MS;
     this.#probeTimer = setTimeout(() => void this.#probe(timeBaseUrl, PROBES), pauseMs);
   }
+}
+
+/** An element like that of the page, for media that nobody is to see or hear. */
+function mutedTwin({
+  mediaElement,
+}: Pick<UpstreamRequest, "mediaElement">): Pick<UpstreamRequest, "mediaElement"> {
+  const twin = mediaElement?.cloneNode(false) as HTMLVideoElement | undefined;
+  if (twin !== undefined) twin.muted = true;
+  return { mediaElement: twin };
 }

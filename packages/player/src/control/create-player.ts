@@ -1,6 +1,7 @@
 import { createBrowserClock } from "../clock.ts";
 import { CanvasPainter } from "../present/canvas-painter.ts";
 import { createFrameScheduler } from "../present/frame-scheduler.ts";
+import { hlsUpstream } from "../upstream/hls/hls-upstream.ts";
 import { webSocketUpstream } from "../upstream/moq/web-socket-upstream.ts";
 import { webTransportUpstream } from "../upstream/moq/web-transport-upstream.ts";
 import { createTransportMemory } from "../upstream/transport-memory.ts";
@@ -13,6 +14,7 @@ export const defaultUpstreams: readonly UpstreamFactory[] = [
   webTransportUpstream,
   webSocketUpstream,
   whepUpstream,
+  hlsUpstream,
 ];
 
 /**

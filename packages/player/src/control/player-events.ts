@@ -8,7 +8,11 @@ export interface PlayerEvents {
   readonly statechange: { readonly state: PlayerState; readonly previous: PlayerState };
   /** On the frame to which the message belongs. */
   readonly timed: TimedEventDetail;
-  readonly transportchange: { readonly transport: TransportName | undefined };
+  /** `reason`: why that one, in words; undefined if it is the first choice. */
+  readonly transportchange: {
+    readonly transport: TransportName | undefined;
+    readonly reason: string | undefined;
+  };
   /** `fatal`: the state is now `failed`; otherwise playback goes on, or is tried again. */
   readonly error: { readonly error: PlayerError; readonly fatal: boolean };
   /** Sound was let out or held back by the browser, muted or unmuted. */

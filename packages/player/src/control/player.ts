@@ -174,12 +174,12 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
           onFrame: (...args) => playback.onFrame(...args),
           onGroupEnd: (...args) => playback.onGroupEnd(...args),
           onElementFrame: (frame) => {
-            tracks.forget();
+            if (!playback.isInElement) tracks.forget();
             this.#setInElement(true);
             playback.onElementFrame(frame);
           },
           onElementTime: (...args) => {
-            tracks.forget();
+            if (!playback.isInElement) tracks.forget();
             playback.onElementTime(...args);
           },
           onElementReset: () => this.#keepStill(),
@@ -289,7 +289,7 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
           this.#connection?.select(selection);
           this.emit("tracks", { rendition: selection.video, renditions: tracks.renditions });
         },
-        onFailed: (error) => this.#fail(error),
+        onFailed: (error) => this.#connection?.onUnplayable(error),
       },
     );
     return tracks;
@@ -355,8 +355,10 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
 
   #setTransport(transport: TransportName | undefined): void {
     if (this.#transport === transport) return;
+    const isChange = this.#transport !== undefined && transport !== undefined;
     this.#transport = transport;
-    this.emit("transportchange", { transport });
+    if (isChange) this.#playback?.onPathChange();
+    this.emit("transportchange", { transport, reason: this.#connection?.reason });
   }
 
   #signal(signal: PlayerSignal): void {

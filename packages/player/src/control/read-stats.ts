@@ -39,7 +39,7 @@ export function readStats(sources: StatsSources, nowUs: number): PlayerStats {
     clockOffsetMs: (offset?.offsetUs ?? 0) / 1000,
     clockUncertaintyMs: (offset?.uncertaintyUs ?? 0) / 1000,
     bufferMs: element ? element.bufferMs : Number.isFinite(bufferedUs) ? Math.max(0, bufferedUs / 1000) : 0,
-    playbackRate: playback?.timing.clock.rate ?? 0,
+    playbackRate: element?.playbackRate ?? playback?.timing.clock.rate ?? 0,
     bitrateBps: sources.bitrateBps,
     receivedBytes: upstream?.receivedBytes ?? 0,
     decodedFrames: element?.decodedFrames ?? playback?.video?.decodedFrames ?? 0,

@@ -20,7 +20,10 @@ export function statsRows(stats: PlayerStats): StatsRow[] {
     ? ms(stats.latencyMs)
     : `${ms(stats.latencyMs)} behind the fastest frame`;
   return [
-    { label: "Transport", value: stats.transport ?? "–" },
+    {
+      label: "Transport",
+      value: [stats.transport ?? "–", stats.transportReason].filter(Boolean).join(" · "),
+    },
     { label: "Latency", value: `${latency} · target ${ms(stats.targetLatencyMs)}${rate}` },
     { label: "Jitter", value: `${ms(stats.jitterMs)} · round trip ${ms(stats.rttMs)}` },
     { label: "Buffer", value: ms(stats.bufferMs) },

@@ -129,6 +129,11 @@ export class Playback {
     return this.#earlierGaps + (this.#video?.buffer.stats.gaps ?? 0) + (this.#audio?.buffer.stats.gaps ?? 0);
   }
 
+  /** The browser's own element presents. */
+  get isInElement(): boolean {
+    return this.#element !== undefined;
+  }
+
   /** All that came has been presented. */
   get isDrained(): boolean {
     return (

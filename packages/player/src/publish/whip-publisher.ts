@@ -1,6 +1,6 @@
 import { RetrySchedule } from "../control/retry-schedule.ts";
 import { PlayerError } from "../player-error.ts";
-import { resolveEndpoint, type WebRtcAddress } from "../webrtc/endpoint-url.ts";
+import { type EndpointAddress, resolveEndpoint } from "../upstream/endpoint-url.ts";
 import { type Refusal, refusalError } from "../webrtc/http-resource.ts";
 import { PeerLink } from "../webrtc/peer-link.ts";
 import { codecName, type StatsEntry, statsNumber } from "../webrtc/stats-entry.ts";
@@ -127,7 +127,7 @@ export class WhipPublisher implements Publisher {
     ];
   }
 
-  #connect(media: OpenMedia, address: WebRtcAddress): void {
+  #connect(media: OpenMedia, address: EndpointAddress): void {
     const peer = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
     this.#videoSender = undefined;
     for (const track of this.#tracks(media)) this.#addTrack(peer, track, media.stream);

@@ -96,10 +96,12 @@ export interface ElementStats {
   readonly jitterMs: number;
   /** How long frames wait before they are decoded, ms. */
   readonly bufferMs: number;
+  /** 1 = normal, and what it is where the browser sees to it by itself. */
+  readonly playbackRate?: number;
   readonly decodedFrames: number;
   readonly droppedFrames: number;
   readonly freezes: number;
-  /** 0 to 1, before volume and mute. */
+  /** 0 to 1, before volume and mute; 0 where the browser does not tell. */
   readonly audioPeak: number;
   /** Times that missing sound had to be made up. */
   readonly audioUnderruns: number;
@@ -124,6 +126,8 @@ export interface Upstream {
 /** One way to play; registered in a list, best first. */
 export interface UpstreamFactory {
   readonly transport: TransportName;
+  /** It presents in the browser's own element, of which the page has one. */
+  readonly inElement?: boolean;
   /** Why this browser cannot use it, or undefined if it can. */
   unsupportedReason(): string | undefined;
   /** Starts to connect at once; everything else comes through the sink, later than this call. */

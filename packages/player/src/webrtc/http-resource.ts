@@ -58,7 +58,7 @@ export async function postOffer(
     throw new PlayerError("unreachable", `${host} does not answer the offer`, cause);
   }
   if (body.length > MAX_BODY_CHARACTERS) throw new PlayerError("protocol", `${host} answers at length`);
-  if (response.status !== 201) return refusal(response, body);
+  if (response.status !== 201) return readRefusal(response, body);
   if (!body.startsWith("v=0")) throw new PlayerError("protocol", `${host} answers the offer without SDP`);
   const location = response.headers.get("location");
   return {
@@ -128,7 +128,8 @@ function authorization(token: string | undefined): Record<string, string> {
   return token === undefined ? {} : { authorization: `Bearer ${token}` };
 }
 
-function refusal(response: Response, body: string): Refusal {
+/** What a server says that does not give what was asked for. */
+export function readRefusal(response: Response, body: string): Refusal {
   const fallback = `HTTP ${response.status}`;
   const retryAfterS = Number(response.headers.get("retry-after") ?? Number.NaN);
   let text = fallback;

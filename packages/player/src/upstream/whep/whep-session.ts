@@ -1,12 +1,12 @@
 import { decodeTimedMessage } from "@canopy/media/timed";
 import type { PlayerError } from "../../player-error.ts";
-import type { WebRtcAddress } from "../../webrtc/endpoint-url.ts";
 import type { Refusal } from "../../webrtc/http-resource.ts";
 import { PeerLink } from "../../webrtc/peer-link.ts";
 import { type StatsEntry, statsNumber } from "../../webrtc/stats-entry.ts";
 import { withStereoOpus } from "../../webrtc/stereo-opus.ts";
+import { type ElementFrameMetadata, ElementOutput, type ElementSource } from "../element-output.ts";
+import type { EndpointAddress } from "../endpoint-url.ts";
 import type { TrackKind, UpstreamSink } from "../upstream.ts";
-import { type ElementFrameMetadata, ElementOutput } from "./element-output.ts";
 import { FrameMessages } from "./frame-messages.ts";
 import { inOwnStream } from "./own-stream.ts";
 import { mediaClockOffset, RtpClock } from "./rtp-clock.ts";
@@ -37,7 +37,7 @@ const HALF_TICK_US = 6;
 const SNAP_US = 15_000;
 
 export interface WhepSessionOptions {
-  readonly address: WebRtcAddress;
+  readonly address: EndpointAddress;
   readonly element: HTMLVideoElement;
   /** Undefined: timed messages come by the data channel alone. */
   readonly sei: SeiReader | undefined;
@@ -61,6 +61,7 @@ export interface WhepSessionDeps {
 export class WhepSession {
   readonly #deps: WhepSessionDeps;
   readonly #link: PeerLink;
+  readonly #stream = new MediaStream();
   readonly #output: ElementOutput;
   readonly #messages = new FrameMessages();
   readonly #video: RTCRtpTransceiver;
@@ -81,7 +82,7 @@ export class WhepSession {
     this.#audio = peer.addTransceiver("audio", { direction: "recvonly" });
     sei?.attach(this.#audio.receiver);
     if (sei !== undefined) sei.onMessages = (rtp, messages) => this.#messages.add(rtp, messages);
-    this.#output = new ElementOutput(element, {
+    this.#output = new ElementOutput(element, trackSource(this.#stream), {
       onReset: () => sink.onElementReset(),
       onFrame: (metadata) => this.#onPicture(metadata),
       onSoundBlocked: () => sink.onElementSoundBlocked(),
@@ -170,7 +171,7 @@ export class WhepSession {
       [this.#audio, this.#audioClock],
     ] as const) {
       if (transceiver.mid !== null) clock.setOffset(mediaClockOffset(answer, transceiver.mid));
-      this.#output.addTrack(transceiver.receiver.track);
+      this.#stream.addTrack(transceiver.receiver.track);
     }
     // With both clocks we know how far picture and sound are apart, and hold each for its own time.
     const hasClocks = this.#videoClock.isExact && this.#audioClock.isExact;
@@ -243,4 +244,18 @@ export class WhepSession {
       return;
     }
   }
+}
+
+/** What the tracks of `stream` bring is presented. */
+function trackSource(stream: MediaStream): ElementSource {
+  return {
+    attach: (element) => {
+      element.srcObject = stream;
+    },
+    isAttached: (element) => element.srcObject === stream,
+    detach: (element) => {
+      element.srcObject = null;
+      for (const track of stream.getTracks()) stream.removeTrack(track);
+    },
+  };
 }

@@ -1,6 +1,6 @@
 import { PlayerError } from "../../player-error.ts";
-import { resolveEndpoint, type WebRtcAddress } from "../../webrtc/endpoint-url.ts";
 import { type Refusal, refusalError } from "../../webrtc/http-resource.ts";
+import { type EndpointAddress, resolveEndpoint } from "../endpoint-url.ts";
 import type {
   ElementStats,
   Upstream,
@@ -25,6 +25,7 @@ const MAX_LATENCIES = 64;
 /** WebRTC by WHEP: received, decoded and presented by the browser itself. */
 export const whepUpstream: UpstreamFactory = {
   transport: "whep",
+  inElement: true,
   unsupportedReason: () => {
     if (typeof RTCPeerConnection !== "function") return "this browser has no WebRTC";
     if (!("requestVideoFrameCallback" in HTMLVideoElement.prototype)) {
@@ -103,7 +104,7 @@ class WhepUpstream implements Upstream {
     }
   }
 
-  #open(address: WebRtcAddress, element: HTMLVideoElement): void {
+  #open(address: EndpointAddress, element: HTMLVideoElement): void {
     if (this.#closed) return;
     const sink = this.#sink;
     this.#session = new WhepSession(
@@ -127,7 +128,7 @@ class WhepUpstream implements Upstream {
     return this.#deps.clock.nowUs() + (this.#deps.serverOffsetUs() ?? 0);
   }
 
-  #onConnected(address: WebRtcAddress): void {
+  #onConnected(address: EndpointAddress): void {
     this.#latency.reset();
     if (!this.#isConnected) {
       this.#isConnected = true;
@@ -138,7 +139,7 @@ class WhepUpstream implements Upstream {
     this.#sink.onAnnounced();
   }
 
-  #onRefused(refusal: Refusal, address: WebRtcAddress, element: HTMLVideoElement): void {
+  #onRefused(refusal: Refusal, address: EndpointAddress, element: HTMLVideoElement): void {
     if (this.#closed) return;
     if (refusal.status !== 404) {
       this.#fail(refusalError(refusal));

@@ -1,6 +1,14 @@
 /** What `requestVideoFrameCallback` tells, with the field that only received video has. */
 export type ElementFrameMetadata = VideoFrameCallbackMetadata & { readonly rtpTimestamp?: number };
 
+/** Where the element gets its media from. */
+export interface ElementSource {
+  attach(element: HTMLVideoElement): void;
+  /** Whether the element still has this source: the page, or another transport, may have given it another one. */
+  isAttached(element: HTMLVideoElement): boolean;
+  detach(element: HTMLVideoElement): void;
+}
+
 export interface ElementOutputDeps {
   /** The element is about to lose its picture. */
   readonly onReset: () => void;
@@ -10,32 +18,29 @@ export interface ElementOutputDeps {
   readonly onSoundBlocked: () => void;
 }
 
-/** The browser's own element as the place where received tracks are presented. */
+/** The browser's own element as the place where received media is presented. */
 export class ElementOutput {
   readonly #element: HTMLVideoElement;
+  readonly #source: ElementSource;
   readonly #deps: ElementOutputDeps;
-  readonly #stream = new MediaStream();
   #frameRequest: number | undefined;
   #isAttached = false;
   #closed = false;
 
-  constructor(element: HTMLVideoElement, deps: ElementOutputDeps) {
+  constructor(element: HTMLVideoElement, source: ElementSource, deps: ElementOutputDeps) {
     this.#element = element;
+    this.#source = source;
     this.#deps = deps;
   }
 
-  addTrack(track: MediaStreamTrack): void {
-    this.#stream.addTrack(track);
-  }
-
-  /** Shows what the tracks bring from now on. */
+  /** Shows what the source brings from now on. */
   attach(): void {
     if (this.#isAttached || this.#closed) return;
     this.#isAttached = true;
     this.#deps.onReset();
     this.#element.autoplay = false;
     this.#element.playsInline = true;
-    this.#element.srcObject = this.#stream;
+    this.#source.attach(this.#element);
     this.#element.addEventListener("pause", this.#onPause);
     this.#requestFrame();
     void this.#play();
@@ -46,11 +51,9 @@ export class ElementOutput {
     this.#closed = true;
     if (this.#frameRequest !== undefined) this.#element.cancelVideoFrameCallback(this.#frameRequest);
     this.#element.removeEventListener("pause", this.#onPause);
-    if (this.#element.srcObject === this.#stream) {
-      this.#deps.onReset();
-      this.#element.srcObject = null;
-    }
-    for (const track of this.#stream.getTracks()) this.#stream.removeTrack(track);
+    if (!this.#isAttached || !this.#source.isAttached(this.#element)) return;
+    this.#deps.onReset();
+    this.#source.detach(this.#element);
   }
 
   /** Unmuted by a script, before the viewer did anything: the browser pauses it. The picture goes on without sound. */

@@ -1,7 +1,7 @@
-import { resolveEdge } from "../upstream/edge-url.ts";
+import { resolveEdge } from "./edge-url.ts";
 
-/** Where to POST the offer, and where GET /v1/time is. */
-export interface WebRtcAddress {
+/** Where a broadcast is at a node's HTTP endpoints, and where GET /v1/time is. */
+export interface EndpointAddress {
   readonly endpoint: string;
   readonly timeBaseUrl: string;
   readonly token: string | undefined;
@@ -9,13 +9,13 @@ export interface WebRtcAddress {
 
 /**
  * `<node>/<role>/<broadcast>`. The path of `src` stands in front of the broadcast, as everywhere, and a token in its
- * query travels in the header instead, where no log shows it.
+ * query is told apart: whoever can send it in a header does, where no log shows it.
  */
 export async function resolveEndpoint(
-  role: "whep" | "whip",
+  role: "whep" | "whip" | "hls",
   request: { readonly src: string; readonly broadcast: string; readonly token: string | undefined },
   deps: { readonly fetch: typeof fetch; readonly signal: AbortSignal },
-): Promise<WebRtcAddress> {
+): Promise<EndpointAddress> {
   const url = new URL(request.src);
   // Only https on loopback may stand for a development node, which answers plain HTTP.
   const httpUrl =

@@ -1,0 +1,220 @@
+import { TIMED_SEI_UUID } from "@canopy/media/timed";
+import type Hls from "hls.js";
+import type { ErrorData, HlsConfig, LevelDetails } from "hls.js";
+import { PlayerError } from "../../player-error.ts";
+import type { HlsEngine, HlsEngineDeps } from "./hls-engine.ts";
+import { type DatedSegment, MediaTimeline } from "./media-timeline.ts";
+import {
+  readAttribute,
+  readId3Messages,
+  readMessage,
+  TIMED_ATTRIBUTE,
+  TIMED_CLASS,
+} from "./read-hls-message.ts";
+
+/** user_data_unregistered (ISO/IEC 14496-10 §D.1.7). */
+const SEI_USER_DATA = 5;
+
+/** Before the first playlist says it: three parts of a third of a second. */
+const USUAL_HOLD_BACK_S = 1;
+
+/** A decoder that fails again within this is not helped by starting it anew. */
+const RECOVERY_PAUSE_MS = 10_000;
+
+/** Live playback needs no more of what has been seen. */
+const BACK_BUFFER_S = 10;
+const FORWARD_BUFFER_S = 10;
+
+/** Date ranges are listed for some seconds each, at 30 a second. */
+const MAX_KNOWN_RANGES = 2_048;
+
+/**
+ * Waits for the server are bounded, but a playlist that is asked for ahead of its time (blocking reload) is answered
+ * only when its part is there, and after three target durations of silence (rfc8216bis §6.2.5.2).
+ */
+const PLAYLIST_POLICY = {
+  default: {
+    maxTimeToFirstByteMs: 8_000,
+    maxLoadTimeMs: 10_000,
+    timeoutRetry: { maxNumRetry: 1, retryDelayMs: 0, maxRetryDelayMs: 0 },
+    errorRetry: { maxNumRetry: 2, retryDelayMs: 500, maxRetryDelayMs: 2_000 },
+  },
+};
+
+const SEGMENT_POLICY = {
+  default: {
+    maxTimeToFirstByteMs: 6_000,
+    maxLoadTimeMs: 20_000,
+    timeoutRetry: { maxNumRetry: 2, retryDelayMs: 0, maxRetryDelayMs: 0 },
+    errorRetry: { maxNumRetry: 3, retryDelayMs: 500, maxRetryDelayMs: 2_000 },
+  },
+};
+
+const CONFIG: Partial<HlsConfig> = {
+  lowLatencyMode: true,
+  backBufferLength: BACK_BUFFER_S,
+  maxBufferLength: FORWARD_BUFFER_S,
+  // Rate and distance are ours to keep: it would only ever hurry, and never come back after a stall.
+  maxLiveSyncPlaybackRate: 1,
+  liveSyncOnStallIncrease: 0,
+  // Text tracks that nobody reads: messages come by events.
+  enableID3MetadataCues: false,
+  enableDateRangeMetadataCues: false,
+  enableEmsgMetadataCues: true,
+  manifestLoadPolicy: PLAYLIST_POLICY,
+  playlistLoadPolicy: PLAYLIST_POLICY,
+  fragLoadPolicy: SEGMENT_POLICY,
+};
+
+/** hls.js and what it knows about the broadcast. */
+export class HlsJsEngine implements HlsEngine {
+  readonly #hls: Hls;
+  readonly #deps: HlsEngineDeps;
+  readonly #timeline = new MediaTimeline();
+  readonly #knownRanges = new Set<string>();
+  #receivedBytes = 0;
+  #recoveredAtMs = Number.NEGATIVE_INFINITY;
+  #closed = false;
+
+  constructor(options: { readonly url: string; readonly Hls: typeof Hls }, deps: HlsEngineDeps) {
+    this.#deps = deps;
+    this.#hls = new options.Hls({ ...CONFIG });
+    this.#listen(options.Hls);
+    this.#hls.loadSource(options.url);
+  }
+
+  get holdBackS(): number {
+    return this.#hls.targetLatency ?? USUAL_HOLD_BACK_S;
+  }
+
+  get toleranceUs(): number {
+    return this.#timeline.toleranceUs;
+  }
+
+  get receivedBytes(): number {
+    return this.#receivedBytes;
+  }
+
+  get videoCodec(): string | undefined {
+    return this.#level?.videoCodec;
+  }
+
+  get audioCodec(): string | undefined {
+    return this.#level?.audioCodec;
+  }
+
+  get #level() {
+    const { levels, currentLevel, loadLevel } = this.#hls;
+    return levels[currentLevel >= 0 ? currentLevel : loadLevel];
+  }
+
+  mediaUs(seconds: number): number | undefined {
+    return this.#timeline.mediaUs(seconds);
+  }
+
+  behindEdgeS(): number | undefined {
+    const { latency } = this.#hls;
+    return latency > 0 ? latency : undefined;
+  }
+
+  attach(element: HTMLVideoElement): void {
+    this.#hls.attachMedia(element);
+  }
+
+  isAttached(element: HTMLVideoElement): boolean {
+    return this.#hls.media === element;
+  }
+
+  detach(): void {
+    this.close();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#hls.destroy();
+  }
+
+  #listen({ Events }: typeof Hls): void {
+    const hls = this.#hls;
+    hls.on(Events.LEVEL_UPDATED, (_event, { details }) => {
+      this.#timeline.setSegments(segmentsOf(details));
+      this.#readDateRanges(details);
+    });
+    hls.on(Events.LEVEL_PTS_UPDATED, (_event, { details }) =>
+      this.#timeline.setSegments(segmentsOf(details)),
+    );
+    hls.on(Events.INIT_PTS_FOUND, (_event, { id, frag, initPTS, timescale }) => {
+      if (id === "main" && timescale > 0) this.#timeline.setOrigin(frag.cc, initPTS / timescale);
+    });
+    hls.on(Events.FRAG_LOADED, (_event, { payload }) => {
+      this.#receivedBytes += payload.byteLength;
+    });
+    hls.on(Events.FRAG_PARSING_USERDATA, (_event, { samples }) => {
+      for (const { payloadType, uuid, userDataBytes } of samples) {
+        if (payloadType !== SEI_USER_DATA || uuid !== TIMED_SEI_UUID || userDataBytes === undefined) continue;
+        const message = readMessage(userDataBytes);
+        if (message !== undefined) this.#deps.onMessage(message);
+      }
+    });
+    hls.on(Events.FRAG_PARSING_METADATA, (_event, { samples }) => {
+      for (const { data } of samples) {
+        for (const message of readId3Messages(data)) this.#deps.onMessage(message);
+      }
+    });
+    hls.on(Events.ERROR, (_event, data) => this.#onError(data));
+  }
+
+  #readDateRanges({ dateRanges }: LevelDetails): void {
+    for (const id in dateRanges) {
+      const range = dateRanges[id];
+      if (range?.class !== TIMED_CLASS || this.#knownRanges.has(id)) continue;
+      this.#knownRanges.add(id);
+      if (this.#knownRanges.size > MAX_KNOWN_RANGES) forgetFirst(this.#knownRanges);
+      const message = readAttribute(range.attr[TIMED_ATTRIBUTE] ?? "");
+      if (message !== undefined) this.#deps.onMessage(message);
+    }
+  }
+
+  #onError(data: ErrorData): void {
+    const { fatal, details, type, response } = data;
+    const status = response?.code ?? 0;
+    const isPlaylist = /^(manifest|level|audioTrack)Load/.test(details);
+    // A playlist that is gone does not come back: the broadcast has ended, or its token has.
+    if (!fatal && !(isPlaylist && status >= 400 && status < 500)) return;
+    const cause = data.error;
+    if (/IncompatibleCodecs|AddCodec|manifestParsing/.test(details)) {
+      this.#deps.onFailed(
+        new PlayerError("codec", `the browser cannot play these playlists: ${details}`, cause),
+      );
+      return;
+    }
+    const nowMs = performance.now();
+    if (type === "mediaError" && nowMs - this.#recoveredAtMs > RECOVERY_PAUSE_MS) {
+      this.#recoveredAtMs = nowMs;
+      this.#hls.recoverMediaError();
+      return;
+    }
+    const text = status === 0 ? details : `${details}, HTTP ${status}`;
+    this.#deps.onLost(
+      new PlayerError(type === "mediaError" ? "decode" : "unreachable", `HLS: ${text}`, cause),
+    );
+  }
+}
+
+function segmentsOf({ fragments, fragmentHint }: LevelDetails): DatedSegment[] {
+  const all = fragmentHint === undefined ? fragments : [...fragments, fragmentHint];
+  return all.map(({ start, duration, programDateTime, cc }) => ({
+    startS: start,
+    durationS: duration,
+    dateMs: programDateTime,
+    discontinuity: cc,
+  }));
+}
+
+function forgetFirst(set: Set<string>): void {
+  for (const first of set) {
+    set.delete(first);
+    return;
+  }
+}
