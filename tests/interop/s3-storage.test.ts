@@ -15,14 +15,14 @@ describe("S3Storage", () => {
   let store: S3rver;
   let port: number;
 
-  const open = (options: { readonly secretKey?: string; readonly bucket?: string } = {}) =>
+  const open = (options: { readonly accessKey?: string; readonly bucket?: string } = {}) =>
     new S3Storage({
       endpoint: `http://127.0.0.1:${port}`,
       bucket: options.bucket ?? "canopy",
       prefix: "a/b",
       region: "us-east-1",
-      accessKey: "S3RVER",
-      secretKey: options.secretKey ?? "S3RVER",
+      accessKey: options.accessKey ?? "S3RVER",
+      secretKey: "S3RVER",
     });
 
   function file(name: string, bytes: Uint8Array): string {
@@ -86,9 +86,9 @@ describe("S3Storage", () => {
 
   it("says why the store refuses", async () => {
     const path = file("y", Buffer.from("y"));
-    await expect(open({ secretKey: "wrong" }).store("01J", "y", path, signal)).rejects.toMatchObject({
+    await expect(open({ accessKey: "wrong" }).store("01J", "y", path, signal)).rejects.toMatchObject({
       code: "storage-failed",
-      message: "The object store answered 403 (SignatureDoesNotMatch).",
+      message: "The object store answered 403 (InvalidAccessKeyId).",
     });
     await expect(open({ bucket: "none" }).store("01J", "y", path, signal)).rejects.toMatchObject({
       message: "The object store answered 404 (NoSuchBucket).",
