@@ -94,7 +94,7 @@ describe("S3Storage", () => {
       message: "The object store answered 404 (NoSuchBucket).",
     });
     const nowhere = new S3Storage({
-      endpoint: "http://127.0.0.1:1",
+      endpoint: `http://127.0.0.1:${await findFreePorts(1)}`,
       bucket: "canopy",
       prefix: "",
       region: "us-east-1",
