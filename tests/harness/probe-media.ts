@@ -51,7 +51,7 @@ export async function probe(file: string): Promise<ProbedFile> {
 export async function decodeErrors(input: string, options: readonly string[] = []): Promise<string> {
   const args = ["-nostdin", "-v", "warning", "-xerror", ...options, "-i", input];
   // Frames keep their times: live pictures are not exactly a frame apart, which is no error of decoding.
-  args.push("-vsync", "passthrough", "-enc_time_base", "-1", "-f", "null", "-");
+  args.push("-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "null", "-");
   try {
     const { stderr } = await run("ffmpeg", args, { maxBuffer: MAX_OUTPUT_BYTES });
     return stderr;
