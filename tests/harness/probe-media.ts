@@ -49,7 +49,9 @@ export async function probe(file: string): Promise<ProbedFile> {
 
 /** Everything that ffmpeg has to say when it decodes a whole file; empty if it is fine. */
 export async function decodeErrors(input: string, options: readonly string[] = []): Promise<string> {
-  const args = ["-nostdin", "-v", "warning", "-xerror", ...options, "-i", input, "-f", "null", "-"];
+  const args = ["-nostdin", "-v", "warning", "-xerror", ...options, "-i", input];
+  // Frames keep their times: live pictures are not exactly a frame apart, which is no error of decoding.
+  args.push("-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "null", "-");
   try {
     const { stderr } = await run("ffmpeg", args, { maxBuffer: MAX_OUTPUT_BYTES });
     return stderr;

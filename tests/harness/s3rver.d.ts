@@ -1,4 +1,4 @@
-/** An S3-compatible server in Node.js; the package has no types. It checks signatures of its one key pair. */
+/** An S3-compatible server in Node.js; the package has no types. It knows one access key, and does not check signatures of version 4. */
 declare module "s3rver" {
   export default class S3rver {
     constructor(options: {

@@ -24,6 +24,8 @@ export {
   type RecordingOptions,
   type S3Options,
 } from "./downstream/record/recording-options.ts";
+export type { RecordingStorage, StoredBody } from "./downstream/record/recording-storage.ts";
+export { S3Storage } from "./downstream/record/s3-storage.ts";
 export {
   DEFAULT_RESTREAM_OPTIONS,
   type RestreamOptions,

@@ -255,6 +255,8 @@ export class Recording implements ProgramTaker {
     await this.#writing;
     const { contents } = folder;
     const isEmpty = contents.durationUs === 0;
+    if (isEmpty)
+      this.#error ??= new OriginError("not-found", "There was nothing of the broadcast to record.");
     let hasMp4 = false;
     try {
       await folder.end();
