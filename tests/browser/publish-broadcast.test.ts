@@ -34,8 +34,10 @@ interface StartOptions {
   readonly audio?: false;
 }
 
-async function startPublishing(options: StartOptions): Promise<Page> {
+/** `before` runs in the page before its script. */
+async function startPublishing(options: StartOptions, before: () => void = () => {}): Promise<Page> {
   const { page } = await chromium.openPage();
+  await page.evaluate(before);
   await page.addScriptTag({ content: script, type: "module" });
   await page.waitForFunction(() => window.canopyPublisher !== undefined);
   await page.evaluate((start) => window.canopyPublisher.start(start), options);
@@ -58,6 +60,28 @@ async function waitUntilLive(origin: PublishOrigin, path: string, page: Page): P
 }
 
 describe("publish", () => {
+  it("sends over WebSocket from a browser without WebTransport", async () => {
+    await using origin = await PublishOrigin.start();
+    const page = await startPublishing(
+      {
+        url: origin.url,
+        broadcast: "live/tcp",
+        source: "camera",
+        video: { width: 640, height: 360, fps: 20 },
+      },
+      () => Object.assign(window, { WebTransport: undefined }),
+    );
+    await waitUntilLive(origin, "live/tcp", page);
+    const video = origin.receive("live/tcp", "video");
+    await waitFor("three groups", () => new Set(video.map((frame) => frame.group)).size >= 3, 30_000);
+    for (const frame of video) {
+      expect(isKeyframe(PublishOrigin.codecBytes(frame))).toBe(frame.index === 0);
+    }
+    const times = video.map((frame) => frame.timestampUs);
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+    await page.context().close();
+  });
+
   it("sends a camera as H.264 and Opus with wall-clock times, keyframe first in every group", async () => {
     await using origin = await PublishOrigin.start({ clockAheadUs: 5_000_000 });
     const page = await startPublishing({

@@ -3,7 +3,10 @@ import { type Catalog, parseCatalog } from "@canopy/media/catalog";
 import { decodeLegacyFrame } from "@canopy/media/container";
 import { framePayload } from "@canopy/protocol";
 import { RelayNode } from "@canopy/relay";
-import { createDevelopmentCertificate, listenQuic, type QuicServer } from "@canopy/transport/quic";
+import type { SessionServerHandler } from "@canopy/transport";
+import { createDevelopmentCertificate, listenQuic, QuicLoop, type QuicServer } from "@canopy/transport/quic";
+import { serveWebSockets, type WebSocketSessions } from "@canopy/transport/websocket";
+import { findFreePorts } from "../../harness/free-ports.ts";
 
 export interface ReceivedFrame {
   readonly group: number;
@@ -22,35 +25,45 @@ export interface PublishOriginOptions {
   readonly clockAheadUs?: number;
 }
 
-/** Takes publishers over WebTransport into a store: the part of an origin that a publishing browser meets. */
+/** Takes publishers over WebTransport and WebSocket into a store: the part of an origin that a publishing browser meets. */
 export class PublishOrigin implements AsyncDisposable {
   readonly node: RelayNode;
   readonly certificate: Awaited<ReturnType<typeof createDevelopmentCertificate>>;
   readonly #server: QuicServer;
+  readonly #sockets: WebSocketSessions;
   readonly #http: Server;
 
   private constructor(
     node: RelayNode,
     certificate: PublishOrigin["certificate"],
     server: QuicServer,
+    sockets: WebSocketSessions,
     http: Server,
   ) {
     this.node = node;
     this.certificate = certificate;
     this.#server = server;
+    this.#sockets = sockets;
     this.#http = http;
   }
 
   static async start(options: PublishOriginOptions = {}): Promise<PublishOrigin> {
     const certificate = options.certificate ?? (await createDevelopmentCertificate(["127.0.0.1"]));
     const node = new RelayNode({ name: "origin", store: { lingerMs: 5_000 }, acceptPublishers: true }, {});
+    const handler: SessionServerHandler = {
+      onRequest: (request) => ({ accept: true, protocol: request.protocols[0] ?? "" }),
+      onSession: (session) => node.acceptSession(session, { root: "", put: [""], get: [""] }),
+    };
+    const loop = new QuicLoop();
     const server = await listenQuic(
-      { host: "127.0.0.1", port: options.port ?? 0, tls: certificate, alpn: ["h3", "moq-lite-05"] },
       {
-        onRequest: (request) => ({ accept: true, protocol: request.protocols[0] ?? "" }),
-        onSession: (session) => node.acceptSession(session, { root: "", put: [""], get: [""] }),
+        host: "127.0.0.1",
+        port: options.port ?? (await findFreePorts(1)),
+        tls: certificate,
+        alpn: ["h3", "moq-lite-05"],
       },
-      { logger: { debug: () => {}, warn: () => {} } },
+      handler,
+      { logger: { debug: () => {}, warn: () => {} }, loop },
     );
     const http = createServer((request, response) => {
       response.setHeader("access-control-allow-origin", "*");
@@ -60,12 +73,13 @@ export class PublishOrigin implements AsyncDisposable {
         response.end(JSON.stringify({ unixMicros: Date.now() * 1000 + (options.clockAheadUs ?? 0) }));
       } else response.writeHead(404).end();
     });
+    const sockets = serveWebSockets({ protocols: ["moq-lite-05"] }, handler, { server: http, loop });
     await new Promise<void>((resolve, reject) => {
       http.once("error", reject);
       http.listen(server.address.port, "127.0.0.1", resolve);
     });
     node.start();
-    return new PublishOrigin(node, certificate, server, http);
+    return new PublishOrigin(node, certificate, server, sockets, http);
   }
 
   get port(): number {
@@ -116,6 +130,7 @@ export class PublishOrigin implements AsyncDisposable {
   }
 
   async close(): Promise<void> {
+    await this.#sockets.close();
     this.#http.closeAllConnections();
     await new Promise((resolve) => this.#http.close(resolve));
     await this.node.close();
