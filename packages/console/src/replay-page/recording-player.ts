@@ -16,7 +16,7 @@ interface HlsPlayer {
 /** A recording in a video element: the MP4 once there is one, the growing playlist while it runs. */
 export class RecordingPlayer {
   readonly root: HTMLElement;
-  readonly video = element("video", { controls: true, playsinline: true, preload: "metadata" });
+  readonly video = element("video", { playsinline: true, preload: "metadata" });
   readonly #onMoment: (index: number) => void;
   readonly #flash = element("div", { class: "flash", "aria-hidden": "true" });
   readonly #notice = element("p", { class: "notice bad", role: "alert", hidden: true });
@@ -51,6 +51,7 @@ export class RecordingPlayer {
     this.#hls?.destroy();
     this.#hls = undefined;
     this.#notice.hidden = true;
+    this.video.controls = source !== undefined;
     if (source === undefined) {
       this.video.removeAttribute("src");
       this.video.load();
