@@ -172,8 +172,12 @@ describe("whepUpstream", () => {
     expect(late.sort((a, b) => a - b)[20]).toBeGreaterThan(270);
     expect(late[20]).toBeLessThan(330);
     for (const { at, mediaTimeUs } of timed) {
-      expect(mediaTimeUs - at).toBeGreaterThanOrEqual(0);
-      expect(mediaTimeUs - at).toBeLessThan(FRAME_US + 15_000);
+      const [first, second] = presented.filter(({ timestampUs }) => timestampUs >= at);
+      // Times are estimates here: a frame this close to the message's time can be the one before it.
+      const isBefore = (first?.timestampUs ?? 0) - at < 15_000;
+      expect([first?.timestampUs, isBefore ? second?.timestampUs : first?.timestampUs]).toContain(
+        mediaTimeUs,
+      );
     }
   });
 
