@@ -92,7 +92,7 @@ describe("BroadcastIngest with an audio bridge", () => {
   });
 
   it("bridges the other way when the next publisher sends the other codec", () => {
-    const { registry, publisher, catalog } = createOrigin();
+    const { registry, publisher, catalog, advance } = createOrigin();
     const first = publisher();
     const ingest = registry.open("live/a", first);
     ingest.describeAudio("audio", AAC);
@@ -102,6 +102,8 @@ describe("BroadcastIngest with an audio bridge", () => {
     ingest.describeAudio("audio", OPUS);
     ingest.announce();
     expect(catalog().canopy?.bridges).toEqual({ "audio-aac": "audio" });
+    // At the very beginning, whoever asks for a track that is not there waits for it.
+    advance(10_000);
     expect(ingest.broadcast.request("audio-opus")).toBeUndefined();
   });
 
