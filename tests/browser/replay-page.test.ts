@@ -55,7 +55,9 @@ describe("the replay page", () => {
     });
     await postTimed(dev.origin, "live/demo", { type: "quiz", data: { question: "Which river?" } });
     await running.page.goto(`${dev.console}/replay?id=${id}`);
-    await waitFor("a source", () => running.page.evaluate(() => document.querySelector("video")?.src !== ""));
+    await waitFor("a source", () =>
+      running.page.evaluate(() => (document.querySelector("video")?.src ?? "") !== ""),
+    );
     await play(running);
     await untilPlays(running);
     // Seeking in the growing playlist.

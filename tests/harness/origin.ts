@@ -15,6 +15,8 @@ import { openWebRtcEngine, type WebRtcEngine, type WebRtcLimits } from "@canopy/
 export interface StartOriginOptions extends Partial<OriginNodeOptions> {
   /** Undefined: everybody may do everything. */
   readonly verifier?: TokenVerifier;
+  /** With a verifier: whether those without a token may watch; if not told, they may. */
+  readonly allowAnonymous?: boolean;
   /** With WHIP; the engine's limits. */
   readonly webrtc?: Partial<WebRtcLimits>;
 }
@@ -47,7 +49,7 @@ export class TestOrigin implements AsyncDisposable {
   }
 
   static async start(options: StartOriginOptions = {}): Promise<TestOrigin> {
-    const { verifier, webrtc: webrtcLimits, ...nodeOptions } = options;
+    const { verifier, allowAnonymous = true, webrtc: webrtcLimits, ...nodeOptions } = options;
     const clock = createClock();
     const logger = createSilentLogger();
     const metrics = createMetrics({ processMetrics: false });
@@ -66,7 +68,7 @@ export class TestOrigin implements AsyncDisposable {
       },
     );
     const http = await createHttpServer({ host: "127.0.0.1", port: 0 }, { logger, metrics, clock });
-    const admission = createAdmission({ allowAnonymous: true }, { clock, verifier });
+    const admission = createAdmission({ allowAnonymous }, { clock, verifier });
     const limits = { protocols: [], maxSessions: 1_000, maxSessionsPerAddress: 1_000 };
     const gate = new SessionGate(limits, { admission, clock, logger, metrics });
     await node.registerRoutes(http.app, admission, gate);

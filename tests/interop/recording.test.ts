@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
+import { measureSync } from "../harness/measure-sync.ts";
 import { TestOrigin } from "../harness/origin.ts";
 import { type PostedMessage, postTimed } from "../harness/post-timed.ts";
 import { decodeErrors, probe } from "../harness/probe-media.ts";
@@ -125,6 +126,11 @@ describe("recording", () => {
     expect(playlist.match(/#EXT-X-DISCONTINUITY\n/g)).toHaveLength(1);
     await expectPlayable(`${origin.api}/recordings/${id}/video.mp4`, ready.durationSeconds);
     await expectPlayable(`${origin.api}/recordings/${id}/index.m3u8`, ready.durationSeconds);
+
+    // In both stretches.
+    const sync = await measureSync(`${origin.api}/recordings/${id}/video.mp4`, clip());
+    expect(sync.pictures).toBeGreaterThan(ready.durationSeconds * 20);
+    expect(sync.worstMs).toBeLessThan(20);
 
     const timeline = await timelineOf(origin, id);
     expect(timeline).toMatchObject({ complete: true, durationSeconds: ready.durationSeconds });

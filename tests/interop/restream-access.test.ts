@@ -52,7 +52,11 @@ describe("restreams and recordings with tokens", () => {
     const viewer = await sign([], ["a"]);
     const other = await sign(["b"], ["b"]);
     try {
-      await using origin = await TestOrigin.start({ verifier, recordings: { folder } });
+      await using origin = await TestOrigin.start({
+        verifier,
+        allowAnonymous: false,
+        recordings: { folder },
+      });
       const restream = { broadcast: "live/a", target: "rtmp://127.0.0.1:1/live/x" };
       const recording = { broadcast: "live/a" };
       for (const token of [viewer, other]) {

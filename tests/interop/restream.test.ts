@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { createServer, type Server, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
+import { measureSync } from "../harness/measure-sync.ts";
 import { NginxRtmp } from "../harness/nginx-rtmp.ts";
 import { TestOrigin } from "../harness/origin.ts";
 import { postTimed } from "../harness/post-timed.ts";
@@ -84,6 +85,8 @@ describe("restream to nginx", () => {
     await untilState(origin, id, "live");
     await untilBytesGrow(origin, id, 10_000);
     await postTimed(origin.api, "live/a", { type: "cue", data: "in the SEI" });
+    // Half a second of pictures: those with the message are with nginx before it is killed.
+    await untilBytesGrow(origin, id, 5_000);
 
     const heapBefore = process.memoryUsage().heapUsed;
     for (let outage = 1; outage <= 2; outage++) {
@@ -117,11 +120,14 @@ describe("restream to nginx", () => {
       expect(video[0]?.keyframe).toBe(true);
       expect(video.every(({ pts, dts }) => pts >= dts)).toBe(true);
       expect(video.some(({ pts, dts }) => pts > dts)).toBe(true);
-      // Both begin and end together, but for a group of sound.
+      // Both begin and end together. Decoding begins two pictures before showing, and sound with it.
       const first = Math.min(...video.map(({ pts }) => pts)) - (audio[0]?.pts ?? 0);
       const last = Math.max(...video.map(({ pts }) => pts)) - (audio.at(-1)?.pts ?? 0);
-      expect(Math.abs(first)).toBeLessThan(0.6);
-      expect(Math.abs(last)).toBeLessThan(0.6);
+      expect(Math.abs(first)).toBeLessThan(0.15);
+      expect(Math.abs(last)).toBeLessThan(0.3);
+      const sync = await measureSync(file, clip());
+      expect(sync.pictures).toBeGreaterThan(10);
+      expect(sync.worstMs).toBeLessThan(20);
     }
     // The last file was closed by the end of the restream, not by a kill.
     expect(await decodeErrors(files.at(-1) ?? "")).toBe("");

@@ -6,6 +6,7 @@ import { CANOPY_COMMAND } from "../harness/canopy-dev.ts";
 import { type StartedProcess, startProcess } from "../harness/child-process.ts";
 import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
 import { findFreePorts } from "../harness/free-ports.ts";
+import { measureSync } from "../harness/measure-sync.ts";
 import { type PostedMessage, postTimed } from "../harness/post-timed.ts";
 import { decodeErrors, probe } from "../harness/probe-media.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -117,6 +118,9 @@ describe("a recording through a publisher's restart and kill -9 of the origin", 
         expect(Math.min(...steps)).toBeGreaterThan(0);
         expect(Math.max(...steps)).toBeLessThan(0.5);
       }
+      const sync = await measureSync(input, clip);
+      expect(sync.pictures).toBeGreaterThan(ready.durationSeconds * 20);
+      expect(sync.worstMs).toBeLessThan(20);
       expect(await decodeErrors(input)).toBe("");
       // ffmpeg 5.1 loses the init of fragmented MP4 when it seeks in a playlist, also in its own.
       if (name !== "video.mp4") continue;

@@ -146,6 +146,8 @@ describe("BroadcastBridges", () => {
     store.flush();
     expect(events).toEqual(["closed 13"]);
     expect(names()).toEqual(["audio-aac false"]);
+    // At the very beginning, whoever asks for a track that is not there waits for it.
+    time.ms += 10_000;
     expect(broadcast.request("audio-opus")).toBeUndefined();
     update(undefined);
     expect(names()).toEqual([]);

@@ -104,6 +104,8 @@ describe("BroadcastIngest with an audio bridge", () => {
     ingest.describeAudio("audio", OPUS);
     ingest.announce();
     expect(catalog().canopy?.bridges).toEqual({ "audio-aac": "audio" });
+    // At the very beginning, whoever asks for a track that is not there waits for it.
+    advance(10_000);
     expect(ingest.broadcast.request("audio-opus")).toBeUndefined();
   });
 

@@ -95,6 +95,30 @@ describe("MediaClock", () => {
     expect(clock.jumps).toBe(0);
   });
 
+  it("shows reordered pictures in order and in even steps while it settles after a burst", () => {
+    const clock = new MediaClock();
+    const shown: number[] = [];
+    let mapped = 0;
+    // Two B-frames: a reference comes three pictures before it is shown, after those in front of it.
+    for (let frame = 0; frame < 150; frame++) {
+      const decodeUs = frame * FRAME_US;
+      const arrivalUs = EPOCH_US + Math.max(0, decodeUs - 500_000);
+      const mediaUs = clock.map("video", decodeUs, arrivalUs);
+      if (frame > 0) expect(mediaUs).toBeGreaterThan(mapped);
+      mapped = mediaUs;
+      shown.push(clock.present("video", mediaUs, (frame % 3 === 0 ? 3 : 0) * FRAME_US));
+    }
+    // The picture that is decoded as the n-th is shown as the (n + 3)-th if it is a reference.
+    const times = shown.map((_, frame) => shown[frame % 3 === 0 ? frame - 3 : frame] ?? 0).slice(3);
+    const steps = times.slice(1).map((time, index) => time - (times[index] ?? 0));
+    // At the least about half speed.
+    expect(Math.min(...steps)).toBeGreaterThan(FRAME_US * 0.4);
+    // Once the burst of 15 pictures is over, from one picture to the next there is hardly another step.
+    for (let index = 16; index < steps.length; index++) {
+      expect(Math.abs((steps[index] ?? 0) - (steps[index - 1] ?? 0))).toBeLessThan(6_000);
+    }
+  });
+
   it("keeps media time right while TCP stalls and then delivers the backlog at once", () => {
     const clock = new MediaClock();
     for (let frame = 0; frame < 600; frame++) {

@@ -84,6 +84,15 @@ export class MediaClock {
     return mediaUs;
   }
 
+  /**
+   * Media time at which a picture is shown that `map` has just given the decoding time `mediaUs`. A composition time is
+   * a distance on the publisher's timeline, which the slew shortens or stretches like every other: taken as it is,
+   * pictures that are reordered would be shown at uneven steps, in a fast slew even in the wrong order. Hot path.
+   */
+  present(track: string, mediaUs: number, compositionUs: number): number {
+    return mediaUs + Math.round(compositionUs * (this.#anchorOf.get(track)?.rate ?? 1));
+  }
+
   /** The publisher reconnected: its timestamps have nothing to do with the earlier ones. Growth per track holds. */
   restart(): void {
     this.#anchors = [];
@@ -125,6 +134,8 @@ export class MediaClock {
 class Anchor {
   lastArrivalUs: number;
   newestMediaUs = Number.NEGATIVE_INFINITY;
+  /** Media time per time of the publisher, while it moves as it does now. */
+  rate = 1;
   #newestUs: number;
   #offsetUs: number;
   readonly #fastest: SlidingMinimum;
@@ -182,7 +193,9 @@ class Anchor {
     const highest = late ? MAX_SLEW_UP : MAX_SLEW_DOWN;
     const rate = Math.min(highest, Math.max(MIN_SLEW, Math.abs(errorUs) / timeUs));
     const step = Math.min(Math.abs(errorUs), rate * advanceUs);
-    this.#offsetUs += late ? step : -step;
+    const movedUs = late ? step : -step;
+    this.#offsetUs += movedUs;
+    this.rate = 1 + movedUs / advanceUs;
   }
 
   #remember(): void {

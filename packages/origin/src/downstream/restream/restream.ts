@@ -4,7 +4,7 @@ import type { DecodeTimeline } from "@canopy/media/h264";
 import type { Store } from "@canopy/relay";
 import type { Clock, Logger } from "@canopy/runtime";
 import { OriginError } from "../../origin-error.ts";
-import type { Program } from "../program/choose-program.ts";
+import type { Program, ProgramAudio } from "../program/choose-program.ts";
 import { ProgramFollower, type ProgramTaker } from "../program/program-follower.ts";
 import {
   decodesAlike,
@@ -57,6 +57,13 @@ export interface RestreamDeps {
 const MAX_LATENCY_MS = 1_000;
 /** The publisher was away for longer than any frame lasts: decoding times begin anew. */
 const GAP_US = 1_000_000;
+/** Sound that waits for the keyframe with which a connection begins: 5 s of AAC, about 100 KB. */
+const MAX_EARLY_FRAMES = 256;
+
+interface EarlySound {
+  readonly timestampUs: number;
+  readonly data: Uint8Array;
+}
 
 /**
  * One broadcast on its way to one RTMP target. The connection is kept while the broadcast is there; media is taken from
@@ -80,6 +87,8 @@ export class Restream implements ProgramTaker, Disposable {
   #timeline: DecodeTimeline | undefined;
   #newestUs = 0;
   #describedProgram: Program | undefined;
+  /** What is cached comes track by track: sound that belongs to the first pictures may be here before them. */
+  #early: EarlySound[] = [];
 
   constructor(settings: RestreamSettings, deps: RestreamDeps) {
     this.settings = settings;
@@ -186,6 +195,7 @@ export class Restream implements ProgramTaker, Disposable {
         timeMs,
         encodeVideoTagBody({ codec, kind: "frame", isKeyframe, compositionTimeMs, data }),
       );
+      if (this.#early.length > 0) this.#sendEarly(push, decodeUs);
     } catch (error) {
       if (!(error instanceof MediaError)) throw error;
       // A frame of a foreign publisher that is not what the catalog says: the next one may be.
@@ -198,6 +208,32 @@ export class Restream implements ProgramTaker, Disposable {
     const push = this.#push;
     if (audio === undefined || push === undefined) return;
     if (this.#program?.video === undefined) this.#describe();
+    else if (push.startUs === undefined) {
+      // The store's bytes are shared, and would be kept from being freed.
+      this.#early.push({ timestampUs, data: data.slice() });
+      if (this.#early.length > MAX_EARLY_FRAMES) this.#early.shift();
+      return;
+    }
+    if (this.#early.length > 0) this.#sendEarly(push, timestampUs);
+    this.#sendAudio(push, audio, timestampUs, data);
+  }
+
+  /** Sound up to the time of the frame that is being sent, so that a target gets both in the order of time. */
+  #sendEarly(push: RtmpPush, untilUs: number): void {
+    const early = this.#early;
+    const audio = this.#program?.audio;
+    const startUs = push.startUs;
+    if (startUs === undefined) return;
+    let count = 0;
+    for (const { timestampUs, data } of early) {
+      if (timestampUs > untilUs) break;
+      count += 1;
+      if (audio !== undefined && timestampUs >= startUs) this.#sendAudio(push, audio, timestampUs, data);
+    }
+    early.splice(0, count);
+  }
+
+  #sendAudio(push: RtmpPush, audio: ProgramAudio, timestampUs: number, data: Uint8Array): void {
     const timeMs = push.admitAudio(timestampUs);
     if (timeMs === undefined) return;
     push.sendAudio(timeMs, encodeAudioTagBody({ codec: audio.codec, kind: "frame", data }));
@@ -255,6 +291,7 @@ export class Restream implements ProgramTaker, Disposable {
     this.#timeline = undefined;
     this.#configuration = undefined;
     this.#describedProgram = undefined;
+    this.#early = [];
     this.#follower.play();
     const { broadcast, id } = this.settings;
     this.#deps.logger.info({ restream: id, broadcast, target: this.#masked }, "restreaming");
@@ -262,6 +299,7 @@ export class Restream implements ProgramTaker, Disposable {
 
   #onLost(error: OriginError | undefined): void {
     this.#follower.pause();
+    this.#early = [];
     this.#enter("retrying");
     const reason = error ?? new OriginError("target-refused", "The target has closed the connection.");
     this.#fail(error === undefined ? "closed" : failureOf(error), reason);
@@ -271,6 +309,7 @@ export class Restream implements ProgramTaker, Disposable {
     const push = this.#push;
     this.#push = undefined;
     this.#follower?.pause();
+    this.#early = [];
     if (push === undefined) return;
     push.close();
     this.#closedPushes.bytes += push.sentBytes;

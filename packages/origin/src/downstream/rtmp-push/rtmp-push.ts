@@ -73,6 +73,11 @@ export class RtmpPush implements Disposable {
     return this.#publisher?.live === true;
   }
 
+  /** Media time that is 0 in this connection; undefined until the frame that it begins with was admitted. */
+  get startUs(): number | undefined {
+    return this.#baseUs;
+  }
+
   /** Connects, now and whenever the connection is lost. */
   start(): void {
     if (!this.#closed && this.#publisher === undefined) this.#connect();

@@ -95,7 +95,8 @@ export class FlvIngest implements RtmpPublication {
       this.#describeVideo();
     }
     ingest.announce();
-    video.lane.writeH264(mediaUs + reorderUs, unit.annexB, unit.keyframe);
+    const presentUs = ingest.clock.present(VIDEO_TRACK, mediaUs, reorderUs);
+    video.lane.writeH264(presentUs, unit.annexB, unit.keyframe);
     return this.#hold(decodeUs, arrivalUs);
   }
 
