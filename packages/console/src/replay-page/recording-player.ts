@@ -57,9 +57,8 @@ export class RecordingPlayer {
       this.video.load();
       return;
     }
-    if (recording.video !== undefined || this.video.canPlayType("application/vnd.apple.mpegurl") !== "") {
-      this.video.src = source;
-    } else await this.#openPlaylist(source);
+    if (recording.video !== undefined) this.video.src = source;
+    else await this.#openPlaylist(source);
     if (at > 0) this.video.currentTime = at;
   }
 
@@ -78,8 +77,10 @@ export class RecordingPlayer {
   async #openPlaylist(source: string): Promise<void> {
     const { default: Hls } = await import("hls.js");
     if (this.#source !== source) return;
+    // First of all hls.js: Chromium also says "maybe" to HLS of its own, and then does not parse playlists like ours.
     if (!Hls.isSupported()) {
-      this.#fail("this browser plays recordings once they are finished");
+      if (this.video.canPlayType("application/vnd.apple.mpegurl") !== "") this.video.src = source;
+      else this.#fail("this browser plays recordings once they are finished");
       return;
     }
     const hls = new Hls({ startPosition: 0 });

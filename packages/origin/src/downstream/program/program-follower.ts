@@ -234,8 +234,8 @@ class BoundTrack {
 }
 
 /**
- * The group of sound that belongs to the keyframe with which the pictures begin; undefined: the newest. Groups of sound
- * are shorter, so that without it the first pictures would be silent.
+ * The group of sound that belongs to the keyframe with which the pictures begin, or the first one after it; undefined:
+ * the newest. Groups of sound are shorter, so that without it the first pictures would be silent.
  */
 function soundFromKeyframe(broadcast: Broadcast, program: Program): number | undefined {
   if (program.video === undefined || program.audio === undefined) return undefined;
@@ -247,7 +247,8 @@ function soundFromKeyframe(broadcast: Broadcast, program: Program): number | und
     const startUs = group?.frames[0]?.timestamp;
     if (group !== undefined && startUs !== undefined && startUs <= keyframeUs) return group.sequence;
   }
-  return undefined;
+  // A broadcast that has just begun with a picture.
+  return groups[0]?.sequence;
 }
 
 /** Undefined for a frame without data (a marker), and for one that a foreign publisher has broken. */
