@@ -52,11 +52,11 @@ describe("canopy", () => {
   });
 
   it("exits with 1 and names the option when a port is taken", async () => {
-    const first = await findFreePorts(2);
+    const first = await findFreePorts(3);
     const args = ["origin", "--host", "127.0.0.1", "--allow-anonymous", "--port", String(first)];
     await using node = run(...args, "--rtmp-port", String(first + 1), "--drain-time", "0");
     await waitFor("the origin", async () => (await fetch(`http://127.0.0.1:${first}/livez`)).ok);
-    const second = run(...args, "--rtmp-port", "0");
+    const second = run(...args, "--rtmp-port", "0", "--webrtc-port", String(first + 2));
     expect(await second.exited).toBe(1);
     expect(second.output()).toContain(`port ${first} on 127.0.0.1 is in use; choose another one with --port`);
     expect(await node.stop()).toBe(0);
