@@ -5,6 +5,7 @@ import {
   createQuicLoop,
   createSessionListener,
   developmentHosts,
+  type NodeDrain,
   NodeServer,
   type QuicSettings,
   quicTransport,
@@ -51,6 +52,8 @@ export interface EdgeNodeDeps {
   readonly verifier: TokenVerifier | undefined;
   /** Undefined: no WebRTC viewers. */
   readonly webrtc?: WebRtcEngine | undefined;
+  /** Undefined: the node cannot be drained over HTTP. */
+  readonly drain?: NodeDrain | undefined;
 }
 
 /** A relay or an edge: takes broadcasts from a parent, and serves children and viewers. */
@@ -85,6 +88,7 @@ export class EdgeNode implements AsyncDisposable {
           metrics,
           clock,
           verifier: deps.verifier,
+          drain: deps.drain,
           listenSessions: createSessionListener({ ...options, protocols: MOQ_PROTOCOLS }, quic),
           createDevelopmentCertificate: () => createDevelopmentCertificate(developmentHosts(options.host)),
           registerRoutes: async (app, admission, gate) => {
