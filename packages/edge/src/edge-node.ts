@@ -35,6 +35,8 @@ export interface EdgeNodeOptions {
   /** `https://host:port`, candidates in order. */
   readonly parents: readonly string[];
   readonly parentTrust: ParentTrust;
+  /** Port of a node in another process of this machine, with the same host and certificate: stands before `parents`. */
+  readonly localParentPort?: number | undefined;
   /** Shown to the parents. */
   readonly parentToken: string | undefined;
   /** Default: adaptive flushing, packets that pass every path, CUBIC. */
@@ -75,7 +77,11 @@ export class EdgeNode implements AsyncDisposable {
     try {
       const loop = createQuicLoop(options.quic);
       const quic = { logger: logger.child("quic"), loop };
-      const relay = lifetime.own("relay", createRelay(options, deps, quic));
+      const own: { server: NodeServer | undefined } = { server: undefined };
+      const relay = lifetime.own(
+        "relay",
+        createRelay(options, deps, { ...quic, ownSha256: () => own.server?.certificate.current.sha256Hex }),
+      );
       const whep = createWhep(options, deps, relay);
       if (whep !== undefined) lifetime.own("whep", whep);
       const packaging = createPackaging(options, deps, relay);
@@ -97,7 +103,7 @@ export class EdgeNode implements AsyncDisposable {
           },
         },
       );
-      lifetime.own("server", server);
+      own.server = lifetime.own("server", server);
       relay.start();
       const { host, port } = server;
       logger.info({ host, port, webrtcPort: deps.webrtc?.port, tier: options.tier }, "the node listens");
@@ -155,23 +161,41 @@ function createPackaging(
   };
 }
 
+/** How this process reaches one that listens on the same host. */
+function localParentUrl({ host, localParentPort }: EdgeNodeOptions): string | undefined {
+  if (localParentPort === undefined) return undefined;
+  const address = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  return `https://${address.includes(":") ? `[${address}]` : address}:${localParentPort}`;
+}
+
 function createRelay(
   options: EdgeNodeOptions,
   deps: EdgeNodeDeps,
-  quic: { readonly logger: Logger; readonly loop: QuicLoop },
+  quic: {
+    readonly logger: Logger;
+    readonly loop: QuicLoop;
+    readonly ownSha256: () => string | undefined;
+  },
 ): RelayNode {
-  const { parentTrust: trust } = options;
+  const local = localParentUrl(options);
+  const parents = local === undefined ? options.parents : [local, ...options.parents];
+  const trustOf = (url: string): ParentTrust => {
+    if (url !== local) return options.parentTrust;
+    // With files both have the same certificate; without, the other one's was made when it started.
+    const sha256 = options.tls === undefined ? undefined : quic.ownSha256();
+    return { ca: undefined, sha256: sha256 === undefined ? [] : [sha256], isHere: true };
+  };
   return new RelayNode(
     { name: options.name, tier: options.tier, acceptPublishers: false },
     {
       logger: deps.logger,
       metrics: deps.metrics,
       clock: deps.clock,
-      parents: new StaticParents(options.parents, options.parentToken),
+      parents: new StaticParents(parents, options.parentToken),
       connect: (parent, signal) =>
         connectParent(
           parent.url,
-          { trust, protocols: MOQ_PROTOCOLS, transport: quicTransport(options.quic) },
+          { trust: trustOf(parent.url), protocols: MOQ_PROTOCOLS, transport: quicTransport(options.quic) },
           { ...quic, signal },
         ),
     },

@@ -14,6 +14,8 @@ export type { InfoWaiter, OpenFeed, Track, TrackObserver } from "./store/track.t
 export type { BroadcastWatcher } from "./store/watch-broadcasts.ts";
 export { type Parent, type ParentChooser, StaticParents } from "./tree/choose-parent.ts";
 export type { Topology, TopologyBroadcast, TopologyChild } from "./tree/describe-topology.ts";
+export { registeredSuccessors } from "./tree/registered-successors.ts";
+export type { Successor } from "./tree/successor-ring.ts";
 export {
   type ConnectParent,
   DEFAULT_PARENT_LINK,

@@ -5,6 +5,8 @@ import type { COMMAND_GROUPS } from "../config/command-groups.ts";
 import { createDrain, untilToldToStop } from "../node/create-drain.ts";
 import { createNodeParts, readText } from "../node/create-node-parts.ts";
 import { openWebRtc, parseIceServers } from "../node/open-webrtc.ts";
+import { workerCount } from "../workers/plan-workers.ts";
+import { runEdgeWorkers } from "./edge-workers.ts";
 
 const BYTES_PER_MEGABYTE = 1_048_576;
 const BYTES_PER_KILOBYTE = 1_024;
@@ -14,6 +16,10 @@ export async function runEdge(
   config: ConfigOf<(typeof COMMAND_GROUPS)["edge"]>,
   context: CommandContext,
 ): Promise<void> {
+  if (workerCount(config.workers.workers) > 1) {
+    await runEdgeWorkers(config, context);
+    return;
+  }
   const { listen, tree, access, whep, hls, flv } = config;
   const { parentCa } = tree;
   const parts = await createNodeParts(tree.tier === 1 ? "relay" : "edge", config);
@@ -33,6 +39,7 @@ export async function runEdge(
       tls: parts.tls,
       allowAnonymous: access.allowAnonymous,
       parents,
+      localParentPort: config.workers.localParent,
       parentTrust: {
         ca: parentCa === undefined ? undefined : await readText(parentCa, "--parent-ca"),
         sha256: tree.parentSha256,

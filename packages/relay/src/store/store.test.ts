@@ -247,15 +247,16 @@ describe("Store", () => {
     const numbered: RouteSource = {
       openTrack: (...args) => ({ ...source.openTrack(...args), knowsNumbers: true }),
     };
-    store.addRoute("live/demo", { hops: [1], source: numbered, via: undefined });
+    store.addRoute("live/demo", { hops: [1], source: numbered });
     const track = store.get("live/demo")?.request("video");
     if (track === undefined) throw new Error("no track");
     track.setInfo(INFO);
     follow(track);
+    const nobody = { onFrame: () => {}, onClosed: () => {} };
     const newest = track.receiveGroup(20);
     newest?.append(200, new Uint8Array(1));
-    track.subscribe({ onFrame: () => {} }, { startGroup: 19 });
-    track.subscribe({ onFrame: () => {} }, { startGroup: 19 });
+    track.subscribe(nobody, { startGroup: 19 });
+    track.subscribe(nobody, { startGroup: 19 });
     expect(source.calls).toEqual(["open live/demo video newest", "close", "open live/demo video 19"]);
     track.receiveGroup(19)?.append(190, new Uint8Array(1));
     // The group that was under way goes on where it was.
@@ -266,7 +267,7 @@ describe("Store", () => {
       [20, 2],
     ]);
     // Whoever wants the past is not worth beginning again.
-    track.subscribe({ onFrame: () => {} }, { startGroup: 2 });
+    track.subscribe(nobody, { startGroup: 2 });
     expect(source.calls).toHaveLength(3);
   });
 
