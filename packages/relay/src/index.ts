@@ -14,6 +14,23 @@ export type { InfoWaiter, OpenFeed, Track, TrackObserver } from "./store/track.t
 export type { BroadcastWatcher } from "./store/watch-broadcasts.ts";
 export { type Parent, type ParentChooser, StaticParents } from "./tree/choose-parent.ts";
 export type { Topology, TopologyBroadcast, TopologyChild } from "./tree/describe-topology.ts";
+export { EDGE_TIER, type LocateEdgesOptions, locateEdges } from "./tree/locate-edges.ts";
+export {
+  LOAD_BOUND,
+  type PlacedBroadcast,
+  pickParent,
+  placeBroadcasts,
+  shareOf,
+} from "./tree/place-broadcasts.ts";
+export type { NodeLoad, PlacedNode } from "./tree/placed-node.ts";
+export { compareByRendezvous, hashKey, rendezvousScore, weightedScore } from "./tree/rendezvous.ts";
+export {
+  DRAINING_RANK,
+  isSessionUrl,
+  type SelectedParent,
+  type SelectParentsOptions,
+  selectParents,
+} from "./tree/select-parents.ts";
 export {
   type ConnectParent,
   DEFAULT_PARENT_LINK,
