@@ -20,6 +20,12 @@ export {
   StaticParents,
 } from "./tree/choose-parent.ts";
 export type { Topology, TopologyBroadcast, TopologyChild, TopologyParent } from "./tree/describe-topology.ts";
+export {
+  EdgeLocator,
+  type EdgeLocatorDeps,
+  type EdgeLocatorOptions,
+  type LocatableNode,
+} from "./tree/edge-locator.ts";
 export { EDGE_TIER, type LocateEdgesOptions, locateEdges } from "./tree/locate-edges.ts";
 export {
   LOAD_BOUND,

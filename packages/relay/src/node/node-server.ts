@@ -11,7 +11,9 @@ import {
   type TokenVerifier,
 } from "@canopy/runtime";
 import type { Session, SessionServer, SessionServerHandler } from "@canopy/transport";
+import type { EdgeLocator } from "../tree/edge-locator.ts";
 import { type Admission, createAdmission } from "./admission.ts";
+import { registerLocateRoute } from "./locate-route.ts";
 import { type CertificateFiles, NodeCertificate, type TlsCertificate } from "./node-certificate.ts";
 import { registerNodeRoutes } from "./node-routes.ts";
 import { type AuthorizeSession, SessionGate } from "./session-gate.ts";
@@ -75,6 +77,8 @@ export interface NodeServerDeps {
     handler: SessionServerHandler,
   ) => Promise<RenewableSessionServer>;
   readonly createDevelopmentCertificate: () => Promise<TlsCertificate>;
+  /** Names edges to viewers; undefined on a node that follows no registry. */
+  readonly locator?: Pick<EdgeLocator, "locate"> | undefined;
   /** Adds the hop's own routes before the server listens. */
   readonly registerRoutes?: (
     app: HttpServer["app"],
@@ -190,6 +194,7 @@ async function openParts(
     announced: () => node.announced(),
     topology: (sees) => node.topology(sees),
   });
+  registerLocateRoute(http.app, { admission, locator: deps.locator });
   await deps.registerRoutes?.(http.app, admission, gate);
   const { port } = await http.start();
   const sessions = lifetime.own(
