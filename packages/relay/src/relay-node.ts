@@ -142,6 +142,7 @@ export class RelayNode implements AsyncDisposable {
         downstream: this.downstreamCounters,
         upstream: this.upstreamCounters,
         sessions: this.totals,
+        parents: () => this.parentLink?.connectedCount ?? 0,
       });
     }
     this.stopTimer = (startTimer ?? startInterval)(this.intervalMs, () => this.tick());

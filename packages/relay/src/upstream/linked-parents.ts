@@ -57,8 +57,13 @@ export class LinkedParents {
   }
 
   get connected(): boolean {
-    for (const slot of this.slots.values()) if (slot.ready) return true;
-    return false;
+    return this.connectedCount > 0;
+  }
+
+  get connectedCount(): number {
+    let count = 0;
+    for (const slot of this.slots.values()) if (slot.ready) count += 1;
+    return count;
   }
 
   /** Sessions and attempts that are open; 0 after `close`. */
