@@ -107,6 +107,7 @@ export class OriginNode implements AsyncDisposable {
   readonly #sessionEvents: SessionEvents;
   readonly #withdraw: (() => void)[] = [];
   #admission: Admission | undefined;
+  #gate: SessionGate | undefined;
   #whipRoutes: WebRtcRoutes | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
@@ -211,6 +212,7 @@ export class OriginNode implements AsyncDisposable {
     const { webrtc, metrics } = this.#deps;
     const { whip } = this;
     this.#admission = admission;
+    this.#gate = gate;
     await registerOriginRoutes(app, { registry: this.registry, admission, version });
     if (this.recordings !== undefined) {
       registerRecordingRoutes(app, { recordings: this.recordings, admission });
@@ -265,6 +267,15 @@ export class OriginNode implements AsyncDisposable {
 
   readiness(): Readiness {
     return this.relay.readiness();
+  }
+
+  /** RTMP publishers, who come by a port of their own. They cannot be told to go: they are closed at the end. */
+  get otherSessions(): number {
+    return this.rtmp?.connections ?? 0;
+  }
+
+  sendAway(limit: number, nextUri: () => string): number {
+    return this.relay.sendAway(limit, nextUri);
   }
 
   /** Tells publishers and viewers, ends all broadcasts and frees the ports. Idempotent. */
@@ -341,6 +352,7 @@ export class OriginNode implements AsyncDisposable {
     const admission = this.#admission;
     if (admission === undefined)
       throw new OriginError("unauthorized", "The server does not take publishers yet.");
+    if (this.#gate?.draining) throw new OriginError("closed", "The server is about to stop.");
     const answer = await admission.authorize("/", token);
     if (!answer.admitted) throw new OriginError("unauthorized", `Publishing was refused: ${answer.message}.`);
     if (!mayPut(answer.scope, path)) {

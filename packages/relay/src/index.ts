@@ -35,6 +35,7 @@ export {
   shareOf,
 } from "./tree/place-broadcasts.ts";
 export type { NodeLoad, PlacedNode } from "./tree/placed-node.ts";
+export { registeredSuccessors } from "./tree/registered-successors.ts";
 export {
   type RegisteredNode,
   RegistryParents,
@@ -48,6 +49,7 @@ export {
   type SelectParentsOptions,
   selectParents,
 } from "./tree/select-parents.ts";
+export type { Successor } from "./tree/successor-ring.ts";
 export {
   type ConnectParent,
   DEFAULT_PARENT_LINK,

@@ -4,7 +4,7 @@ import {
   createQuicLoop,
   createSessionListener,
   developmentHosts,
-  drainNode,
+  type NodeDrain,
   NodeServer,
 } from "@canopy/relay/node";
 import { ConfigError, type ConfigOf, Lifetime, listenError } from "@canopy/runtime";
@@ -13,10 +13,10 @@ import type { WebRtcEngine } from "@canopy/transport/webrtc";
 import type { CommandContext } from "../command-line/command-context.ts";
 import { packageVersion } from "../command-line/package-version.ts";
 import type { COMMAND_GROUPS } from "../config/command-groups.ts";
+import { createDrain, untilToldToStop } from "../node/create-drain.ts";
 import { createNodeParts, type NodeParts } from "../node/create-node-parts.ts";
 import { openWebRtc, parseIceServers } from "../node/open-webrtc.ts";
 import { recordingOptions } from "../node/recording-options.ts";
-import { untilAborted } from "../node/until-aborted.ts";
 
 type OriginConfig = ConfigOf<(typeof COMMAND_GROUPS)["origin"]>;
 
@@ -25,10 +25,11 @@ export async function runOrigin(config: OriginConfig, context: CommandContext): 
   const { listen, rtmp } = config;
   const parts = await createNodeParts("origin", config);
   await using lifetime = new Lifetime({ logger: parts.logger });
+  const drain = createDrain(listen, parts);
   const webrtc = await openWebRtc(config, parts);
   if (webrtc !== undefined) lifetime.own("webrtc", webrtc);
   const origin = lifetime.own("origin", createOrigin(config, parts, webrtc));
-  const server = lifetime.own("server", await openServer(config, parts, origin));
+  const server = lifetime.own("server", await openServer(config, { ...parts, drain }, origin));
   try {
     await origin.start();
   } catch (error) {
@@ -38,9 +39,8 @@ export async function runOrigin(config: OriginConfig, context: CommandContext): 
     { host: listen.host, port: server.port, rtmpPort: rtmp.port, webrtcPort: webrtc?.port },
     "the origin listens",
   );
-  await untilAborted(context.signal);
-  const drain = { timeoutMs: listen.drainSeconds * 1_000, uri: listen.drainTo ?? "" };
-  await drainNode({ server, relay: origin.relay }, drain);
+  await untilToldToStop(context.signal, drain);
+  await drain.run(server);
 }
 
 function createOrigin(config: OriginConfig, parts: NodeParts, webrtc: WebRtcEngine | undefined): OriginNode {
@@ -78,7 +78,11 @@ function webhookSecret(webhooks: OriginConfig["webhooks"]): { readonly secret?: 
   );
 }
 
-function openServer(config: OriginConfig, parts: NodeParts, origin: OriginNode): Promise<NodeServer> {
+function openServer(
+  config: OriginConfig,
+  parts: NodeParts & { readonly drain: NodeDrain },
+  origin: OriginNode,
+): Promise<NodeServer> {
   const { listen, access } = config;
   const options = { ...listen, quic: config.quic, protocols: MOQ_PROTOCOLS, portOption: "port" };
   const quic = { logger: parts.logger.child("quic"), loop: createQuicLoop(config.quic) };

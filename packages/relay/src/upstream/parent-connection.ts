@@ -98,6 +98,8 @@ export class ParentConnection {
           if (originId !== undefined && !this.over) this.events.onOriginId?.(originId);
         },
         onGoaway: (uri) => {
+          // Once: a parent that repeats itself must not keep this node busy.
+          if (this.leaving) return;
           this.leaving = true;
           this.events.onGoaway(uri);
         },

@@ -19,4 +19,6 @@ export class UpstreamCounters {
   parentsMistaken = 0;
   /** Broadcasts that were moved to another parent for the sake of even loads. */
   broadcastsMoved = 0;
+  /** GOAWAYs that named a place to which this node does not go. */
+  goawaysRefused = 0;
 }
