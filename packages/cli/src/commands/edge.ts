@@ -3,8 +3,9 @@ import { drainNode } from "@canopy/relay/node";
 import { ConfigError, type ConfigOf, Lifetime } from "@canopy/runtime";
 import type { CommandContext } from "../command-line/command-context.ts";
 import type { COMMAND_GROUPS } from "../config/command-groups.ts";
-import { createNodeParts, readText } from "../node/create-node-parts.ts";
+import { createNodeParts } from "../node/create-node-parts.ts";
 import { openWebRtc, parseIceServers } from "../node/open-webrtc.ts";
+import { readText } from "../node/read-text.ts";
 import { untilAborted } from "../node/until-aborted.ts";
 
 const BYTES_PER_MEGABYTE = 1_048_576;
@@ -18,9 +19,11 @@ export async function runEdge(
   const { listen, tree, access, whep, hls, flv } = config;
   const { parentCa } = tree;
   const parts = await createNodeParts(tree.tier === 1 ? "relay" : "edge", config);
-  const parents = tree.parents.length > 0 ? tree.parents.map(checkParent) : noParent();
-  const iceServers = parseIceServers(config.webrtc.iceServers);
   await using lifetime = new Lifetime({ logger: parts.logger });
+  if (parts.controlPlane !== undefined) lifetime.own("control plane", parts.controlPlane);
+  // Without any, those that the control plane knows.
+  const parents = tree.parents.length > 0 || parts.controlPlane ? tree.parents.map(checkParent) : noParent();
+  const iceServers = parseIceServers(config.webrtc.iceServers);
   // Viewers arrive at edges; a relay has none.
   const webrtc = tree.tier > 1 ? await openWebRtc(config, parts) : undefined;
   if (webrtc !== undefined) lifetime.own("webrtc", webrtc);
@@ -64,7 +67,7 @@ function checkParent(url: string): string {
 function noParent(): never {
   throw new ConfigError(
     "config-invalid",
-    "--parent is needed: the URL of a node one tier up, such as https://host:4440",
+    "--parent is needed, the URL of a node one tier up, such as https://host:4440; or --redis, where parents are found",
     "--parent",
   );
 }

@@ -25,6 +25,7 @@ export async function runOrigin(config: OriginConfig, context: CommandContext): 
   const { listen, rtmp } = config;
   const parts = await createNodeParts("origin", config);
   await using lifetime = new Lifetime({ logger: parts.logger });
+  if (parts.controlPlane !== undefined) lifetime.own("control plane", parts.controlPlane);
   const webrtc = await openWebRtc(config, parts);
   if (webrtc !== undefined) lifetime.own("webrtc", webrtc);
   const origin = lifetime.own("origin", createOrigin(config, parts, webrtc));

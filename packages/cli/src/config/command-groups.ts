@@ -1,6 +1,7 @@
 import { accessGroup } from "./access-group.ts";
 import { audioBridgeGroup } from "./audio-bridge-group.ts";
 import { broadcastGroup } from "./broadcast-group.ts";
+import { controlPlaneGroup } from "./control-plane-group.ts";
 import { devGroup } from "./dev-group.ts";
 import { flvGroup } from "./flv-group.ts";
 import { hlsGroup } from "./hls-group.ts";
@@ -35,6 +36,7 @@ export const COMMAND_GROUPS = {
     webhooks: webhookGroup,
     tls: tlsGroup,
     access: accessGroup,
+    controlPlane: controlPlaneGroup,
     log: logGroup,
   },
   edge: {
@@ -47,6 +49,7 @@ export const COMMAND_GROUPS = {
     flv: flvGroup,
     tls: tlsGroup,
     access: accessGroup,
+    controlPlane: controlPlaneGroup,
     log: logGroup,
   },
   broadcast: { broadcast: broadcastGroup, log: logGroup },
