@@ -15,12 +15,23 @@ export async function runEdgeWorkers(
   context: CommandContext,
 ): Promise<void> {
   const { listen, tree, webrtc, workers } = config;
+  const { publicUrl, publicHttpUrl } = config.controlPlane;
   const plans = planWorkers(
-    { workers: workers.workers, port: listen.port, nodeName: listen.name, tier: tree.tier, webrtc },
+    {
+      workers: workers.workers,
+      port: listen.port,
+      nodeName: listen.name,
+      tier: tree.tier,
+      webrtc,
+      publicUrl,
+      publicHttpUrl,
+    },
     context.args,
   );
   // Refuses settings that contradict each other here, once, instead of in every worker.
-  const { logger } = await createNodeParts(tree.tier === 1 ? "relay" : "edge", config);
+  const { logger, controlPlane } = await createNodeParts(tree.tier === 1 ? "relay" : "edge", config);
+  // Each worker has its own.
+  await controlPlane?.close();
   await using lifetime = new Lifetime({ logger });
   const stopDeadlineMs = listen.drainSeconds * 1_000 + CLOSE_TIME_MS;
   const supervisor = lifetime.own(

@@ -1,6 +1,7 @@
 import { accessGroup } from "./access-group.ts";
 import { audioBridgeGroup } from "./audio-bridge-group.ts";
 import { broadcastGroup } from "./broadcast-group.ts";
+import { controlPlaneGroup } from "./control-plane-group.ts";
 import { devGroup } from "./dev-group.ts";
 import { flvGroup } from "./flv-group.ts";
 import { hlsGroup } from "./hls-group.ts";
@@ -36,6 +37,7 @@ export const COMMAND_GROUPS = {
     webhooks: webhookGroup,
     tls: tlsGroup,
     access: accessGroup,
+    controlPlane: controlPlaneGroup,
     log: logGroup,
   },
   edge: {
@@ -49,6 +51,7 @@ export const COMMAND_GROUPS = {
     flv: flvGroup,
     tls: tlsGroup,
     access: accessGroup,
+    controlPlane: controlPlaneGroup,
     log: logGroup,
   },
   broadcast: { broadcast: broadcastGroup, log: logGroup },

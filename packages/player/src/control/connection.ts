@@ -29,7 +29,7 @@ const WATCHDOG_MS = 6_000;
 const ELEMENT_MOVE_MS = 8_000;
 
 export interface ConnectionOptions {
-  /** Edges, in order of preference. */
+  /** Edges, in order of preference; the last resort where edges are located. */
   readonly sources: readonly string[];
   /** Transports that this browser can use, in order of preference. */
   readonly factories: readonly UpstreamFactory[];
@@ -43,6 +43,8 @@ export interface ConnectionDeps {
   readonly fetch: typeof fetch;
   readonly random: () => number;
   readonly memory: Pick<TransportMemory, "recall" | "remember">;
+  /** Finds the edges at the beginning, and again whenever all of them have failed. Rejects with `PlayerError`. */
+  readonly locate?: ((signal: AbortSignal) => Promise<readonly string[]>) | undefined;
   /** Gets everything of the upstream in use but its end. */
   readonly sink: Omit<UpstreamSink, "onConnected" | "onMove" | "onClosed">;
   readonly onTransport: (transport: TransportName) => void;
@@ -58,6 +60,7 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #deps: ConnectionDeps;
   readonly #retries: RetrySchedule;
+  #sources: readonly string[];
   readonly #abort = new AbortController();
   #attempt = 0;
   #factory = 0;
@@ -86,6 +89,7 @@ export class Connection {
   constructor(options: ConnectionOptions, deps: ConnectionDeps) {
     this.#options = options;
     this.#deps = deps;
+    this.#sources = options.sources;
     this.#retries = new RetrySchedule({ sources: options.sources.length }, { random: deps.random });
     this.#edgeWatch = new EdgeWatch({
       upstream: () => this.#upstream,
@@ -112,7 +116,7 @@ export class Connection {
     });
     this.#succession = new EdgeSuccession({
       random: deps.random,
-      sources: () => options.sources,
+      sources: () => this.#sources,
       current: () => this.#retries.current,
       src: () => this.src,
       open: (...args) => this.#openSuccessor(...args),
@@ -131,7 +135,7 @@ export class Connection {
         onTakeOver: (...args) => this.#takeOver(...args),
       },
     );
-    this.#open();
+    this.#begin();
   }
 
   /** Tracks to receive, from the session in use and those that follow it. */
@@ -150,7 +154,7 @@ export class Connection {
   }
 
   get src(): string {
-    return this.#movedTo ?? this.#options.sources[this.#retries.current] ?? "";
+    return this.#movedTo ?? this.#sources[this.#retries.current] ?? "";
   }
 
   /** Why this transport is in use; undefined if it is the first choice. */
@@ -201,7 +205,7 @@ export class Connection {
   retryNow(): void {
     if (this.#timer === undefined) return;
     clearTimeout(this.#timer);
-    this.#open();
+    this.#begin();
   }
 
   /** Drops the session without a word and opens another one. */
@@ -216,6 +220,42 @@ export class Connection {
     this.#timer = undefined;
     this.#drop();
     this.#move.close();
+  }
+
+  /** An attempt after which all edges are new, where they are located, or as they were. */
+  #begin(): void {
+    const { locate } = this.#deps;
+    this.#timer = undefined;
+    if (locate === undefined) this.#open();
+    else void this.#openLocated(locate);
+  }
+
+  async #openLocated(locate: NonNullable<ConnectionDeps["locate"]>): Promise<void> {
+    const { signal } = this.#abort;
+    this.#attempt += 1;
+    const attempt = this.#attempt;
+    let failure = new PlayerError("unreachable", "no edge is known");
+    try {
+      this.#sources = await locate(signal);
+    } catch (error) {
+      if (error instanceof PlayerError) failure = error;
+      // The edges of the last answer, or those of the page, may still be there.
+      if (this.#sources.length === 0) this.#sources = this.#options.sources;
+    }
+    if (this.#attempt !== attempt || signal.aborted) return;
+    this.#retries.renew(this.#sources.length);
+    if (this.#sources.length > 0) this.#open();
+    else this.#retryLater(failure);
+  }
+
+  #retryLater(error: PlayerError): void {
+    const decision = error.shouldRetry() ? this.#retries.onFailure() : undefined;
+    if (decision === undefined) {
+      this.#deps.onFailed(error);
+      return;
+    }
+    this.#deps.onLost(error);
+    this.#timer = setTimeout(() => this.#begin(), decision.delayMs);
   }
 
   #open(): void {
@@ -512,7 +552,8 @@ export class Connection {
       return;
     }
     this.#deps.onLost(error);
-    this.#timer = setTimeout(() => this.#open(), decision.delayMs);
+    const isNewRound = decision.delayMs > 0;
+    this.#timer = setTimeout(() => (isNewRound ? this.#begin() : this.#open()), decision.delayMs);
   }
 
   #drop(): void {

@@ -4,6 +4,7 @@ export * from "./authorize-request.ts";
 export * from "./development-hosts.ts";
 export * from "./drain-node.ts";
 export * from "./drain-routes.ts";
+export * from "./locate-route.ts";
 export * from "./node-certificate.ts";
 export * from "./node-routes.ts";
 export * from "./node-server.ts";

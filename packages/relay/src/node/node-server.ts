@@ -11,9 +11,11 @@ import {
   type TokenVerifier,
 } from "@canopy/runtime";
 import type { Session, SessionServer, SessionServerHandler } from "@canopy/transport";
+import type { EdgeLocator } from "../tree/edge-locator.ts";
 import { type Admission, createAdmission } from "./admission.ts";
 import type { DrainedNode, NodeDrain } from "./drain-node.ts";
 import { registerDrainRoutes } from "./drain-routes.ts";
+import { registerLocateRoute } from "./locate-route.ts";
 import { type CertificateFiles, NodeCertificate, type TlsCertificate } from "./node-certificate.ts";
 import { registerNodeRoutes } from "./node-routes.ts";
 import { type AuthorizeSession, SessionGate } from "./session-gate.ts";
@@ -87,6 +89,8 @@ export interface NodeServerDeps {
     handler: SessionServerHandler,
   ) => Promise<RenewableSessionServer>;
   readonly createDevelopmentCertificate: () => Promise<TlsCertificate>;
+  /** Names edges to viewers; undefined on a node that follows no registry. */
+  readonly locator?: Pick<EdgeLocator, "locate"> | undefined;
   /** Undefined: the node cannot be drained over HTTP. */
   readonly drain?: NodeDrain | undefined;
   /** Adds the hop's own routes before the server listens. */
@@ -239,6 +243,7 @@ async function openParts(
     announced: () => node.announced(),
     topology: (sees) => node.topology(sees),
   });
+  registerLocateRoute(http.app, { admission, locator: deps.locator });
   await deps.registerRoutes?.(http.app, admission, gate);
   if (deps.drain !== undefined) {
     const sessionCount = (): number => gate.size + (node.otherSessions ?? 0);

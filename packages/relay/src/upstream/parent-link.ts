@@ -49,6 +49,8 @@ const BACKOFF = { baseMs: 100, capMs: 3_000 };
 /** A parent that crashed is back within a few seconds: for that long viewers wait for no more than a short pause. */
 const URGENT_FOR_MS = 5_000;
 const URGENT_CAP_MS = 200;
+/** How often it is asked whether there is a better parent than the one in use. */
+const BETTER_INTERVAL_MS = 1_000;
 /** A parent that lets children in and loses them sooner counts as one that refuses: it is not dialled in a loop. */
 const SOUND_AFTER_MS = 1_000;
 
@@ -73,6 +75,7 @@ export class ParentLink {
   private retryAtMs: number | undefined;
   /** Where the current parent sends its children. */
   private redirectTo: string | undefined;
+  private betterAtMs = 0;
   private closed = false;
 
   constructor(options: ParentLinkOptions, deps: ParentLinkDeps) {
@@ -87,6 +90,10 @@ export class ParentLink {
 
   get connected(): boolean {
     return this.current !== undefined;
+  }
+
+  get connectedCount(): number {
+    return Number(this.connected);
   }
 
   /** Sessions and attempts that are open; 0 after `close`. */
@@ -116,7 +123,18 @@ export class ParentLink {
     if (this.next !== undefined && nowMs - this.next.startedAtMs > this.options.connectTimeoutMs) {
       this.next.lose("refused");
     } else if (this.next?.isSilent(nowMs)) this.next.lose("silent");
+    if (nowMs >= this.betterAtMs) this.lookForBetter(nowMs);
     if (this.next === undefined && this.retryAtMs !== undefined && nowMs >= this.retryAtMs) this.dial(nowMs);
+  }
+
+  private lookForBetter(nowMs: number): void {
+    this.betterAtMs = nowMs + BETTER_INTERVAL_MS;
+    const { current, next, retryAtMs } = this;
+    if (current === undefined || current.leaving || next !== undefined || retryAtMs !== undefined) return;
+    const better = this.deps.chooser.better?.(current.parent.url, new Set(this.avoid.keys()));
+    if (better === undefined) return;
+    this.redirectTo = better.url;
+    this.retryAtMs = nowMs;
   }
 
   private dial(nowMs: number): void {
@@ -195,6 +213,8 @@ export class ParentLink {
     } else return;
     this.avoidFor(connection.parent.url, nowMs);
     if (this.next !== undefined) return;
+    // It was only looked whether a better one is there.
+    if (this.current !== undefined && !this.current.leaving) return;
     const first = this.failures === 0;
     this.failures += 1;
     // The first attempt after a loss is made at once: every millisecond is one that viewers wait.

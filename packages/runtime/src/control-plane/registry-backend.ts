@@ -62,6 +62,12 @@ export type RegistryChange =
   | { readonly kind: "claimed"; readonly version: number; readonly path: string; readonly record: string }
   | { readonly kind: "released"; readonly version: number; readonly path: string };
 
+export interface RegistryListener {
+  onChange(change: RegistryChange): void;
+  onGap(): void;
+  onBadChange(): void;
+}
+
 export interface RegistryBackend {
   beat(heartbeat: Heartbeat): Promise<HeartbeatAnswer>;
   leave(id: number, instance: string): Promise<void>;
@@ -71,8 +77,11 @@ export interface RegistryBackend {
   release(change: ClaimChange): Promise<void>;
   /** `knownVersion` 0 = give all broadcasts. */
   read(knownVersion: number): Promise<RegistrySnapshot>;
-  /** Set once, before the first call. `onGap`: changes may have been missed. */
-  listen(listener: { onChange(change: RegistryChange): void; onGap(): void }): void;
+  /**
+   * Set once, before the first call. `onGap`: the registry can be reached anew, changes may have been missed.
+   * `onBadChange`: a message that is none of ours.
+   */
+  listen(listener: RegistryListener): void;
   close(): Promise<void>;
 }
 

@@ -95,10 +95,8 @@ export class RegistryClient implements ControlPlane {
     );
     deps.backend.listen({
       onChange: (change) => this.#onChange(change),
-      onGap: () => {
-        this.#keeper.distrust();
-        this.#hurry();
-      },
+      onGap: () => this.#onGap(),
+      onBadChange: () => this.#badRecords.add("malformed", "message", undefined),
     });
     this.#schedule(0);
   }
@@ -209,6 +207,7 @@ export class RegistryClient implements ControlPlane {
   }
 
   #schedule(delayMs: number): void {
+    if (this.#closing !== undefined) return;
     this.#cancelCycle?.();
     this.#cancelCycle = this.#deps.scheduler.after(delayMs, () => {
       // Never rejects: whatever goes wrong is seen as an absence of the registry.
@@ -216,9 +215,15 @@ export class RegistryClient implements ControlPlane {
     });
   }
 
-  /** The view has to be read soon; not at once, because many nodes may have the same reason. */
+  #onGap(): void {
+    this.#keeper.distrust();
+    // The registry is back: not at once, because all nodes have noticed at the same time.
+    if (this.#available) this.#hurry();
+    else if (this.#running === undefined) this.#schedule(this.#deps.random() * this.#options.heartbeatMs);
+  }
+
+  /** The view has to be read soon. */
   #hurry(): void {
-    if (this.#closing !== undefined || !this.#available) return;
     const { scheduler, random } = this.#deps;
     const dueMs = scheduler.nowMs() + random() * this.#options.heartbeatMs;
     this.#readDueMs = Math.min(this.#readDueMs, dueMs);

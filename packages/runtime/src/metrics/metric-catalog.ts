@@ -89,6 +89,15 @@ export const METRICS = {
     help: "Changes of parent, by reason.",
     label: { name: "reason", values: ["closed", "silent", "goaway", "refused"] },
   },
+  canopy_parents: { type: "gauge", help: "Parents that are connected." },
+  canopy_parents_mistaken_total: {
+    type: "counter",
+    help: "Records of the registry that led to another node than they said.",
+  },
+  canopy_broadcasts_moved_total: {
+    type: "counter",
+    help: "Broadcasts that were moved from one parent to another to even out their loads.",
+  },
   canopy_goaways_total: {
     type: "counter",
     help: "GOAWAYs: sent to children, viewers and publishers; followed, or refused because of where they led.",

@@ -11,6 +11,7 @@ import {
   MAX_NODE_RECORD_BYTES,
   type RegistryBackend,
   type RegistryChange,
+  type RegistryListener,
   type RegistrySnapshot,
   type RegistryTimes,
 } from "../registry-backend.ts";
@@ -20,8 +21,6 @@ interface StoredNode {
   readonly record: string;
   readonly seenMs: number;
 }
-
-type Listener = Parameters<RegistryBackend["listen"]>[0];
 
 export interface MemoryRegistryOptions extends RegistryTimes {}
 
@@ -38,7 +37,7 @@ export class MemoryRegistry {
   readonly broadcasts = new Map<string, string>();
   readonly #times: RegistryTimes;
   readonly #scheduler: Scheduler;
-  readonly #listeners = new Map<Listener, () => boolean>();
+  readonly #listeners = new Map<RegistryListener, () => boolean>();
   #epoch = 0;
   #version = 1;
   #quietUntilMs = 0;
@@ -58,7 +57,7 @@ export class MemoryRegistry {
     const open = (): boolean => this.available && reachable();
     const ask = <T>(answer: () => T): Promise<T> =>
       open() ? Promise.resolve(answer()) : Promise.reject(away());
-    let own: Listener | undefined;
+    let own: RegistryListener | undefined;
     return {
       beat: (heartbeat) => ask(() => this.#beat(heartbeat)),
       leave: (id, instance) => ask(() => this.#leave(String(id), instance)),
@@ -108,24 +107,26 @@ export class MemoryRegistry {
 
   #sweep(nowMs: number): void {
     if (nowMs < this.#quietUntilMs) return;
+    let isAnyGone = false;
     for (const [id, { seenMs }] of this.nodes) {
       if (nowMs - seenMs < this.#times.expiryMs) continue;
+      isAnyGone = true;
       this.nodes.delete(id);
-      this.#dropBroadcastsOf(id);
       this.#publish({ kind: "left", id, silent: true });
     }
+    if (isAnyGone) this.#dropOrphans();
   }
 
   #leave(id: string, instance: string): void {
     if (this.nodes.get(id)?.instance !== instance) return;
     this.nodes.delete(id);
-    this.#dropBroadcastsOf(id);
     this.#publish({ kind: "left", id, silent: false });
+    this.#dropOrphans();
   }
 
-  #dropBroadcastsOf(id: string): void {
+  #dropOrphans(): void {
     for (const [path, text] of this.broadcasts) {
-      if (!text.startsWith(`${id} `)) continue;
+      if (this.nodes.has(text.slice(0, text.indexOf(" ")))) continue;
       this.broadcasts.delete(path);
       this.#publish({ kind: "released", version: this.#nextVersion(), path });
     }
@@ -145,7 +146,7 @@ export class MemoryRegistry {
     if (current !== undefined) {
       const seenMs = this.nodes.get(String(current.nodeId))?.seenMs;
       const silentMs = seenMs === undefined ? this.#times.expiryMs : nowMs - seenMs;
-      const quiet = nowMs < this.#quietUntilMs && seenMs !== undefined;
+      const quiet = nowMs < this.#quietUntilMs;
       const held: ClaimAnswer = { kind: "held", by: current.nodeId, silentMs };
       if (epoch > 0) {
         if (current.epoch > epoch && (quiet || silentMs < this.#times.expiryMs)) return held;
