@@ -34,6 +34,11 @@ const open = (transports: string): Promise<BrowserViewer> =>
     query: { transports },
   });
 
+/** An element that is given up still asks for the media source that hls.js has revoked. */
+function unexpectedErrors(viewer: BrowserViewer): string[] {
+  return viewer.errors.filter((text) => !/net::ERR_FILE_NOT_FOUND/.test(text));
+}
+
 describe("POST /v1/drain", () => {
   it("moves players of every transport to the edge that it names, then ends the process", async () => {
     const [edge = "", other = ""] = dev.edges;
@@ -43,7 +48,7 @@ describe("POST /v1/drain", () => {
       hls: await open("hls"),
     };
     try {
-      for (const viewer of Object.values(viewers)) await viewer.presents(30);
+      await Promise.all(Object.values(viewers).map((viewer) => viewer.presents(20)));
       const { restarts } = await devProcess(dev, "edge-1");
       const before = await viewers.webtransport.stats();
       for (const viewer of Object.values(viewers)) await viewer.takePainted();
@@ -57,7 +62,7 @@ describe("POST /v1/drain", () => {
       expect(await answer.json()).toMatchObject({ draining: true, sessions: 3 });
       for (const [name, viewer] of Object.entries(viewers)) {
         await waitFor(`${name} to move`, async () => (await viewer.stats()).moves === 1);
-        await viewer.presents(30);
+        await viewer.presents(20);
         const stats = await viewer.stats();
         const painted: readonly PaintedClock[] = await viewer.takePainted();
         const stillMs = Math.round(longestStillMs(painted));
@@ -65,7 +70,7 @@ describe("POST /v1/drain", () => {
         expect([stats.transport, stats.state, stats.reconnects]).toEqual([name, "playing", 0]);
         expect(new URL(stats.src ?? "").port).toBe(new URL(other).port);
         expect(stillMs).toBeLessThan(MAX_STILL_MS);
-        expect(viewer.errors).toEqual([]);
+        expect(unexpectedErrors(viewer)).toEqual([]);
       }
       // Every frame came, and none twice; whether a busy machine paints each of them is another matter.
       const after = await viewers.webtransport.stats();

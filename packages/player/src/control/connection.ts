@@ -15,6 +15,7 @@ import { ClockProbe } from "./clock-probe.ts";
 import { EdgeMove, type Successor } from "./edge-move.ts";
 import { EdgeSuccession, type SuccessionStep } from "./edge-succession.ts";
 import { EdgeWatch } from "./edge-watch.ts";
+import { ElementMove, mutedTwin } from "./element-move.ts";
 import { LadderWatch } from "./ladder-watch.ts";
 import { rivalOf } from "./race.ts";
 import { RetrySchedule } from "./retry-schedule.ts";
@@ -24,9 +25,6 @@ import { TransportTrial, type TransportTrialDeps, type TransportTrialOptions } f
 
 /** A session that brings neither media nor an end for this long is given up. */
 const WATCHDOG_MS = 6_000;
-
-/** How long a session to another edge may take to bring media into an element beside that of the page. */
-const ELEMENT_MOVE_MS = 8_000;
 
 export interface ConnectionOptions {
   /** Edges, in order of preference; the last resort where edges are located. */
@@ -79,8 +77,7 @@ export class Connection {
   readonly #clockProbe: ClockProbe;
   readonly #succession: EdgeSuccession;
   readonly #move: EdgeMove;
-  /** As `#move`, of a transport that needs the page's element. */
-  #elementMove: TransportTrial | undefined;
+  readonly #elementMove: ElementMove;
   readonly #edgeWatch: EdgeWatch;
   readonly #ladder: LadderWatch;
   readonly #race: TransportRace;
@@ -114,13 +111,24 @@ export class Connection {
       sink: deps.sink,
       onTakeOver: (successor) => this.#promote(successor),
     });
+    this.#elementMove = new ElementMove({
+      request: options.request,
+      upstream: () => this.#upstreamDeps,
+      sinkOf: (factory) => this.#sinkOf(factory, () => false),
+      selection: () => this.#selection,
+      leave: () => this.#drop(),
+      open: () => this.#open(),
+    });
     this.#succession = new EdgeSuccession({
       random: deps.random,
       sources: () => this.#sources,
       current: () => this.#retries.current,
       src: () => this.src,
       open: (...args) => this.#openSuccessor(...args),
-      stop: () => this.#stopMoves(),
+      stop: () => {
+        this.#move.stop();
+        this.#elementMove.stop();
+      },
       onArrived: (place) => {
         this.#movedTo = "named" in place ? place.named : undefined;
         if ("source" in place) this.#retries.moveTo(place.source);
@@ -369,45 +377,8 @@ export class Connection {
   #openSuccessor(src: string, step: SuccessionStep): void {
     const factory = this.#options.factories[this.#factory];
     if (factory === undefined) return;
-    if (this.#isInElement) this.#moveInElement(factory, src, step);
+    if (this.#isInElement) this.#elementMove.start(factory, src, step);
     else this.#move.start(factory, src, step);
-  }
-
-  /**
-   * The page has one element: another session shows first that it can play, in an element that nobody sees. Then the
-   * last picture stays for the moment that the page's element needs to change over.
-   */
-  #moveInElement(factory: UpstreamFactory, src: string, step: SuccessionStep): void {
-    const { request } = this.#options;
-    this.#elementMove?.close();
-    this.#elementMove = new TransportTrial(
-      {
-        factory,
-        request: { ...request, src, ...mutedTwin(request) },
-        needsProof: false,
-        timeoutMs: ELEMENT_MOVE_MS,
-        selection: () => this.#selection,
-      },
-      {
-        upstream: this.#upstreamDeps,
-        sink: this.#sinkOf(factory, () => false),
-        onReady: () => {
-          this.#drop();
-          step.onPromoted();
-          this.#open();
-        },
-        onFailed: () => {
-          this.#elementMove = undefined;
-          step.onFailed();
-        },
-      },
-    );
-  }
-
-  #stopMoves(): void {
-    this.#move.stop();
-    this.#elementMove?.close();
-    this.#elementMove = undefined;
   }
 
   #onRescued(): void {
@@ -430,6 +401,8 @@ export class Connection {
     this.#media = successor.media;
     this.#isUp = true;
     this.#attempt += 1;
+    // It may have been changed since the other edge's catalog came.
+    if (this.#selection !== undefined) successor.upstream.select(this.#selection);
     if (successor.timeBaseUrl !== undefined) this.#clockProbe.start(successor.timeBaseUrl);
     return predecessor;
   }
@@ -577,13 +550,4 @@ export class Connection {
       this.#onClosed(new PlayerError("unreachable", "the session brings no media"));
     }, WATCHDOG_MS);
   }
-}
-
-/** An element like that of the page, for media that nobody is to see or hear. */
-function mutedTwin({
-  mediaElement,
-}: Pick<UpstreamRequest, "mediaElement">): Pick<UpstreamRequest, "mediaElement"> {
-  const twin = mediaElement?.cloneNode(false) as HTMLVideoElement | undefined;
-  if (twin !== undefined) twin.muted = true;
-  return { mediaElement: twin };
 }
