@@ -73,8 +73,8 @@ export class ParentLink {
   private orphanedAtMs = Number.NEGATIVE_INFINITY;
   /** Earliest time of the next attempt; undefined = none is due. */
   private retryAtMs: number | undefined;
-  /** Where the current parent sends its children. */
-  private redirectTo: string | undefined;
+  /** Where the current parent sends its children, or one that is better than it. */
+  private redirectTo: Parent | undefined;
   private betterAtMs = 0;
   private closed = false;
 
@@ -133,14 +133,14 @@ export class ParentLink {
     if (current === undefined || current.leaving || next !== undefined || retryAtMs !== undefined) return;
     const better = this.deps.chooser.better?.(current.parent.url, new Set(this.avoid.keys()));
     if (better === undefined) return;
-    this.redirectTo = better.url;
+    this.redirectTo = better;
     this.retryAtMs = nowMs;
   }
 
   private dial(nowMs: number): void {
     const redirected = this.redirectTo;
     this.redirectTo = undefined;
-    const parent = redirected === undefined ? this.choose() : { ...this.current?.parent, url: redirected };
+    const parent = redirected ?? this.choose();
     if (parent === undefined) {
       this.retryLater(nowMs);
       return;
@@ -180,7 +180,10 @@ export class ParentLink {
     this.forgetFailures(nowMs);
     this.countSwitch("goaway", connection.parent.url);
     this.avoidFor(connection.parent.url, nowMs);
-    this.redirectTo = this.readRedirect(uri, connection.parent.url);
+    const url = this.readRedirect(uri, connection.parent.url);
+    const { token } = connection.parent;
+    // With the token that was good here, but not the pin: another node has another certificate.
+    this.redirectTo = url === undefined ? undefined : { url, ...(token !== undefined && { token }) };
     if (this.next === undefined) this.retryAtMs = nowMs;
     this.tick(nowMs);
   }
