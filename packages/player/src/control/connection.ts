@@ -12,8 +12,10 @@ import type {
   UpstreamRequest,
   UpstreamSink,
 } from "../upstream/upstream.ts";
+import { EdgeList, type LocateEdges } from "./edge-list.ts";
 import { EdgeWatch } from "./edge-watch.ts";
 import { LadderWatch } from "./ladder-watch.ts";
+import { mutedTwin } from "./muted-twin.ts";
 import { headStartMs, rivalOf } from "./race.ts";
 import { RetrySchedule } from "./retry-schedule.ts";
 import { TransportTrial, type TransportTrialDeps, type TransportTrialOptions } from "./transport-trial.ts";
@@ -48,8 +50,8 @@ export interface ConnectionDeps {
   readonly fetch: typeof fetch;
   readonly random: () => number;
   readonly memory: Pick<TransportMemory, "recall" | "remember">;
-  /** Finds the edges at the beginning, and again whenever all of them have failed. Rejects with `PlayerError`. */
-  readonly locate?: ((signal: AbortSignal) => Promise<readonly string[]>) | undefined;
+  /** Finds the edges at the beginning, and again whenever all of them have failed. */
+  readonly locate?: LocateEdges | undefined;
   /** Gets everything of the upstream in use but its end. */
   readonly sink: Omit<UpstreamSink, "onConnected" | "onMove" | "onClosed">;
   readonly onTransport: (transport: TransportName) => void;
@@ -65,7 +67,7 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #deps: ConnectionDeps;
   readonly #retries: RetrySchedule;
-  #sources: readonly string[];
+  readonly #edges: EdgeList;
   readonly #abort = new AbortController();
   #attempt = 0;
   #factory = 0;
@@ -94,7 +96,7 @@ export class Connection {
   constructor(options: ConnectionOptions, deps: ConnectionDeps) {
     this.#options = options;
     this.#deps = deps;
-    this.#sources = options.sources;
+    this.#edges = new EdgeList(options.sources, deps.locate);
     this.#retries = new RetrySchedule({ sources: options.sources.length }, { random: deps.random });
     this.#edgeWatch = new EdgeWatch({
       upstream: () => this.#upstream,
@@ -130,7 +132,7 @@ export class Connection {
   }
 
   get src(): string {
-    return this.#movedTo ?? this.#sources[this.#retries.current] ?? "";
+    return this.#movedTo ?? this.#edges.sources[this.#retries.current] ?? "";
   }
 
   /** Why this transport is in use; undefined if it is the first choice. */
@@ -187,29 +189,21 @@ export class Connection {
     this.#drop();
   }
 
-  /** An attempt after which all edges are new, where they are located, or as they were. */
+  /** A new round: where edges are located, they are asked for first. */
   #begin(): void {
-    const { locate } = this.#deps;
     this.#timer = undefined;
-    if (locate === undefined) this.#open();
-    else void this.#openLocated(locate);
+    const renewing = this.#edges.renew(this.#abort.signal);
+    if (renewing === undefined) this.#open();
+    else void this.#openRenewed(renewing);
   }
 
-  async #openLocated(locate: NonNullable<ConnectionDeps["locate"]>): Promise<void> {
-    const { signal } = this.#abort;
+  async #openRenewed(renewing: Promise<PlayerError | undefined>): Promise<void> {
     this.#attempt += 1;
     const attempt = this.#attempt;
-    let failure = new PlayerError("unreachable", "no edge is known");
-    try {
-      this.#sources = await locate(signal);
-    } catch (error) {
-      if (error instanceof PlayerError) failure = error;
-      // The edges of the last answer, or those of the page, may still be there.
-      if (this.#sources.length === 0) this.#sources = this.#options.sources;
-    }
-    if (this.#attempt !== attempt || signal.aborted) return;
-    this.#retries.renew(this.#sources.length);
-    if (this.#sources.length > 0) this.#open();
+    const failure = await renewing;
+    if (this.#attempt !== attempt || this.#abort.signal.aborted) return;
+    this.#retries.renew(this.#edges.sources.length);
+    if (failure === undefined) this.#open();
     else this.#retryLater(failure);
   }
 
@@ -370,7 +364,7 @@ export class Connection {
    * takes over with its first frame. If it was only the path that was held up, the session in use has lost nothing.
    */
   #openSpare(ahead: number): void {
-    const sources = this.#sources;
+    const { sources } = this.#edges;
     const source = (this.#retries.current + ahead) % sources.length;
     const src = sources[source];
     if (src === undefined || ahead > sources.length || this.#successor !== undefined) return;
@@ -599,13 +593,4 @@ export class Connection {
     const pauseMs = count === FIRST_PROBES ? SECOND_PROBE_MS : PROBE_INTERVAL_MS;
     this.#probeTimer = setTimeout(() => void this.#probe(timeBaseUrl, PROBES), pauseMs);
   }
-}
-
-/** An element like that of the page, for media that nobody is to see or hear. */
-function mutedTwin({
-  mediaElement,
-}: Pick<UpstreamRequest, "mediaElement">): Pick<UpstreamRequest, "mediaElement"> {
-  const twin = mediaElement?.cloneNode(false) as HTMLVideoElement | undefined;
-  if (twin !== undefined) twin.muted = true;
-  return { mediaElement: twin };
 }
