@@ -24,8 +24,9 @@ import { Samples } from "./samples.ts";
 const { values } = parseArgs({
   options: {
     runs: { type: "string", default: "20" },
-    // relay, origin, edge, redis, or several of them; all unless said otherwise.
-    kill: { type: "string", multiple: true, default: ["relay", "origin", "edge", "redis"] },
+    // Kinds of failure, or several of them; all unless said otherwise. "silent" is a relay that stops without a word
+    // and whose ports stay open, as a machine does that is cut off.
+    kill: { type: "string", multiple: true, default: ["relay", "silent", "origin", "edge", "redis"] },
     // Of each broadcast at each edge.
     viewers: { type: "string", default: "5" },
     "redis-seconds": { type: "string", default: "60" },
@@ -111,7 +112,7 @@ async function announced(tree: RegisteredTree): Promise<void> {
   }
 }
 
-async function killRelays(tree: RegisteredTree): Promise<Row> {
+async function killRelays(tree: RegisteredTree, how: "killed" | "silent"): Promise<Row> {
   const outcome = new Outcome();
   for (let run = 0; run < runs; run += 1) {
     const references: WatchedBroadcast[] = [];
@@ -127,16 +128,18 @@ async function killRelays(tree: RegisteredTree): Promise<Row> {
       if (edge !== undefined && (await feederOf(tree, edge, each.broadcast)) === victim) fed.push(each);
     }
     await sleep(Math.random() * 1_000);
-    const killedMs = await victim.kill();
+    const killedMs = how === "killed" ? await victim.kill() : Date.now();
+    if (how === "silent") victim.process.child.kill("SIGSTOP");
     for (const each of fed) outcome.waits.add((await each.resumedMs(killedMs + IN_FLIGHT_MS)) - killedMs);
     await Promise.all(watching.map((each) => each.receives(20)));
     outcome.add(watching, references);
     for (const each of [...watching, ...references]) each.close();
+    if (how === "silent") await victim.kill();
     await tree.start(victim.name);
     await tree.formed();
     await sleep(PAUSE_MS);
   }
-  return outcome.row("relay killed → media at the viewer");
+  return outcome.row(`relay ${how} → media at the viewer`);
 }
 
 async function killOrigins(tree: RegisteredTree): Promise<Row> {
@@ -225,7 +228,8 @@ async function killRedis(tree: RegisteredTree): Promise<Row> {
 }
 
 const KILLS: Readonly<Record<string, (tree: RegisteredTree) => Promise<Row>>> = {
-  relay: killRelays,
+  relay: (tree) => killRelays(tree, "killed"),
+  silent: (tree) => killRelays(tree, "silent"),
   origin: killOrigins,
   edge: killEdges,
   redis: killRedis,
