@@ -12,11 +12,13 @@ import type {
   UpstreamSink,
 } from "../upstream/upstream.ts";
 import { ClockProbe } from "./clock-probe.ts";
+import { EdgeList, type LocateEdges } from "./edge-list.ts";
 import { EdgeMove, type Successor } from "./edge-move.ts";
 import { EdgeSuccession, type SuccessionStep } from "./edge-succession.ts";
 import { EdgeWatch } from "./edge-watch.ts";
-import { ElementMove, mutedTwin } from "./element-move.ts";
+import { ElementMove } from "./element-move.ts";
 import { LadderWatch } from "./ladder-watch.ts";
+import { mutedTwin } from "./muted-twin.ts";
 import { rivalOf } from "./race.ts";
 import { RetrySchedule } from "./retry-schedule.ts";
 import { SessionMedia, type WatchedSession } from "./session-media.ts";
@@ -41,8 +43,8 @@ export interface ConnectionDeps {
   readonly fetch: typeof fetch;
   readonly random: () => number;
   readonly memory: Pick<TransportMemory, "recall" | "remember">;
-  /** Finds the edges at the beginning, and again whenever all of them have failed. Rejects with `PlayerError`. */
-  readonly locate?: ((signal: AbortSignal) => Promise<readonly string[]>) | undefined;
+  /** Finds the edges at the beginning, and again whenever all of them have failed. */
+  readonly locate?: LocateEdges | undefined;
   /** Gets everything of the upstream in use but its end. */
   readonly sink: Omit<UpstreamSink, "onConnected" | "onMove" | "onClosed">;
   readonly onTransport: (transport: TransportName) => void;
@@ -58,7 +60,7 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #deps: ConnectionDeps;
   readonly #retries: RetrySchedule;
-  #sources: readonly string[];
+  readonly #edges: EdgeList;
   readonly #abort = new AbortController();
   #attempt = 0;
   #factory = 0;
@@ -86,7 +88,7 @@ export class Connection {
   constructor(options: ConnectionOptions, deps: ConnectionDeps) {
     this.#options = options;
     this.#deps = deps;
-    this.#sources = options.sources;
+    this.#edges = new EdgeList(options.sources, deps.locate);
     this.#retries = new RetrySchedule({ sources: options.sources.length }, { random: deps.random });
     this.#edgeWatch = new EdgeWatch({
       upstream: () => this.#upstream,
@@ -121,7 +123,7 @@ export class Connection {
     });
     this.#succession = new EdgeSuccession({
       random: deps.random,
-      sources: () => this.#sources,
+      sources: () => this.#edges.sources,
       current: () => this.#retries.current,
       src: () => this.src,
       open: (...args) => this.#openSuccessor(...args),
@@ -162,7 +164,7 @@ export class Connection {
   }
 
   get src(): string {
-    return this.#movedTo ?? this.#sources[this.#retries.current] ?? "";
+    return this.#movedTo ?? this.#edges.sources[this.#retries.current] ?? "";
   }
 
   /** Why this transport is in use; undefined if it is the first choice. */
@@ -230,29 +232,21 @@ export class Connection {
     this.#move.close();
   }
 
-  /** An attempt after which all edges are new, where they are located, or as they were. */
+  /** A new round: where edges are located, they are asked for first. */
   #begin(): void {
-    const { locate } = this.#deps;
     this.#timer = undefined;
-    if (locate === undefined) this.#open();
-    else void this.#openLocated(locate);
+    const renewing = this.#edges.renew(this.#abort.signal);
+    if (renewing === undefined) this.#open();
+    else void this.#openRenewed(renewing);
   }
 
-  async #openLocated(locate: NonNullable<ConnectionDeps["locate"]>): Promise<void> {
-    const { signal } = this.#abort;
+  async #openRenewed(renewing: Promise<PlayerError | undefined>): Promise<void> {
     this.#attempt += 1;
     const attempt = this.#attempt;
-    let failure = new PlayerError("unreachable", "no edge is known");
-    try {
-      this.#sources = await locate(signal);
-    } catch (error) {
-      if (error instanceof PlayerError) failure = error;
-      // The edges of the last answer, or those of the page, may still be there.
-      if (this.#sources.length === 0) this.#sources = this.#options.sources;
-    }
-    if (this.#attempt !== attempt || signal.aborted) return;
-    this.#retries.renew(this.#sources.length);
-    if (this.#sources.length > 0) this.#open();
+    const failure = await renewing;
+    if (this.#attempt !== attempt || this.#abort.signal.aborted) return;
+    this.#retries.renew(this.#edges.sources.length);
+    if (failure === undefined) this.#open();
     else this.#retryLater(failure);
   }
 
