@@ -48,6 +48,7 @@ export class HeadlessPlayer {
           latencyMs: LATENCY_US / 1_000,
           isSync: false,
           mediaElement: undefined,
+          canPaint: false,
         },
       },
       {
@@ -69,6 +70,8 @@ export class HeadlessPlayer {
             else buffers[kind].endGroup(sequence);
             this.#take(kind);
           },
+          onDecodedFrame: (frame) => frame.close(),
+          onElementSound: () => {},
           onElementFrame: () => {},
           onElementTime: () => {},
           onElementReset: () => {},
@@ -79,6 +82,7 @@ export class HeadlessPlayer {
         },
         onTransport: () => {},
         onClockOffset: () => {},
+        targetLatencyMs: () => LATENCY_US / 1_000,
         onLost: ({ message }) => this.lost.push(message),
         onFailed: ({ message }) => this.lost.push(message),
       },
