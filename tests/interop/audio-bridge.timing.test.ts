@@ -1,7 +1,7 @@
 import { type Catalog, parseCatalog } from "@canopy/media/catalog";
 import { decodeLegacyFrame } from "@canopy/media/container";
 import { framePayload } from "@canopy/protocol";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   BURST_EVERY_US,
   encodeBursts,
@@ -26,11 +26,6 @@ const SPEED_FRAMES = 4;
 const MEASURED_SECONDS = 5;
 /** The edge, the relay and the origin each keep a track for 5 s after the last one left. */
 const RELEASE_MS = 60_000;
-
-const open: AsyncDisposable[] = [];
-afterEach(async () => {
-  for (const resource of open.splice(0).reverse()) await resource[Symbol.asyncDispose]();
-});
 
 interface DescribedTrack {
   readonly name: string;
@@ -60,17 +55,15 @@ function bridged(api: string, path: string, name: string): Promise<DescribedTrac
 function publishFlashesAndBursts(url: string): StartedProcess {
   const picture = "color=black:size=160x96:rate=50,drawbox=color=white:t=fill:enable='lt(mod(t,0.5),0.1)'";
   const tone = "if(lt(mod(t,0.5),0.1),0.4*cos(2*PI*1000*mod(t,0.5)),0)";
-  const publisher = startProcess("ffmpeg", [
+  return startProcess("ffmpeg", [
     ...["-hide_banner", "-loglevel", "warning"],
     ...["-re", "-f", "lavfi", "-i", picture, "-re", "-f", "lavfi", "-i", `aevalsrc='${tone}':s=44100`],
     ...["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p", "-g", "25"],
     ...["-c:a", "aac", "-ac", "2", "-b:a", "128k", "-f", "flv", url],
   ]);
-  open.push(publisher);
-  return publisher;
 }
 
-interface Recorded {
+interface Recorded extends AsyncDisposable {
   readonly viewer: MoqViewer;
   readonly frames: ReadonlyMap<string, SoundFrame[]>;
   catalog: Catalog | undefined;
@@ -88,8 +81,8 @@ async function record(url: string, broadcast: string, tracks: readonly string[])
       else frames.get(track)?.push(copyFrame(framePayload(frame)));
     },
   });
-  open.push({ [Symbol.asyncDispose]: async () => viewer.close() });
   return {
+    [Symbol.asyncDispose]: async () => viewer.close(),
     viewer,
     frames,
     get catalog() {
@@ -154,7 +147,7 @@ function description(catalog: Catalog | undefined, name: string): Uint8Array {
   return Buffer.from(catalog?.audio?.renditions[name]?.description ?? "", "hex");
 }
 
-describe("the audio bridge", () => {
+describe.concurrent("the audio bridge", () => {
   let canopy: CanopyDev;
   let edge: string;
 
@@ -168,21 +161,21 @@ describe("the audio bridge", () => {
 
   it("makes Opus of a publisher's AAC in step with picture and sound, once, and only while somebody follows it", async () => {
     const path = "live/bursts";
-    publishFlashesAndBursts(`${canopy.rtmp}/${path}`);
+    await using _publisher = publishFlashesAndBursts(`${canopy.rtmp}/${path}`);
     expect(await bridged(canopy.origin, path, "audio-opus")).toMatchObject({
       codec: "opus",
       bridgeOf: "audio",
       active: false,
     });
-    const others = await record(edge, path, ["video", "audio"]);
+    await using others = await record(edge, path, ["video", "audio"]);
     await untilSeconds(others, 2);
     expect(await metric(canopy.origin, 'canopy_bridge_frames_total{kind="aac-opus"}')).toBe(0);
     const renditions = others.catalog?.audio?.renditions ?? {};
     expect(Object.keys(renditions)).toEqual(["audio", "audio-opus"]);
     expect(others.catalog?.canopy?.bridges).toEqual({ "audio-opus": "audio" });
 
-    const one = await record(edge, path, ["video", "audio", "audio-opus"]);
-    const two = await record(edge, path, ["audio-opus"]);
+    await using one = await record(edge, path, ["video", "audio", "audio-opus"]);
+    await using two = await record(edge, path, ["audio-opus"]);
     await untilSeconds(one, MEASURED_SECONDS);
     await untilSeconds(two, 1);
     expect(await metric(canopy.origin, 'canopy_bridges{kind="aac-opus"}')).toBe(1);
@@ -231,13 +224,15 @@ describe("the audio bridge", () => {
       seconds: 60,
     });
     const rendition = { codec: "opus", sampleRate: 48_000, numberOfChannels: 2 };
-    open.push(await SoundPublisher.connect({ url: canopy.origin, broadcast: path, rendition, frames }));
+    await using _publisher = await SoundPublisher.connect({
+      ...{ url: canopy.origin, broadcast: path, rendition, frames },
+    });
     expect(await bridged(canopy.origin, path, "audio-aac")).toMatchObject({
       codec: "mp4a.40.2",
       bridgeOf: "audio",
       active: false,
     });
-    const recorded = await record(edge, path, ["audio", "audio-aac"]);
+    await using recorded = await record(edge, path, ["audio", "audio-aac"]);
     await untilSeconds(recorded, MEASURED_SECONDS);
     const original = await findBursts("opus", recorded.frames.get("audio") ?? []);
     const config = description(recorded.catalog, "audio-aac");
@@ -251,10 +246,10 @@ describe("the audio bridge", () => {
   });
 });
 
-describe("an origin without FFmpeg", () => {
+describe.concurrent("an origin without FFmpeg", () => {
   it("runs, serves the publisher's sound, and says that it cannot make another", async () => {
     const port = await findFreePorts(2);
-    const origin = startProcess(
+    await using _origin = startProcess(
       process.execPath,
       [
         CANOPY_COMMAND,
@@ -267,14 +262,13 @@ describe("an origin without FFmpeg", () => {
       ],
       { env: { NODE_OPTIONS: `--import ${refuseModule("node-av")}` } },
     );
-    open.push(origin);
     const api = `http://127.0.0.1:${port}`;
     await waitFor("the origin", async () => (await fetch(`${api}/readyz`)).ok);
     const path = "live/bursts";
-    publishFlashesAndBursts(`rtmp://127.0.0.1:${port + 1}/${path}`);
+    await using _publisher = publishFlashesAndBursts(`rtmp://127.0.0.1:${port + 1}/${path}`);
     await bridged(api, path, "audio-opus");
 
-    const recorded = await record(api, path, ["audio", "audio-opus"]);
+    await using recorded = await record(api, path, ["audio", "audio-opus"]);
     await waitFor("the end of the bridged track", () => recorded.viewer.view("audio-opus").closed);
     const warning = await waitFor("the warning", async () => {
       const described = await describeBroadcast(api, path);

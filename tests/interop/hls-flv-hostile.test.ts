@@ -360,6 +360,12 @@ describe("HLS and FLV over HTTP/2", () => {
     await waitFor("FLV", () => bytes > 100_000);
     expect(magic).toBe("FLV");
     expect(edge.metrics.value("canopy_sessions", "flv")).toBe(1);
+    // More than the window of a stream: bytes wait in it when it is closed without an error.
+    flv.pause();
+    await waitFor(
+      "bytes that nobody takes",
+      () => (edge.metrics.value("canopy_sent_bytes_total", "flv") ?? 0) > bytes + 200_000,
+    );
     flv.close();
     await waitFor("the session to end", () => edge.metrics.value("canopy_sessions", "flv") === 0);
     session.close();
