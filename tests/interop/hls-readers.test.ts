@@ -6,6 +6,7 @@ import type { ClipFrames } from "../browser/player/clip-frames.ts";
 import { withOpusTone } from "../browser/whep/make-opus-frames.ts";
 import { type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
 import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
+import { comparePackets, type HashedPacket } from "../harness/measure-sync.ts";
 import { postTimed } from "../harness/post-timed.ts";
 import { SoundPublisher } from "../harness/sound-publisher.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -37,27 +38,16 @@ function warnings(stderr: string): readonly string[] {
   return stderr.split("\n").filter((line) => line.trim() !== "" && !OWN_WARNING.test(line));
 }
 
-interface Packet {
-  readonly codec_type: string;
-  readonly pts_time: string;
+interface Packet extends HashedPacket {
   readonly dts_time: string;
   readonly flags: string;
 }
 
 /** Reads some seconds with ffmpeg's demuxer alone; fails on any warning. */
 async function readPackets(url: string, seconds: number): Promise<readonly Packet[]> {
-  const show = "packet=codec_type,pts_time,dts_time,flags";
-  const args = [
-    "-v",
-    "warning",
-    "-read_intervals",
-    `%+${seconds}`,
-    "-show_entries",
-    show,
-    "-of",
-    "json",
-    url,
-  ];
+  const show = "packet=codec_type,pts_time,dts_time,flags,data_hash";
+  const args = ["-v", "warning", "-read_intervals", `%+${seconds}`, "-show_data_hash", "md5"];
+  args.push("-show_entries", show, "-of", "json", url);
   const { stdout, stderr } = await run("ffprobe", args, { maxBuffer: 64 * 1024 * 1024, timeout: 60_000 });
   expect(warnings(stderr)).toEqual([]);
   return (JSON.parse(stdout) as { packets: Packet[] }).packets;
@@ -91,8 +81,9 @@ describe.concurrent("readers that are no browsers", () => {
       const audio = checkTimes(packets, "audio");
       expect(video.count).toBeGreaterThan(120);
       expect(audio.count).toBeGreaterThan(180);
-      // Both streams span the same time: what is read last differs by a segment at most.
-      expect(Math.abs(video.first - audio.first)).toBeLessThan(1.1);
+      const sync = await comparePackets(packets, makeClip());
+      expect(sync.pictures).toBeGreaterThan(60);
+      expect(sync.worstMs).toBeLessThan(20);
       const rate = (video.count - 1) / (video.last - video.first);
       expect(rate).toBeGreaterThan(29);
       expect(rate).toBeLessThan(31);
