@@ -17,7 +17,13 @@ export default defineConfig({
       {
         resolve,
         ssr,
-        test: { name: "unit", include: ["packages/*/src/**/*.test.ts"], testTimeout: 20_000 },
+        test: {
+          name: "unit",
+          include: ["packages/*/src/**/*.test.ts"],
+          testTimeout: 20_000,
+          // All cores: by itself vitest leaves one of them alone, which is every other one of two.
+          maxWorkers: "100%",
+        },
       },
       {
         test: { name: "repository", include: ["tests/repository/**/*.test.ts"] },
