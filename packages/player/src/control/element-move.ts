@@ -6,7 +6,6 @@ import type {
   UpstreamSink,
 } from "../upstream/upstream.ts";
 import type { SuccessionStep } from "./edge-succession.ts";
-import { mutedTwin } from "./muted-twin.ts";
 import { TransportTrial } from "./transport-trial.ts";
 
 /** How long a session to another edge may take to bring media into an element beside that of the page. */
@@ -69,4 +68,13 @@ export class ElementMove {
     this.#trial?.close();
     this.#trial = undefined;
   }
+}
+
+/** An element like that of the page, for media that nobody is to see or hear. */
+export function mutedTwin({
+  mediaElement,
+}: Pick<UpstreamRequest, "mediaElement">): Pick<UpstreamRequest, "mediaElement"> {
+  const twin = mediaElement?.cloneNode(false) as HTMLVideoElement | undefined;
+  if (twin !== undefined) twin.muted = true;
+  return { mediaElement: twin };
 }
