@@ -216,6 +216,22 @@ describe("Connection", () => {
     expect([lost, connection.reconnects]).toEqual([[], 0]);
   });
 
+  it("does not follow edges that send it to and fro, but goes back to one that was started anew", async () => {
+    await play(["d"]);
+    opened[0]?.sink.onMove("https://c/");
+    await vi.advanceTimersByTimeAsync(100);
+    opened[1]?.sink.onFrame("video", "video", 2, FRAME);
+    opened[1]?.sink.onMove("https://d/");
+    await vi.advanceTimersByTimeAsync(100);
+    expect([connection.src, connection.refusedMoves]).toEqual(["https://c/", 1]);
+    opened[2]?.sink.onFrame("video", "video", 3, FRAME);
+    expect([connection.src, connection.moves]).toEqual(["https://d/", 2]);
+    await vi.advanceTimersByTimeAsync(11_000);
+    opened.at(-1)?.sink.onMove("https://c/");
+    await vi.advanceTimersByTimeAsync(100);
+    expect([opened.at(-1)?.src, connection.refusedMoves]).toEqual(["https://c/", 1]);
+  });
+
   it("waits no longer than two seconds for the rest", async () => {
     const first = await play(["a"]);
     connection.select({ video: "video", audio: undefined });
