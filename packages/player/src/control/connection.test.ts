@@ -3,6 +3,7 @@ import { PlayerError } from "../player-error.ts";
 import type { TransportName, UpstreamFactory, UpstreamSink } from "../upstream/upstream.ts";
 import { Connection } from "./connection.ts";
 
+const MESSAGE = { v: 1, id: "", type: "cue", at: 1, data: null } as const;
 const FRAME = { timestampUs: 1, payload: new Uint8Array(1), isKey: true };
 
 interface Opened {
@@ -19,6 +20,7 @@ let dead: Set<string>;
 let answerMs: number;
 let lost: string[];
 let frames: string[];
+let messages: string[];
 let connection: Connection;
 let remembered: TransportName | undefined;
 let winners: TransportName[];
@@ -35,6 +37,7 @@ beforeEach(() => {
   answerMs = 30;
   lost = [];
   frames = [];
+  messages = [];
   remembered = undefined;
   winners = [];
   swallowed = new Set();
@@ -131,7 +134,7 @@ function connect(
         onElementTime: () => {},
         onElementReset: () => {},
         onElementSoundBlocked: () => {},
-        onTimed: () => {},
+        onTimed: ({ id }) => messages.push(id),
         onAnnounced: () => {},
         onEnded: () => {},
       },
@@ -195,6 +198,7 @@ describe("Connection", () => {
     const second = opened[1];
     await vi.advanceTimersByTimeAsync(100);
     expect([second?.src, connection.src, first.closed]).toEqual(["https://c/", "https://a/", false]);
+    second?.sink.onTimed({ ...MESSAGE, id: "before" }, "track");
     frames = [];
     // The other edge is ahead by one group of pictures, and level with the sound.
     second?.sink.onGroupOpen("video", "video", 2);
@@ -210,6 +214,9 @@ describe("Connection", () => {
     first.sink.onGroupOpen("video", "video", 2);
     first.sink.onFrame("video", "video", 2, FRAME);
     expect(first.closed).toBe(false);
+    first.sink.onTimed({ ...MESSAGE, id: "of the old one" }, "track");
+    second?.sink.onTimed({ ...MESSAGE, id: "of the new one" }, "track");
+    expect(messages).toEqual(["before", "of the old one", "of the new one"]);
     first.sink.onGroupEnd("video", "video", 1, false);
     expect(frames.slice(3)).toEqual(["frame 10", "frame 1", "frame 10"]);
     expect(first.closed).toBe(true);

@@ -9,8 +9,8 @@ export interface WatchedSession {
   readonly media: SessionMedia;
 }
 
-/** The part of a sink that takes encoded media. */
-export type MediaSink = Pick<UpstreamSink, "onGroupOpen" | "onFrame" | "onGroupEnd">;
+/** The part of a sink that takes encoded media, and the messages that go with it: of those none is shown twice. */
+export type MediaSink = Pick<UpstreamSink, "onGroupOpen" | "onFrame" | "onGroupEnd" | "onTimed">;
 
 interface Lane {
   /** Groups that have begun and not ended, with the track that they belong to. */
@@ -37,6 +37,7 @@ export class SessionMedia {
   watch(inner: UpstreamSink, past: MediaSink): UpstreamSink {
     return {
       ...inner,
+      onTimed: (...args) => (this.#leaving === undefined ? inner : past).onTimed(...args),
       onGroupOpen: (kind, track, sequence) => {
         this.#begin(kind, track, sequence);
         if (this.#leaving === undefined) inner.onGroupOpen(kind, track, sequence);
