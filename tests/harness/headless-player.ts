@@ -29,6 +29,8 @@ export interface HeadlessPlayerOptions {
 export class HeadlessPlayer {
   /** Media times of the frames for the decoder, in order, µs. */
   readonly taken: Readonly<Record<TrackKind, number[]>> = { video: [], audio: [] };
+  /** Ids of the timed messages, in order. */
+  readonly timed = new Set<string>();
   readonly lost: string[] = [];
   readonly connection: Connection;
   readonly #buffers: Readonly<Record<TrackKind, JitterBuffer>> = {
@@ -76,7 +78,7 @@ export class HeadlessPlayer {
           onElementTime: () => {},
           onElementReset: () => {},
           onElementSoundBlocked: () => {},
-          onTimed: () => {},
+          onTimed: ({ id }) => this.timed.add(id),
           onAnnounced: () => {},
           onEnded: () => {},
         },

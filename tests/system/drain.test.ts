@@ -25,6 +25,11 @@ let broadcast: SyntheticBroadcast;
 const loop = new QuicLoop({ flush: PLAYER_FLUSH_MS });
 const open: { close(): void | Promise<void> }[] = [];
 let players: HeadlessPlayer[];
+/** Ids of the timed messages that were sent, in order. */
+let sent: string[];
+let sending: NodeJS.Timeout;
+/** As many as there may be. */
+const MESSAGE_INTERVAL_MS = 50;
 
 beforeAll(async () => {
   origin = await PackagingEdge.start({ tier: 0 });
@@ -38,9 +43,16 @@ beforeEach(() => {
     keyframeBytes: 600,
     framesPerGroup: FRAMES_PER_GROUP,
   }).run();
+  sent = [];
+  sending = setInterval(() => {
+    const id = `message ${sent.length}`;
+    broadcast.writeTimed(JSON.stringify({ v: 1, id, type: "cue", at: broadcast.timestampUs, data: null }));
+    sent.push(id);
+  }, MESSAGE_INTERVAL_MS);
 });
 
 afterEach(async () => {
+  clearInterval(sending);
   for (const player of players) player.close();
   for (const part of open.splice(0).reverse()) await part.close();
   broadcast.end();
@@ -97,6 +109,9 @@ function expectEveryFrameOnce(): void {
     expect(countFaults(player.taken.video, VIDEO_STEP_US)).toEqual({ missing: 0, repeated: 0 });
     expect(countFaults(player.taken.audio, AUDIO_STEP_US)).toEqual({ missing: 0, repeated: 0 });
     expect(player.gaps).toBe(0);
+    // Those that came last may still be on their way.
+    const [first] = player.timed;
+    expect(sent.slice(sent.indexOf(first ?? ""), -20).filter((id) => !player.timed.has(id))).toEqual([]);
     expect(player.lost).toEqual([]);
   }
 }

@@ -219,6 +219,7 @@ describe("Connection", () => {
     expect(messages).toEqual(["before", "of the old one", "of the new one"]);
     first.sink.onGroupEnd("video", "video", 1, false);
     expect(frames.slice(3)).toEqual(["frame 10", "frame 1", "frame 10"]);
+    await vi.advanceTimersByTimeAsync(500);
     expect(first.closed).toBe(true);
     expect([lost, connection.reconnects]).toEqual([[], 0]);
   });

@@ -23,8 +23,9 @@ function noting(name: string): UpstreamSink {
   return {
     onGroupOpen: (kind, _track, sequence) => note(`open ${kind} ${sequence}`),
     onFrame: (kind, _track, sequence) => note(`frame ${kind} ${sequence}`),
+    onTimed: ({ id }) => note(`timed ${id}`),
     onGroupEnd: (kind, _track, sequence) => note(`end ${kind} ${sequence}`),
-  } as UpstreamSink;
+  } as Partial<UpstreamSink> as UpstreamSink;
 }
 
 function watch() {
@@ -63,8 +64,24 @@ describe("SessionMedia", () => {
     ]);
     old.sink.onGroupEnd("video", "video", 5, false);
     old.sink.onGroupEnd("audio", "audio", 5, false);
+    vi.advanceTimersByTime(1_000);
     expect(left).not.toHaveBeenCalled();
     next.sink.onFrame("audio", "audio", 6, FRAME);
+    expect(left).toHaveBeenCalledOnce();
+  });
+
+  it("is not left before half a second has passed, in which messages are asked for there", () => {
+    const old = watch();
+    const next = watch();
+    const left = vi.fn();
+    old.sink.onGroupOpen("video", "video", 5);
+    old.media.leave(next.media, ["video"], left);
+    next.sink.onFrame("video", "video", 5, FRAME);
+    old.sink.onTimed({ v: 1, id: "a", type: "cue", at: 1, data: null }, "track");
+    expect(seen.at(-1)).toBe("past timed a");
+    vi.advanceTimersByTime(499);
+    expect(left).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(1);
     expect(left).toHaveBeenCalledOnce();
   });
 
@@ -76,6 +93,7 @@ describe("SessionMedia", () => {
     old.media.leave(next.media, ["video"], left);
     next.sink.onFrame("video", "video", 7, FRAME);
     old.sink.onGroupEnd("video", "video", 5, false);
+    vi.advanceTimersByTime(1_000);
     expect(left).not.toHaveBeenCalled();
     old.sink.onGroupOpen("video", "video", 6);
     old.sink.onFrame("video", "video", 6, FRAME);
