@@ -1,4 +1,4 @@
-import { readMove } from "./read-move.ts";
+import { readMove } from "../upstream/read-move.ts";
 
 /** An edge that leaves has told so in time: after a round over all others in vain they are asked again. */
 const ROUND_PAUSE_MS = 500;
