@@ -17,6 +17,9 @@ const VIDEO_STEP_US = 33_333;
 const AUDIO_STEP_US = 20_000;
 /** Groups of half a second: several of them begin while sessions move. */
 const FRAMES_PER_GROUP = 15;
+/** What a busy machine is late with is waited for instead of being given up for the sake of what is newer. */
+const PATIENT = { graceMs: 60_000, backlogBytes: 32_000_000, maxBufferedBytes: 64_000_000 };
+const CACHE_MS = 10_000;
 /** Far more than a drain needs, on any machine. */
 const DRAIN_MS = 30_000;
 
@@ -32,7 +35,7 @@ let sending: NodeJS.Timeout;
 const MESSAGE_INTERVAL_MS = 50;
 
 beforeAll(async () => {
-  origin = await PackagingEdge.start({ tier: 0 });
+  origin = await PackagingEdge.start({ tier: 0, downstream: PATIENT });
 });
 
 beforeEach(() => {
@@ -42,6 +45,7 @@ beforeEach(() => {
     pictureBytes: 200,
     keyframeBytes: 600,
     framesPerGroup: FRAMES_PER_GROUP,
+    cacheMs: CACHE_MS,
   }).run();
   sent = [];
   sending = setInterval(() => {
@@ -65,7 +69,7 @@ afterAll(async () => {
 const sessionUrl = ({ origin: url }: PackagingEdge): string => url.replace("http:", "https:");
 
 async function startNode(tier: number, parents: readonly PackagingEdge[]): Promise<PackagingEdge> {
-  const node = await PackagingEdge.start({ tier, parents: parents.map(sessionUrl) });
+  const node = await PackagingEdge.start({ tier, parents: parents.map(sessionUrl), downstream: PATIENT });
   open.push(node.node);
   await waitFor("the node to be ready", async () => (await fetch(`${node.origin}/readyz`)).ok);
   return node;

@@ -1,15 +1,6 @@
 import { randomInt } from "node:crypto";
 import { MOQ_PROTOCOLS } from "@canopy/protocol";
-import {
-  EdgeLocator,
-  LocalFirstParents,
-  type Parent,
-  RegistryChooser,
-  RegistryParents,
-  RelayNode,
-  type RelayNodeDeps,
-  StaticParents,
-} from "@canopy/relay";
+import { type DownstreamOptions, EdgeLocator, LocalFirstParents, type Parent, RegistryChooser, RegistryParents, RelayNode, type RelayNodeDeps, StaticParents } from "@canopy/relay";
 import {
   type CertificateFiles,
   createQuicLoop,
@@ -65,6 +56,8 @@ export interface EdgeNodeOptions {
   readonly whep?: Partial<WhepOptions>;
   readonly hls?: Partial<HlsOptions>;
   readonly flv?: Partial<FlvOptions>;
+  /** Bounds and times of serving one session. */
+  readonly downstream?: Partial<DownstreamOptions>;
 }
 
 export interface EdgeNodeDeps {
@@ -238,7 +231,13 @@ function createRelay(
     return { ca: undefined, sha256: own === undefined ? [] : [own], isHere: true };
   };
   return new RelayNode(
-    { originId, name: options.name, tier: options.tier, acceptPublishers: false },
+    {
+      originId,
+      name: options.name,
+      tier: options.tier,
+      acceptPublishers: false,
+      ...(options.downstream !== undefined && { downstream: options.downstream }),
+    },
     {
       logger: deps.logger,
       metrics: deps.metrics,
