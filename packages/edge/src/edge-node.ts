@@ -1,6 +1,16 @@
 import { randomInt } from "node:crypto";
 import { MOQ_PROTOCOLS } from "@canopy/protocol";
-import { type DownstreamOptions, EdgeLocator, LocalFirstParents, type Parent, RegistryChooser, RegistryParents, RelayNode, type RelayNodeDeps, StaticParents } from "@canopy/relay";
+import {
+  type DownstreamOptions,
+  EdgeLocator,
+  LocalFirstParents,
+  type Parent,
+  RegistryChooser,
+  RegistryParents,
+  RelayNode,
+  type RelayNodeDeps,
+  StaticParents,
+} from "@canopy/relay";
 import {
   type CertificateFiles,
   createQuicLoop,
