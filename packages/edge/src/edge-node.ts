@@ -24,6 +24,7 @@ import {
 import {
   type Clock,
   type ControlPlane,
+  delay,
   Lifetime,
   type Logger,
   type Metrics,
@@ -38,6 +39,12 @@ import { DEFAULT_HLS_OPTIONS, type HlsOptions } from "./downstream/hls/hls-optio
 import { WhepEndpoint } from "./downstream/whep/whep-endpoint.ts";
 import { DEFAULT_WHEP_OPTIONS, type WhepOptions } from "./downstream/whep/whep-options.ts";
 import { connectParent, type ParentTrust } from "./upstream/connect-parent.ts";
+
+/**
+ * The last packets are sent with the loop's next flush, which is up to 60 ms away. A process that ended before would
+ * leave sessions that its parents keep, and wait for when they drain, until they time out.
+ */
+const GOODBYE_MS = 100;
 
 export interface EdgeNodeOptions {
   readonly name: string;
@@ -102,6 +109,8 @@ export class EdgeNode implements AsyncDisposable {
     const lifetime = new Lifetime({ logger });
     try {
       const loop = createQuicLoop(options.quic);
+      // Closed last, after the relay has said good-bye to its parents.
+      lifetime.add("good-bye", () => delay(GOODBYE_MS));
       const quic = { logger: logger.child("quic"), loop };
       const own: { server: NodeServer | undefined } = { server: undefined };
       const relay = lifetime.own(
