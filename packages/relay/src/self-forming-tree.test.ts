@@ -313,6 +313,19 @@ describe("a tree that forms itself", () => {
     expect(edge.upstreamCounters.parentSwitches.refused).toBeLessThan(12);
   });
 
+  it("finds the relay whose address a newer record claims for another node", async () => {
+    tree.addRegistered("origin", { tier: 0 });
+    const relay = tree.addRegistered("relay1", { tier: 1 });
+    const real = tree.registry.get(relay.originId);
+    if (real === undefined) throw new Error("no record");
+    tree.registry.set(77, { ...real, id: 77, startedAtMs: real.startedAtMs + 1_000 });
+    const edge = tree.addRegistered("edge", { tier: 2 });
+    await tree.advance(3_000);
+    expect(parentsOf(edge)).toContain("relay1");
+    expect(edge.topology().parent?.url).toBe("https://relay1/");
+    expect(edge.upstreamCounters.parentsMistaken).toBe(1);
+  });
+
   it("makes no loop of nodes whose records name each other", async () => {
     const origin = tree.addRegistered("origin", { tier: 0 });
     const relay = tree.addRegistered("relay", { tier: 1 });
