@@ -225,6 +225,25 @@ describe("a tree that forms itself", () => {
     expect(feederOf(edge, "live/1")).toBe("relay-eu");
   });
 
+  it("goes on by another region within a second and a half when its own has lost all relays at once", async () => {
+    const origin = tree.addRegistered("origin", { tier: 0, region: "us" });
+    for (const name of ["relay-eu-1", "relay-eu-2"]) tree.addRegistered(name, { tier: 1, region: "eu" });
+    tree.addRegistered("relay-us", { tier: 1, region: "us" });
+    const edge = tree.addRegistered("edge", { tier: 2, region: "eu" });
+    const encoder = new TestEncoder(tree, origin.store.publish("live/1").createTrack("video", VIDEO_INFO));
+    await tree.advance(2_500);
+    expect(parentsOf(edge)).toEqual(["relay-eu-1", "relay-eu-2"]);
+    const viewer = tree.addViewer("edge");
+    const watching = viewer.watch("live/1");
+    await encoder.run(1_000);
+    for (const name of ["relay-eu-1", "relay-eu-2"]) tree.kill(name);
+    await encoder.run(1_500);
+    await tree.advance(100);
+    expect(feederOf(edge, "live/1")).toBe("relay-us");
+    expectWhole(watching, encoder);
+    expect(viewer.closed).toBe(false);
+  });
+
   it("goes to the origins when there is no relay, and to a relay once there is one", async () => {
     const origin = tree.addRegistered("origin", { tier: 0 });
     const edge = tree.addRegistered("edge", { tier: 2 });
