@@ -1,11 +1,13 @@
 export * from "./admission.ts";
 export * from "./authorize-request.ts";
+export * from "./describe-api.ts";
 export * from "./development-hosts.ts";
 export * from "./drain-node.ts";
 export * from "./node-certificate.ts";
 export * from "./node-routes.ts";
 export * from "./node-server.ts";
 export { createQuicLoop, type QuicSettings, quicTransport } from "./quic-settings.ts";
+export * from "./request-admission.ts";
 export * from "./session-gate.ts";
 export * from "./session-listener.ts";
 export * from "./session-url.ts";
