@@ -13,7 +13,7 @@ export { DEFAULT_STORE_LIMITS, StoreCounters, type StoreLimits } from "./store/s
 export type { InfoWaiter, OpenFeed, Track, TrackObserver } from "./store/track.ts";
 export type { BroadcastWatcher } from "./store/watch-broadcasts.ts";
 export { type Parent, type ParentChooser, StaticParents } from "./tree/choose-parent.ts";
-export type { Topology, TopologyBroadcast, TopologyChild } from "./tree/describe-topology.ts";
+export type { Topology, TopologyBroadcast, TopologyChild, TopologyParent } from "./tree/describe-topology.ts";
 export {
   type ConnectParent,
   DEFAULT_PARENT_LINK,

@@ -35,6 +35,9 @@ export function bindRelayMetrics(metrics: Metrics, sources: RelayMetricSources):
     ...SWITCH_REASONS.map((reason) =>
       metrics.read("canopy_parent_switches_total", reason, () => upstream.parentSwitches[reason]),
     ),
+    metrics.read("canopy_goaways_total", "sent", () => downstream.goaways),
+    metrics.read("canopy_goaways_total", "followed", () => upstream.parentSwitches.goaway),
+    metrics.read("canopy_goaways_total", "refused", () => upstream.goawaysRefused),
     ...TRANSPORTS.flatMap((kind) => [
       metrics.read("canopy_sent_bytes_total", kind, () => sessions.of(kind).sentBytes),
       metrics.read("canopy_received_bytes_total", kind, () => sessions.of(kind).receivedBytes),

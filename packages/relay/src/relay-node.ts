@@ -237,7 +237,20 @@ export class RelayNode implements AsyncDisposable {
 
   /** The node will stop: asks everyone to move to `uri` ("" = elsewhere). New sessions are refused by the gate. */
   drain(uri: string): void {
-    for (const peer of this.peers) peer.goaway(uri);
+    this.sendAway(Number.POSITIVE_INFINITY, () => uri);
+  }
+
+  /** Asks up to `limit` sessions that have not been asked yet to go on elsewhere. Returns how many were asked. */
+  sendAway(limit: number, nextUri: () => string): number {
+    let count = 0;
+    for (const peer of this.peers) {
+      if (count >= limit) break;
+      if (peer.isSentAway) continue;
+      peer.goaway(nextUri());
+      this.downstreamCounters.goaways += 1;
+      count += 1;
+    }
+    return count;
   }
 
   /** Housekeeping, called by the one timer. */

@@ -4,7 +4,7 @@ import {
   createQuicLoop,
   createSessionListener,
   developmentHosts,
-  drainNode,
+  type NodeDrain,
   NodeServer,
 } from "@canopy/relay/node";
 import { ConfigError, type ConfigOf, Lifetime, listenError } from "@canopy/runtime";
@@ -13,10 +13,11 @@ import type { WebRtcEngine } from "@canopy/transport/webrtc";
 import type { CommandContext } from "../command-line/command-context.ts";
 import { packageVersion } from "../command-line/package-version.ts";
 import type { COMMAND_GROUPS } from "../config/command-groups.ts";
+import { createDrain, untilToldToStop } from "../node/create-drain.ts";
 import { createNodeParts, type NodeParts } from "../node/create-node-parts.ts";
 import { openWebRtc, parseIceServers } from "../node/open-webrtc.ts";
 import { recordingOptions } from "../node/recording-options.ts";
-import { untilAborted } from "../node/until-aborted.ts";
+import { watchTokenKeys } from "../node/watch-token-keys.ts";
 
 type OriginConfig = ConfigOf<(typeof COMMAND_GROUPS)["origin"]>;
 
@@ -25,10 +26,12 @@ export async function runOrigin(config: OriginConfig, context: CommandContext): 
   const { listen, rtmp } = config;
   const parts = await createNodeParts("origin", config);
   await using lifetime = new Lifetime({ logger: parts.logger });
+  watchTokenKeys(parts, lifetime, context);
+  const drain = createDrain(listen, parts);
   const webrtc = await openWebRtc(config, parts);
   if (webrtc !== undefined) lifetime.own("webrtc", webrtc);
   const origin = lifetime.own("origin", createOrigin(config, parts, webrtc));
-  const server = lifetime.own("server", await openServer(config, parts, origin));
+  const server = lifetime.own("server", await openServer(config, { ...parts, drain }, origin));
   try {
     await origin.start();
   } catch (error) {
@@ -38,9 +41,8 @@ export async function runOrigin(config: OriginConfig, context: CommandContext): 
     { host: listen.host, port: server.port, rtmpPort: rtmp.port, webrtcPort: webrtc?.port },
     "the origin listens",
   );
-  await untilAborted(context.signal);
-  const drain = { timeoutMs: listen.drainSeconds * 1_000, uri: listen.drainTo ?? "" };
-  await drainNode({ server, relay: origin.relay }, drain);
+  await untilToldToStop(context.signal, drain);
+  await drain.run(server);
 }
 
 function createOrigin(config: OriginConfig, parts: NodeParts, webrtc: WebRtcEngine | undefined): OriginNode {
@@ -52,6 +54,7 @@ function createOrigin(config: OriginConfig, parts: NodeParts, webrtc: WebRtcEngi
       rtmp: { host: listen.host, port: rtmp.port, maxConnections: rtmp.maxConnections },
       whip,
       iceServers: parseIceServers(config.webrtc.iceServers),
+      maxHalfOpenPerAddress: config.webrtc.maxHalfOpenPerAddress,
       ingest: {
         ...ingest,
         audioBridge: {
@@ -78,12 +81,22 @@ function webhookSecret(webhooks: OriginConfig["webhooks"]): { readonly secret?: 
   );
 }
 
-function openServer(config: OriginConfig, parts: NodeParts, origin: OriginNode): Promise<NodeServer> {
-  const { listen, access } = config;
-  const options = { ...listen, quic: config.quic, protocols: MOQ_PROTOCOLS, portOption: "port" };
+function openServer(
+  config: OriginConfig,
+  parts: NodeParts & { readonly drain: NodeDrain },
+  origin: OriginNode,
+): Promise<NodeServer> {
+  const { listen } = config;
+  const options = {
+    ...listen,
+    ...parts.access,
+    quic: config.quic,
+    protocols: MOQ_PROTOCOLS,
+    portOption: "port",
+  };
   const quic = { logger: parts.logger.child("quic"), loop: createQuicLoop(config.quic) };
   return NodeServer.open(
-    { ...options, tls: parts.tls, allowAnonymous: access.allowAnonymous },
+    { ...options, tls: parts.tls, api: origin.api },
     {
       ...parts,
       node: origin,

@@ -5,6 +5,7 @@ import { devGroup } from "./dev-group.ts";
 import { flvGroup } from "./flv-group.ts";
 import { hlsGroup } from "./hls-group.ts";
 import { ingestGroup } from "./ingest-group.ts";
+import { limitGroup } from "./limit-group.ts";
 import { listenGroup } from "./listen-group.ts";
 import { logGroup } from "./log-group.ts";
 import { quicGroup } from "./quic-group.ts";
@@ -35,6 +36,7 @@ export const COMMAND_GROUPS = {
     webhooks: webhookGroup,
     tls: tlsGroup,
     access: accessGroup,
+    limits: limitGroup,
     log: logGroup,
   },
   edge: {
@@ -47,6 +49,7 @@ export const COMMAND_GROUPS = {
     flv: flvGroup,
     tls: tlsGroup,
     access: accessGroup,
+    limits: limitGroup,
     log: logGroup,
   },
   broadcast: { broadcast: broadcastGroup, log: logGroup },

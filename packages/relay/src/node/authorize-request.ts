@@ -58,31 +58,6 @@ export async function authorizePublishing(
   return who;
 }
 
-/**
- * The sender may operate the node: drain it, see the whole network. Throws 401 or 403. On an open node, where nobody
- * has a token, it is whoever asks from the node's own machine.
- */
-export async function authorizeOperator(
-  request: AuthorizableRequest & { readonly ip: string },
-  admission: Admission,
-): Promise<void> {
-  const who = await authorizeRequest(request, admission);
-  if (!isOperator(who)) {
-    const detail = "The token is not an operator's: one has the role admin, and grants everything at the root.";
-    throw new ProblemError(403, "Forbidden", detail);
-  }
-  if (who.claims === undefined && !isLoopback(request.ip)) {
-    const detail = "This node is open, and takes orders only from its own machine.";
-    throw new ProblemError(403, "Forbidden", detail);
-  }
-}
-
-/** An operator's token has the role `admin` and grants everything; on an open node everybody sees everything. */
-export function isOperator({ scope, claims }: Admitted): boolean {
-  if (!mayPut(scope, "") || !mayGet(scope, "")) return false;
-  return claims === undefined || (scope.root === "" && claims.canopy.role === "admin");
-}
-
 /** What a session with this path and query may do. Throws 400, 401 or 403. */
 export async function authorizeSessionPath(path: string, admission: Admission): Promise<Admitted> {
   return admitted(await admission.authorize(path));
@@ -100,8 +75,4 @@ function admitted(answer: Admitted | Refused, refusals?: RefusalCounter): Admitt
 function outOfScope(what: string, refusals: RefusalCounter | undefined): ProblemError {
   refusals?.countRefusal("forbidden");
   return new ProblemError(403, "Forbidden", `The token does not allow to ${what} this broadcast.`);
-}
-
-function isLoopback(address: string): boolean {
-  return address === "::1" || /^(::ffff:)?127\.\d+\.\d+\.\d+$/i.test(address);
 }

@@ -1,3 +1,5 @@
+// Also for its types of routes' schemas, in the packages that use this one.
+import "@fastify/swagger";
 import type { HttpServer } from "@canopy/runtime";
 import swagger from "@fastify/swagger";
 

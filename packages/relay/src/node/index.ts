@@ -1,9 +1,13 @@
 export * from "./admission.ts";
+export * from "./authorize-operator.ts";
 export * from "./authorize-request.ts";
 export * from "./describe-api.ts";
+export * from "./describe-network.ts";
 export * from "./development-hosts.ts";
 export * from "./drain-node.ts";
+export * from "./drain-routes.ts";
 export * from "./node-certificate.ts";
+export * from "./node-load.ts";
 export * from "./node-routes.ts";
 export * from "./node-server.ts";
 export { createQuicLoop, type QuicSettings, quicTransport } from "./quic-settings.ts";

@@ -6,23 +6,59 @@ import {
   Lifetime,
   type Logger,
   listenError,
+  METRICS,
   type Metrics,
   type Readiness,
   type TokenVerifier,
+  type TrustedProxies,
 } from "@canopy/runtime";
 import type { Session, SessionServer, SessionServerHandler } from "@canopy/transport";
+import type { Topology } from "../tree/describe-topology.ts";
 import { type Admission, createAdmission } from "./admission.ts";
+import { authorizeOperator } from "./authorize-operator.ts";
+import { type ApiDescription, describeApi } from "./describe-api.ts";
+import {
+  type ClusterDescription,
+  describeForOthers,
+  describeNetwork,
+  type NodeDescription,
+  type NodeIdentity,
+} from "./describe-network.ts";
+import type { DrainedNode, NodeDrain } from "./drain-node.ts";
+import { registerDrainRoutes } from "./drain-routes.ts";
 import { type CertificateFiles, NodeCertificate, type TlsCertificate } from "./node-certificate.ts";
+import { type LoadReport, NodeLoad } from "./node-load.ts";
 import { registerNodeRoutes } from "./node-routes.ts";
 import { type AuthorizeSession, SessionGate } from "./session-gate.ts";
 
 /** How often a free pair of TCP and UDP ports of one number is looked for when port 0 is asked for. */
 const PORT_PAIR_ATTEMPTS = 10;
 
+/**
+ * On every answer of a node that drains: where its viewers should go on, `*` = anywhere else. For those who have no
+ * session on which they could be told.
+ */
+export const GOAWAY_HEADER = "canopy-goaway";
+
 /** TCP connections beside those that carry sessions: requests, and what is refused. */
 const SPARE_CONNECTIONS = 10_000;
 
-export interface NodeServerOptions {
+/** Who gets in, and how much one address may have. */
+export interface NodeAccessOptions {
+  /** Sessions and requests without a token are let in. */
+  readonly allowAnonymous: boolean;
+  /** See `SessionGateOptions`. */
+  readonly handshakesPerSecondPerAddress?: number | undefined;
+  /** See `HttpServerOptions`; pages of other web origins may not open sessions either. */
+  readonly corsOrigins?: readonly string[] | undefined;
+  readonly requestsPerSecondPerAddress?: number | undefined;
+  readonly maxConnectionsPerAddress?: number | undefined;
+  readonly trustedProxies?: TrustedProxies | undefined;
+  /** `/metrics` is for operators; else for everybody, since it names nobody and nothing. */
+  readonly privateMetrics?: boolean | undefined;
+}
+
+export interface NodeServerOptions extends NodeAccessOptions {
   readonly host: string;
   /** TCP and UDP; 0 = any that is free for both. */
   readonly port: number;
@@ -30,12 +66,14 @@ export interface NodeServerOptions {
   readonly portOption: string;
   /** With files, TCP speaks HTTPS and HTTP/2; without, plain HTTP, and QUIC has a development certificate. */
   readonly tls: CertificateFiles | undefined;
-  /** Sessions and requests without a token are let in. */
-  readonly allowAnonymous: boolean;
   /** Subprotocols and ALPN tokens, best first. */
   readonly protocols: readonly string[];
   readonly maxSessions: number;
   readonly maxSessionsPerAddress: number;
+  /** With it the node describes its HTTP API at `/v1/openapi.json`. */
+  readonly api?: ApiDescription | undefined;
+  /** How the node describes itself to operators; by default its tier says what it is, and it knows no address. */
+  readonly identity?: Partial<NodeIdentity> | undefined;
 }
 
 /** A session server whose certificate can be exchanged while it runs. */
@@ -43,6 +81,8 @@ export interface RenewableSessionServer extends SessionServer {
   setCertificate?(tls: { readonly certPem: string; readonly keyPem: string }): void;
   /** Coalescing interval in force; undefined where nothing is coalesced. */
   readonly flushIntervalMs?: number;
+  /** UDP packets that no connection was given, by reason, since the start. */
+  readonly droppedPackets?: Readonly<Record<string, number>>;
   drain?(): void;
 }
 
@@ -53,8 +93,10 @@ export interface ServedNode {
   /** Paths of the active broadcasts. */
   announced(): Iterable<string>;
   /** As far as the one who asks sees broadcasts. */
-  topology(sees: (path: string) => boolean): unknown;
+  topology(sees: (path: string) => boolean): Topology;
   readiness(): Readiness;
+  /** Asks up to `limit` sessions that have not been asked yet to go on elsewhere. */
+  sendAway(limit: number, nextUri: () => string): number;
 }
 
 export interface NodeServerDeps {
@@ -75,6 +117,10 @@ export interface NodeServerDeps {
     handler: SessionServerHandler,
   ) => Promise<RenewableSessionServer>;
   readonly createDevelopmentCertificate: () => Promise<TlsCertificate>;
+  /** Undefined: the node cannot be drained over HTTP. */
+  readonly drain?: NodeDrain | undefined;
+  /** What the control plane tells of the deployment; undefined without one. */
+  readonly cluster?: (() => ClusterDescription) | undefined;
   /** Adds the hop's own routes before the server listens. */
   readonly registerRoutes?: (
     app: HttpServer["app"],
@@ -84,7 +130,7 @@ export interface NodeServerDeps {
 }
 
 /** One port number of a node: sessions on UDP, HTTP on TCP, one admission for both. */
-export class NodeServer implements AsyncDisposable {
+export class NodeServer implements AsyncDisposable, DrainedNode {
   readonly #lifetime: Lifetime;
   readonly host: string;
   readonly port: number;
@@ -95,10 +141,16 @@ export class NodeServer implements AsyncDisposable {
   readonly eventLoop: EventLoopMonitor;
 
   readonly #sessions: RenewableSessionServer;
+  readonly #node: ServedNode;
+  readonly #departure: Departure;
+  readonly #describe: () => NodeDescription;
 
-  private constructor(lifetime: Lifetime, parts: OpenParts, host: string) {
+  private constructor(lifetime: Lifetime, parts: OpenParts, host: string, node: ServedNode) {
     this.#lifetime = lifetime;
     this.#sessions = parts.sessions;
+    this.#node = node;
+    this.#departure = parts.departure;
+    this.#describe = parts.describe;
     this.host = host;
     this.port = parts.sessions.address.port;
     this.admission = parts.admission;
@@ -114,7 +166,7 @@ export class NodeServer implements AsyncDisposable {
       const lifetime = new Lifetime({ logger: deps.logger });
       try {
         const parts = await openParts(options, deps, lifetime);
-        return new NodeServer(lifetime, parts, options.host);
+        return new NodeServer(lifetime, parts, options.host, deps.node);
       } catch (error) {
         await lifetime.close();
         // The free TCP port that the system chose may be somebody's UDP port.
@@ -123,10 +175,26 @@ export class NodeServer implements AsyncDisposable {
     }
   }
 
-  /** Refuses new sessions; those that are open stay. */
-  drain(): void {
+  /** Sessions that are open now, whatever carries them. */
+  get sessionCount(): number {
+    return this.gate.size;
+  }
+
+  /** The node as operators see it, and as it is told to other nodes. */
+  describe(): NodeDescription {
+    return this.#describe();
+  }
+
+  /** Not ready any more, and refuses new sessions; those that are open stay. */
+  beginDrain(nextUri: () => string): void {
+    this.#departure.nextUri = nextUri;
     this.gate.drain();
     this.#sessions.drain?.();
+  }
+
+  sendAway(limit: number, nextUri: () => string): void {
+    const count = this.#node.sendAway(limit, nextUri);
+    this.gate.sendAway(limit - count, nextUri);
   }
 
   /** Closes all sessions and both ports. Idempotent. */
@@ -139,7 +207,17 @@ export class NodeServer implements AsyncDisposable {
   }
 }
 
+/** Shared with the HTTP server, which is there before the node. */
+interface Departure {
+  /** Set while the node drains. */
+  nextUri: (() => string) | undefined;
+}
+
+const DRAINING: Readiness = { ready: false, reasons: ["the node drains"] };
+
 interface OpenParts {
+  readonly departure: Departure;
+  readonly describe: () => NodeDescription;
   readonly admission: Admission;
   readonly gate: SessionGate;
   readonly http: HttpServer;
@@ -180,17 +258,69 @@ async function openParts(
         portOption: options.portOption,
         tls: options.tls === undefined ? undefined : certificate.current,
         maxConnections: options.maxSessions + SPARE_CONNECTIONS,
+        maxConnectionsPerAddress: options.maxConnectionsPerAddress,
+        requestsPerSecondPerAddress: options.requestsPerSecondPerAddress,
+        trustedProxies: options.trustedProxies,
+        corsOrigins: options.corsOrigins,
       },
-      { logger: logger.child("http"), metrics, clock, readiness: () => node.readiness() },
+      {
+        logger: logger.child("http"),
+        metrics,
+        clock,
+        readiness: () => (gate.draining ? DRAINING : node.readiness()),
+        beforeRoutes: async (app) => {
+          if (options.api !== undefined) await describeApi(app, options.api);
+        },
+        ...(options.privateMetrics === true && {
+          guardMetrics: (request) => authorizeOperator(request, admission),
+        }),
+      },
     ),
   );
+  const departure: Departure = { nextUri: undefined };
+  const traffic = lifetime.own("load", new NodeLoad({ metrics }));
+  const startedAtMs = Math.floor(clock.nowMs());
+  const describe = (): NodeDescription => {
+    const load: LoadReport = {
+      sessions: gate.size,
+      maxSessions: options.maxSessions,
+      utilization: eventLoop.utilization,
+      sentBytesPerSecond: traffic.sentBytesPerSecond,
+    };
+    return describeSelf(
+      options.identity,
+      node.topology(() => false),
+      {
+        load,
+        startedAtMs,
+        draining: gate.draining,
+      },
+    );
+  };
+  http.app.addHook("onRequest", (_request, reply, done) => {
+    const { nextUri } = departure;
+    if (nextUri !== undefined) void reply.header(GOAWAY_HEADER, nextUri() || "*");
+    done();
+  });
   registerNodeRoutes(http.app, {
     admission,
     certificate,
     announced: () => node.announced(),
-    topology: (sees) => node.topology(sees),
+    topology: (sees, isOperator) => {
+      const topology = node.topology(sees);
+      if (!isOperator) return describeForOthers(topology, describe());
+      return describeNetwork(topology, describe(), deps.cluster?.());
+    },
   });
   await deps.registerRoutes?.(http.app, admission, gate);
+  if (deps.drain !== undefined) {
+    const sessionCount = (): number => gate.size;
+    registerDrainRoutes(http.app, { admission, drain: deps.drain, sessionCount });
+  }
+  lifetime.add(
+    "draining metric",
+    metrics.read("canopy_draining", "", () => Number(gate.draining)),
+  );
   const { port } = await http.start();
   const sessions = lifetime.own(
     "sessions",
@@ -200,11 +330,30 @@ async function openParts(
     "flush metric",
     metrics.read("canopy_flush_interval_seconds", "", () => (sessions.flushIntervalMs ?? 0) / 1_000),
   );
+  for (const reason of METRICS.canopy_quic_dropped_packets_total.label.values) {
+    const read = (): number => sessions.droppedPackets?.[reason] ?? 0;
+    lifetime.add("dropped packets", metrics.read("canopy_quic_dropped_packets_total", reason, read));
+  }
   certificate.onRenewed((next) => {
     http.setTls(next);
     sessions.setCertificate?.(next);
   });
-  return { admission, gate, http, certificate, eventLoop, sessions };
+  return { departure, describe, admission, gate, http, certificate, eventLoop, sessions };
+}
+
+/** Tiers: 0 is the origin's, relays are between it and the edges. */
+const EDGE_TIER = 2;
+
+function describeSelf(
+  identity: NodeServerOptions["identity"],
+  topology: Topology,
+  state: Pick<NodeDescription, "load" | "startedAtMs" | "draining">,
+): NodeDescription {
+  const { originId: id, name, tier = 0, parent } = topology;
+  const role = identity?.role ?? (tier === 0 ? "origin" : tier < EDGE_TIER ? "relay" : "edge");
+  const { region = "", url = "", httpUrl = "" } = identity ?? {};
+  const parents = parent === null ? [] : [parent];
+  return { id, name, role, tier, region, url, httpUrl, ...state, parents };
 }
 
 async function listen(

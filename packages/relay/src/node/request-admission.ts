@@ -1,8 +1,6 @@
-import { type HttpServer, ProblemError } from "@canopy/runtime";
+import { ProblemError } from "@canopy/runtime";
 import type { Admission, Admitted } from "./admission.ts";
-import { authorizeRequest } from "./authorize-request.ts";
-
-type Request = Parameters<Parameters<HttpServer["app"]["get"]>[1]>[0];
+import { type AuthorizableRequest, authorizeRequest } from "./authorize-request.ts";
 
 /**
  * Asks for the token before anything else of a request is looked at: nobody's body is read, and nobody is told what is
@@ -17,7 +15,7 @@ export class RequestAdmission {
   }
 
   /** For a route's `onRequest`. Throws 400, 401 or 403. */
-  readonly onRequest = async (request: Pick<Request, "url" | "headers">): Promise<void> => {
+  readonly onRequest = async (request: AuthorizableRequest): Promise<void> => {
     this.#admitted.set(request, await authorizeRequest(request, this.#admission));
   };
 

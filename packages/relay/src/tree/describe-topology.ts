@@ -13,6 +13,14 @@ export interface Topology {
   readonly broadcasts: readonly TopologyBroadcast[];
 }
 
+/** A node that feeds this one. */
+export interface TopologyParent {
+  /** Hop id; absent while it is not known. */
+  readonly id?: number;
+  readonly url: string;
+  readonly rttMs: number;
+}
+
 export interface TopologyChild {
   readonly originId: number | undefined;
   readonly address: string;

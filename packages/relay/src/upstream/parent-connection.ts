@@ -81,6 +81,8 @@ export class ParentConnection {
       deps.createMoq,
       {
         onGoaway: (uri) => {
+          // Once: a parent that repeats itself must not keep this node busy.
+          if (this.leaving) return;
           this.leaving = true;
           this.events.onGoaway(uri);
         },

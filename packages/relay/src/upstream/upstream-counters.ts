@@ -15,4 +15,6 @@ export class UpstreamCounters {
   /** Groups that another source continued with other content than the first. */
   groupsConflicting = 0;
   routesRefused = 0;
+  /** GOAWAYs that named a place to which this node does not go. */
+  goawaysRefused = 0;
 }

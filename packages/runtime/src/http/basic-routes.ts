@@ -1,4 +1,4 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Clock } from "../time/clock.ts";
 
@@ -12,6 +12,8 @@ export interface BasicRoutesDeps {
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly readiness: () => Readiness;
+  /** Throws if the sender may not see the metrics; undefined: everybody may. */
+  readonly guardMetrics?: ((request: FastifyRequest) => Promise<void>) | undefined;
 }
 
 /** For API descriptions, where the node has one. */
@@ -30,7 +32,8 @@ export function registerBasicRoutes(app: FastifyInstance, deps: BasicRoutesDeps)
       .header("cache-control", "no-store")
       .send({ status: ready ? "ok" : "not ready", reasons });
   });
-  app.get("/metrics", described("Metrics for Prometheus"), async (_request, reply) => {
+  app.get("/metrics", described("Metrics for Prometheus"), async (request, reply) => {
+    await deps.guardMetrics?.(request);
     const text = await deps.metrics.expose();
     return reply.type(deps.metrics.registry.contentType).send(text);
   });

@@ -1,7 +1,7 @@
 import { connect, createServer } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import { createSilentLogger } from "../log/logger.ts";
 import { TrustedProxies } from "../limit/trusted-proxies.ts";
+import { createSilentLogger } from "../log/logger.ts";
 import { createMetrics, type Metrics } from "../metrics/metrics.ts";
 import { createClock } from "../time/clock.ts";
 import type { Readiness } from "./basic-routes.ts";

@@ -1,7 +1,7 @@
 import type { AddressInfo, Server } from "node:net";
 import type { SecureContextOptions, TLSSocket } from "node:tls";
 import cors from "@fastify/cors";
-import Fastify, { type FastifyInstance } from "fastify";
+import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import { addressKey } from "../limit/address-key.ts";
 import { AddressRate } from "../limit/address-rate.ts";
 import { TrustedProxies } from "../limit/trusted-proxies.ts";
@@ -53,6 +53,8 @@ export interface HttpServerDeps {
   readonly clock: Clock;
   /** Answers `/readyz`; a server without it is ready whenever it listens. */
   readonly readiness?: () => Readiness;
+  /** Throws if the sender may not see the metrics; undefined: everybody may. */
+  readonly guardMetrics?: (request: FastifyRequest) => Promise<void>;
   /** Called before the first route is registered, for plugins that look at every one. */
   readonly beforeRoutes?: (app: FastifyInstance) => Promise<void>;
 }
@@ -125,6 +127,7 @@ export async function createHttpServer(
       "Accept-Post",
       "Retry-After",
       "Content-Range",
+      "Canopy-Goaway",
     ],
     maxAge: 86_400,
     // WHIP and WHEP clients that are no browsers ask OPTIONS for what a resource takes (RFC 9725 section 4.2).
@@ -137,6 +140,7 @@ export async function createHttpServer(
     metrics: deps.metrics,
     clock: deps.clock,
     readiness: deps.readiness ?? ALWAYS_READY,
+    guardMetrics: deps.guardMetrics,
   });
 
   const server = app.server as Server;

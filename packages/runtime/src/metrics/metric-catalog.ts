@@ -120,6 +120,12 @@ export const METRICS = {
     help: "Changes of parent, by reason.",
     label: { name: "reason", values: ["closed", "silent", "goaway", "refused"] },
   },
+  canopy_goaways_total: {
+    type: "counter",
+    help: "GOAWAYs: sent to children, viewers and publishers; followed, or refused because of where they led.",
+    label: { name: "kind", values: ["sent", "followed", "refused"] },
+  },
+  canopy_draining: { type: "gauge", help: "1 while the node sends its sessions elsewhere before it stops." },
   canopy_cache_bytes: { type: "gauge", help: "Bytes of media held in the store." },
   canopy_timed_messages_total: {
     type: "counter",

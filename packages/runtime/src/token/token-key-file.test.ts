@@ -28,7 +28,10 @@ async function open() {
   const lines: string[] = [];
   const metrics = createMetrics({ processMetrics: false });
   const logger = createLogger({ level: "info", pretty: false }, { write: (line) => lines.push(line) });
-  const file = await TokenKeyFile.open({ path, checkIntervalMs: 1e9 }, { clock: createClock(), logger, metrics });
+  const file = await TokenKeyFile.open(
+    { path, checkIntervalMs: 1e9 },
+    { clock: createClock(), logger, metrics },
+  );
   const reloads = (kind: string) => metrics.value("canopy_token_key_reloads_total", kind);
   return { file, lines, reloads };
 }
@@ -36,7 +39,10 @@ async function open() {
 async function tokenOf(key: object): Promise<string> {
   const [signing] = await loadTokenKeys(JSON.stringify(key));
   if (signing === undefined) throw new Error("one key was given");
-  return signToken({ root: "", put: [], get: [""], issuedAtSeconds: 1, expiresAtSeconds: undefined }, signing);
+  return signToken(
+    { root: "", put: [], get: [""], issuedAtSeconds: 1, expiresAtSeconds: undefined },
+    signing,
+  );
 }
 
 describe("TokenKeyFile", () => {
@@ -58,7 +64,10 @@ describe("TokenKeyFile", () => {
   });
 
   it("follows a link that is moved to another file, as mounted secrets are exchanged", async () => {
-    for (const [name, fill] of [["one", 1], ["two", 2]] as const) {
+    for (const [name, fill] of [
+      ["one", 1],
+      ["two", 2],
+    ] as const) {
       writeFileSync(join(folder, name), set(jwk(fill, name)));
       symlinkSync(join(folder, name), join(folder, `link-${name}`));
     }

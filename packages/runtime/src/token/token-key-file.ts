@@ -88,7 +88,10 @@ export class TokenKeyFile implements Disposable {
       // Once per state of the file: it stays away, or as it is.
       if (stamp !== this.#stamp || force) {
         this.#count("refused");
-        this.#logger.error({ reason: reasonOf(error) }, "the token keys could not be read again; the old ones stay");
+        this.#logger.error(
+          { reason: reasonOf(error) },
+          "the token keys could not be read again; the old ones stay",
+        );
       }
     }
     this.#stamp = stamp;

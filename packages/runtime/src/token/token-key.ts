@@ -25,12 +25,17 @@ const MAX_KEYS = 32;
  * Throws code `token-key-invalid`; the message never contains key material.
  */
 export async function loadTokenKeys(content: string): Promise<readonly TokenKey[]> {
+  return Promise.all(listJwks(content).map(importKey));
+}
+
+/** The file's JWKs as they stand there, unchecked. Throws code `token-key-invalid`. */
+export function listJwks(content: string): readonly unknown[] {
   const json = parseKeyFile(content);
   const list: unknown = "keys" in json ? json.keys : [json];
   if (!Array.isArray(list) || list.length === 0 || list.length > MAX_KEYS) {
     throw invalid(`a key file holds one JWK or a set of 1 to ${MAX_KEYS}`);
   }
-  return Promise.all(list.map(importKey));
+  return list as readonly unknown[];
 }
 
 function parseKeyFile(content: string): Record<string, unknown> {

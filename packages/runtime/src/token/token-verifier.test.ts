@@ -75,7 +75,9 @@ describe("TokenVerifier", () => {
     const odd = { root: "live", get: "", exp: "tomorrow" };
     await expect(verifier([key]).verify(await sign(odd))).rejects.toThrow("claim exp is not valid");
     for (const claims of [early, odd, { exp: 1 }]) {
-      await expect(verifier([key]).verify(await sign(claims, 2))).rejects.toThrow("not signed by a known key");
+      await expect(verifier([key]).verify(await sign(claims, 2))).rejects.toThrow(
+        "not signed by a known key",
+      );
     }
   });
 
