@@ -1,5 +1,13 @@
+import { randomInt } from "node:crypto";
 import { MOQ_PROTOCOLS } from "@canopy/protocol";
-import { RelayNode, StaticParents } from "@canopy/relay";
+import {
+  EdgeLocator,
+  type Parent,
+  RegistryParents,
+  RelayNode,
+  type RelayNodeDeps,
+  StaticParents,
+} from "@canopy/relay";
 import {
   type ApiDescription,
   type CertificateFiles,
@@ -13,7 +21,14 @@ import {
   type QuicSettings,
   quicTransport,
 } from "@canopy/relay/node";
-import { type Clock, Lifetime, type Logger, type Metrics, type TokenVerifier } from "@canopy/runtime";
+import {
+  type Clock,
+  type ControlPlane,
+  Lifetime,
+  type Logger,
+  type Metrics,
+  type TokenVerifier,
+} from "@canopy/runtime";
 import { createDevelopmentCertificate, type QuicLoop } from "@canopy/transport/quic";
 import type { WebRtcEngine } from "@canopy/transport/webrtc";
 import { FlvEndpoint } from "./downstream/flv/flv-endpoint.ts";
@@ -37,7 +52,11 @@ export interface EdgeNodeOptions extends NodeAccessOptions {
   readonly tls: CertificateFiles | undefined;
   readonly maxSessions: number;
   readonly maxSessionsPerAddress: number;
-  /** `https://host:port`, candidates in order. */
+  /** Hop id; default: random. */
+  readonly originId?: number;
+  /** Where the node stands, for the choice of parents and edges. Default "". */
+  readonly region?: string;
+  /** `https://host:port`, candidates in order; empty: those that the control plane knows. */
   readonly parents: readonly string[];
   readonly parentTrust: ParentTrust;
   /** Shown to the parents. */
@@ -59,6 +78,8 @@ export interface EdgeNodeDeps {
   readonly webrtc?: WebRtcEngine | undefined;
   /** Undefined: the node cannot be drained over HTTP. */
   readonly drain?: NodeDrain | undefined;
+  /** Undefined: nothing is known of other nodes. Belongs to the caller, who closes it after the node. */
+  readonly controlPlane?: ControlPlane | undefined;
 }
 
 /** A relay or an edge: takes broadcasts from a parent, and serves children and viewers. */
@@ -86,7 +107,13 @@ export class EdgeNode implements AsyncDisposable {
       const packaging = createPackaging(options, deps, relay);
       for (const [name, endpoint] of Object.entries(packaging)) lifetime.own(name, endpoint);
       const server = await NodeServer.open(
-        { ...options, protocols: MOQ_PROTOCOLS, portOption: "port", api: describeNode(options) },
+        {
+          ...options,
+          protocols: MOQ_PROTOCOLS,
+          portOption: "port",
+          api: describeNode(options),
+          identity: { region: options.region ?? "", ...options.identity },
+        },
         {
           node: relay,
           logger,
@@ -96,6 +123,8 @@ export class EdgeNode implements AsyncDisposable {
           drain: deps.drain,
           listenSessions: createSessionListener({ ...options, protocols: MOQ_PROTOCOLS }, quic),
           createDevelopmentCertificate: () => createDevelopmentCertificate(developmentHosts(options.host)),
+          locator: createLocator(options, deps),
+          controlPlane: deps.controlPlane,
           registerRoutes: async (app, admission, gate) => {
             await whep?.register(app, admission, gate);
             for (const endpoint of Object.values(packaging)) endpoint.register(app, admission, gate);
@@ -169,25 +198,58 @@ function createPackaging(
   };
 }
 
+function createLocator(options: EdgeNodeOptions, deps: EdgeNodeDeps): EdgeLocator | undefined {
+  const { controlPlane, clock } = deps;
+  if (controlPlane === undefined) return undefined;
+  const nodes = () => controlPlane.view().nodes.values();
+  return new EdgeLocator({ region: options.region ?? "" }, { nodes, clock, random: Math.random });
+}
+
+/** Those of the configuration one after the other; without any, several that are known to be alive at once. */
+function createParents(
+  options: EdgeNodeOptions,
+  deps: EdgeNodeDeps,
+  originId: number,
+): Pick<RelayNodeDeps, "parents" | "directory"> {
+  const { tier, region = "", parentToken: token } = options;
+  const { controlPlane } = deps;
+  if (options.parents.length > 0 || controlPlane === undefined) {
+    return { parents: new StaticParents(options.parents, token) };
+  }
+  const self = { id: originId, tier, region, url: "" };
+  const nodes = () => controlPlane.view().nodes.values();
+  return { directory: new RegistryParents({ self, token }, { nodes }) };
+}
+
 function createRelay(
   options: EdgeNodeOptions,
   deps: EdgeNodeDeps,
   quic: { readonly logger: Logger; readonly loop: QuicLoop },
 ): RelayNode {
-  const { parentTrust: trust } = options;
+  const originId = options.originId ?? randomInt(1, 2 ** 48 - 1);
   return new RelayNode(
-    { name: options.name, tier: options.tier, acceptPublishers: false },
+    { originId, name: options.name, tier: options.tier, acceptPublishers: false },
     {
       logger: deps.logger,
       metrics: deps.metrics,
       clock: deps.clock,
-      parents: new StaticParents(options.parents, options.parentToken),
+      ...createParents(options, deps, originId),
       connect: (parent, signal) =>
         connectParent(
           parent.url,
-          { trust, protocols: MOQ_PROTOCOLS, transport: quicTransport(options.quic) },
+          {
+            trust: trustOf(parent, options.parentTrust),
+            protocols: MOQ_PROTOCOLS,
+            transport: quicTransport(options.quic),
+          },
           { ...quic, signal },
         ),
     },
   );
+}
+
+/** What the configuration says, else the hash of a development certificate that the registry tells. */
+function trustOf(parent: Parent, trust: ParentTrust): ParentTrust {
+  if (parent.sha256 === undefined || trust.ca !== undefined || trust.sha256.length > 0) return trust;
+  return { ca: undefined, sha256: [parent.sha256] };
 }

@@ -9,6 +9,7 @@ import type { Admission, ApiDescription, GatedSession, SessionGate } from "@cano
 import { type AnnouncedIceServer, WebRtcRoutes } from "@canopy/relay/webrtc";
 import {
   type Clock,
+  type ControlPlane,
   type HttpServer,
   type Logger,
   type Metrics,
@@ -39,6 +40,7 @@ import { DEFAULT_RESTREAM_OPTIONS, type RestreamOptions } from "./downstream/res
 import { Restreams } from "./downstream/restream/restreams.ts";
 import { BroadcastRegistry } from "./ingest/broadcast-registry.ts";
 import { DEFAULT_INGEST_OPTIONS, type IngestOptions } from "./ingest/ingest-options.ts";
+import { PathClaims } from "./ingest/path-claims.ts";
 import { OriginError } from "./origin-error.ts";
 import {
   createOriginCounters,
@@ -80,6 +82,8 @@ export interface OriginNodeDeps {
   readonly createMoq?: CreateMoqConnection;
   /** Undefined: no WHIP. Belongs to the caller, who closes it after the node. */
   readonly webrtc?: WebRtcEngine | undefined;
+  /** Undefined: this is the only origin. Belongs to the caller, who closes it after the node. */
+  readonly controlPlane?: ControlPlane | undefined;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -107,6 +111,7 @@ export class OriginNode implements AsyncDisposable {
   readonly #options: OriginNodeOptions;
   readonly #deps: OriginNodeDeps;
   readonly #moq: MoqPublishers;
+  readonly #claims: PathClaims | undefined;
   readonly #sessionEvents: SessionEvents;
   readonly #withdraw: (() => void)[] = [];
   #admission: Admission | undefined;
@@ -153,20 +158,26 @@ export class OriginNode implements AsyncDisposable {
         countTimed: counters.countTimed,
         transcoders: this.transcoders,
         events: {
-          onStarted: (ingest) =>
+          onStarted: (ingest) => {
+            this.#claims?.onStarted(ingest);
             this.webhooks.send("broadcast.started", {
               broadcast: ingest.path,
               protocol: ingest.publisher.protocol,
-            }),
-          onEnded: (ingest, reason) =>
+            });
+          },
+          onPublisher: (ingest, connected) => this.#claims?.onPublisher(ingest, connected),
+          onEnded: (ingest, reason) => {
+            this.#claims?.onEnded(ingest);
             this.webhooks.send("broadcast.ended", {
               broadcast: ingest.path,
               protocol: ingest.publisher.protocol,
               reason,
-            }),
+            });
+          },
         },
       },
     );
+    this.#claims = deps.controlPlane && this.#createClaims(deps.controlPlane);
     this.#moq = new MoqPublishers({ registry: this.registry, clock, logger: logger.child("moq") });
     this.restreams = new Restreams(
       { ...DEFAULT_RESTREAM_OPTIONS, ...options.restreams },
@@ -315,6 +326,18 @@ export class OriginNode implements AsyncDisposable {
     });
     this.#withdraw.push(...readRecordCounters(metrics, recordings));
     return recordings;
+  }
+
+  #createClaims(controlPlane: ControlPlane): PathClaims {
+    const { publisherConflict } = { ...DEFAULT_INGEST_OPTIONS, ...this.#options.ingest };
+    return new PathClaims(
+      { nodeId: this.relay.originId, takeOver: publisherConflict === "takeover" },
+      {
+        controlPlane,
+        logger: this.#deps.logger.child("claims"),
+        yieldPath: (ingest, error) => this.registry.yieldPath(ingest, error),
+      },
+    );
   }
 
   #createWhip(totals: WhipTotals): WhipIngest {

@@ -1,7 +1,5 @@
-import type { Topology, TopologyParent } from "../tree/describe-topology.ts";
-import type { LoadReport } from "./node-load.ts";
-
-export type NodeRole = "origin" | "relay" | "edge";
+import type { BroadcastRecord, ClusterView, NodeLoad, NodeRecord, NodeRole } from "@canopy/runtime";
+import type { Topology } from "../tree/describe-topology.ts";
 
 /** What only the operator knows of a node. */
 export interface NodeIdentity {
@@ -13,6 +11,17 @@ export interface NodeIdentity {
   readonly httpUrl: string;
 }
 
+/** A node that feeds another one now. */
+export interface FeedingNode {
+  /** Hop id; absent while it is not known. */
+  readonly id?: number;
+  /** "" = not known. */
+  readonly url: string;
+  readonly rttMs: number;
+  /** Tracks that are asked from it; absent where it is not told. */
+  readonly subscriptions?: number;
+}
+
 /** A node as `GET /v1/topology` shows it: the one that is asked, and all others that it knows of. */
 export interface NodeDescription extends NodeIdentity {
   /** Hop id, which names the node in the hops of broadcasts. */
@@ -20,28 +29,20 @@ export interface NodeDescription extends NodeIdentity {
   readonly name: string;
   readonly tier: number;
   readonly draining: boolean;
-  /** Milliseconds since the Unix epoch. */
+  /** Milliseconds since the Unix epoch, by the node's own clock. */
   readonly startedAtMs: number;
-  readonly load: LoadReport;
-  /** Nodes that feed it now. */
-  readonly parents: readonly TopologyParent[];
-}
-
-export interface ClusterBroadcast {
-  readonly path: string;
-  /** The origin that has it. */
-  readonly nodeId: number;
-  readonly epoch: number;
-  readonly startedAtMs: number;
+  readonly load: NodeLoad;
+  readonly parents: readonly FeedingNode[];
 }
 
 /** All that is known of the deployment. */
 export interface ClusterDescription {
+  /** When the control plane was last read, milliseconds since the Unix epoch; 0 = never. */
   readonly atMs: number;
   /** The control plane does not answer; this is what was known last. */
   readonly stale: boolean;
   readonly nodes: readonly NodeDescription[];
-  readonly broadcasts: readonly ClusterBroadcast[];
+  readonly broadcasts: readonly BroadcastRecord[];
 }
 
 /** Answer of `GET /v1/topology`. */
@@ -51,36 +52,57 @@ export interface NetworkDescription extends Topology {
   readonly cluster: ClusterDescription | null;
 }
 
-/** For operators: everything. Parents that are only known by their address get their id where a node has that. */
+/** For operators: everything. Of this node its own word counts, which is newer than what it has told the others. */
 export function describeNetwork(
   topology: Topology,
   self: NodeDescription,
-  cluster: ClusterDescription | undefined,
+  view: ClusterView | undefined,
 ): NetworkDescription {
-  if (cluster === undefined) return { ...topology, self, cluster: null };
-  const others = cluster.nodes.filter(({ id }) => id !== self.id);
-  const nodes = [self, ...others].sort(byPlace);
-  const idByUrl = new Map(nodes.map(({ url, id }) => [urlKey(url), id]));
-  const withIds = (node: NodeDescription): NodeDescription => ({
-    ...node,
-    parents: node.parents.map((parent) => {
-      const id = parent.id ?? idByUrl.get(urlKey(parent.url));
-      return id === undefined ? parent : { ...parent, id };
-    }),
-  });
-  const named = nodes.map(withIds);
-  return { ...topology, self: withIds(self), cluster: { ...cluster, nodes: named } };
+  if (view === undefined) return { ...topology, self, cluster: null };
+  const own = view.nodes.get(self.id);
+  const named: NodeDescription = {
+    ...self,
+    region: self.region || (own?.region ?? ""),
+    url: self.url || (own?.url ?? ""),
+    httpUrl: self.httpUrl || (own?.httpUrl ?? ""),
+    parents: self.parents.map((parent) => withId(parent, view)),
+  };
+  const others = [...view.nodes.values()].filter(({ id }) => id !== self.id);
+  const nodes = [named, ...others.map((record) => describeRecord(record, view))].sort(byPlace);
+  const broadcasts = [...view.broadcasts.values()].sort((a, b) => compare(a.path, b.path));
+  return {
+    ...topology,
+    self: named,
+    cluster: { atMs: view.atMs, stale: view.stale, nodes, broadcasts },
+  };
 }
 
 /** For everybody else: no address, and nothing of the network. `topology` has the broadcasts that they may see. */
 export function describeForOthers(topology: Topology, self: NodeDescription): NetworkDescription {
+  const { parents: _parents, ...own } = topology;
   return {
-    ...topology,
+    ...own,
     parent: null,
     children: [],
     self: { ...self, url: "", httpUrl: "", parents: [] },
     cluster: null,
   };
+}
+
+function describeRecord(record: NodeRecord, { nodes }: ClusterView): NodeDescription {
+  const { id, name, role, tier, region, url, httpUrl, draining, startedAtMs, load } = record;
+  const parents = (record.parents ?? []).map((parent) => ({
+    ...parent,
+    url: nodes.get(parent.id)?.url ?? "",
+  }));
+  return { id, name, role, tier, region, url, httpUrl, draining, startedAtMs, load, parents };
+}
+
+/** A parent of the configuration is known by its address alone. */
+function withId(parent: FeedingNode, { nodes }: ClusterView): FeedingNode {
+  if (parent.id !== undefined) return parent;
+  for (const { id, url } of nodes.values()) if (hostOf(url) === hostOf(parent.url)) return { ...parent, id };
+  return parent;
 }
 
 function byPlace(a: NodeDescription, b: NodeDescription): number {
@@ -92,6 +114,6 @@ function compare(a: string, b: string): number {
 }
 
 /** `https://host:4440/` and `https://host:4440/live` are the same node. */
-function urlKey(url: string): string {
+function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : url;
 }

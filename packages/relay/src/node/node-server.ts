@@ -1,5 +1,6 @@
 import {
   type Clock,
+  type ControlPlane,
   createHttpServer,
   EventLoopMonitor,
   type HttpServer,
@@ -8,27 +9,31 @@ import {
   listenError,
   METRICS,
   type Metrics,
+  type NodeLoad,
   type Readiness,
   type TokenVerifier,
   type TrustedProxies,
 } from "@canopy/runtime";
 import type { Session, SessionServer, SessionServerHandler } from "@canopy/transport";
 import type { Topology } from "../tree/describe-topology.ts";
+import type { EdgeLocator } from "../tree/edge-locator.ts";
+import { EDGE_TIER } from "../tree/locate-edges.ts";
 import { type Admission, createAdmission } from "./admission.ts";
 import { authorizeOperator } from "./authorize-operator.ts";
 import { type ApiDescription, describeApi } from "./describe-api.ts";
 import {
-  type ClusterDescription,
   describeForOthers,
   describeNetwork,
+  type FeedingNode,
   type NodeDescription,
   type NodeIdentity,
 } from "./describe-network.ts";
 import type { DrainedNode, NodeDrain } from "./drain-node.ts";
 import { registerDrainRoutes } from "./drain-routes.ts";
+import { registerLocateRoute } from "./locate-route.ts";
 import { type CertificateFiles, NodeCertificate, type TlsCertificate } from "./node-certificate.ts";
-import { type LoadReport, NodeLoad } from "./node-load.ts";
 import { registerNodeRoutes } from "./node-routes.ts";
+import { SendRate } from "./send-rate.ts";
 import { type AuthorizeSession, SessionGate } from "./session-gate.ts";
 
 /** How often a free pair of TCP and UDP ports of one number is looked for when port 0 is asked for. */
@@ -120,7 +125,9 @@ export interface NodeServerDeps {
   /** Undefined: the node cannot be drained over HTTP. */
   readonly drain?: NodeDrain | undefined;
   /** What the control plane tells of the deployment; undefined without one. */
-  readonly cluster?: (() => ClusterDescription) | undefined;
+  readonly controlPlane?: Pick<ControlPlane, "view"> | undefined;
+  /** Names edges to viewers; undefined on a node that follows no registry. */
+  readonly locator?: Pick<EdgeLocator, "locate"> | undefined;
   /** Adds the hop's own routes before the server listens. */
   readonly registerRoutes?: (
     app: HttpServer["app"],
@@ -278,14 +285,14 @@ async function openParts(
     ),
   );
   const departure: Departure = { nextUri: undefined };
-  const traffic = lifetime.own("load", new NodeLoad({ metrics }));
+  const sending = lifetime.own("send rate", new SendRate({ metrics }));
   const startedAtMs = Math.floor(clock.nowMs());
   const describe = (): NodeDescription => {
-    const load: LoadReport = {
+    const load: NodeLoad = {
       sessions: gate.size,
       maxSessions: options.maxSessions,
       utilization: eventLoop.utilization,
-      sentBytesPerSecond: traffic.sentBytesPerSecond,
+      sentBytesPerSecond: sending.bytesPerSecond,
     };
     return describeSelf(
       options.identity,
@@ -309,9 +316,10 @@ async function openParts(
     topology: (sees, isOperator) => {
       const topology = node.topology(sees);
       if (!isOperator) return describeForOthers(topology, describe());
-      return describeNetwork(topology, describe(), deps.cluster?.());
+      return describeNetwork(topology, describe(), deps.controlPlane?.view());
     },
   });
+  registerLocateRoute(http.app, { admission, locator: deps.locator });
   await deps.registerRoutes?.(http.app, admission, gate);
   if (deps.drain !== undefined) {
     const sessionCount = (): number => gate.size;
@@ -341,19 +349,22 @@ async function openParts(
   return { departure, describe, admission, gate, http, certificate, eventLoop, sessions };
 }
 
-/** Tiers: 0 is the origin's, relays are between it and the edges. */
-const EDGE_TIER = 2;
-
 function describeSelf(
   identity: NodeServerOptions["identity"],
   topology: Topology,
   state: Pick<NodeDescription, "load" | "startedAtMs" | "draining">,
 ): NodeDescription {
-  const { originId: id, name, tier = 0, parent } = topology;
+  const { originId: id, name, tier = 0 } = topology;
   const role = identity?.role ?? (tier === 0 ? "origin" : tier < EDGE_TIER ? "relay" : "edge");
   const { region = "", url = "", httpUrl = "" } = identity ?? {};
-  const parents = parent === null ? [] : [parent];
-  return { id, name, role, tier, region, url, httpUrl, ...state, parents };
+  return { id, name, role, tier, region, url, httpUrl, ...state, parents: feedingNodes(topology) };
+}
+
+function feedingNodes({ parent, parents }: Topology): readonly FeedingNode[] {
+  if (parents === undefined) return parent === null ? [] : [parent];
+  return parents
+    .filter(({ connected }) => connected)
+    .map(({ originId: id, url, rttMs, subscriptions }) => ({ id, url, rttMs, subscriptions }));
 }
 
 async function listen(

@@ -15,6 +15,14 @@ export interface RouteSource {
   openTrack(path: string, track: Track, demand: SubscribeOptions): TrackFeed;
 }
 
+/** Whom a route leads through, where a node has several parents; shared by all routes of the link. */
+export interface RouteParent {
+  /** Hop id of the parent. */
+  readonly id: number;
+  /** The lower, the rather its routes are used. Whoever changes it calls `Store.reconsider`. */
+  rank: number;
+}
+
 /** One way to a broadcast. A path may have several; the broadcast uses the best one (`chooseRoute`). */
 export interface Route {
   readonly path: string;
@@ -24,6 +32,8 @@ export interface Route {
   readonly source: RouteSource | undefined;
   /** The session it came from, by identity: it is never announced back to that one. */
   readonly via: object | undefined;
+  /** Undefined: the one parent of a node that has one at a time, or a publisher. */
+  readonly parent?: RouteParent | undefined;
   /** 0 while live; otherwise the time in ms at which a route that was lost abruptly is removed. */
   lingerUntilMs: number;
 }

@@ -5,6 +5,8 @@ export interface Topology {
   readonly tier: number | undefined;
   /** Null on an origin, and while no parent is connected. */
   readonly parent: { readonly url: string; readonly rttMs: number } | null;
+  /** All of them, where a node is linked to several; `parent` is the first of those connected. */
+  readonly parents?: readonly TopologyParent[];
   readonly sessions: number;
   /** Native QUIC peers: child nodes and native tools. */
   readonly children: readonly TopologyChild[];
@@ -13,12 +15,15 @@ export interface Topology {
   readonly broadcasts: readonly TopologyBroadcast[];
 }
 
-/** A node that feeds this one. */
 export interface TopologyParent {
-  /** Hop id; absent while it is not known. */
-  readonly id?: number;
+  readonly originId: number;
   readonly url: string;
+  readonly connected: boolean;
+  /** 0 = the next tier up in the node's own region; higher ones stand in for those. */
+  readonly rank: number;
   readonly rttMs: number;
+  /** Tracks that are asked from this parent. */
+  readonly subscriptions: number;
 }
 
 export interface TopologyChild {

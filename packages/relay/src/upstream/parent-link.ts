@@ -89,6 +89,10 @@ export class ParentLink {
     return this.current !== undefined;
   }
 
+  get connectedCount(): number {
+    return Number(this.connected);
+  }
+
   /** Sessions and attempts that are open; 0 after `close`. */
   get openCount(): number {
     return Number(this.current !== undefined) + Number(this.next !== undefined);

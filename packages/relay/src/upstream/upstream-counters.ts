@@ -17,4 +17,8 @@ export class UpstreamCounters {
   routesRefused = 0;
   /** GOAWAYs that named a place to which this node does not go. */
   goawaysRefused = 0;
+  /** Parents that turned out to be another node than the registry says. */
+  parentsMistaken = 0;
+  /** Broadcasts that were moved to another parent for the sake of even loads. */
+  broadcastsMoved = 0;
 }

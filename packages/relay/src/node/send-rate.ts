@@ -1,22 +1,13 @@
 import { METRICS, type Metrics } from "@canopy/runtime";
 
-/** How busy a node is, as it tells operators and other nodes. */
-export interface LoadReport {
-  readonly sessions: number;
-  readonly maxSessions: number;
-  /** Busy share of the event loop, 0 to 1. */
-  readonly utilization: number;
-  readonly sentBytesPerSecond: number;
-}
-
 /** One window of the rate; also how stale it may be. */
 const WINDOW_MS = 1_000;
 /** Weight of the newest window: the figure follows a change within some seconds, and a single burst hardly. */
 const NEWEST_SHARE = 0.5;
 
-/** Measures what the node sends. */
-export class NodeLoad implements Disposable {
-  sentBytesPerSecond = 0;
+/** Measures what the node sends, over all transports. */
+export class SendRate implements Disposable {
+  bytesPerSecond = 0;
   readonly #metrics: Metrics;
   readonly #timer: NodeJS.Timeout;
   #sentBytes: number;
@@ -42,8 +33,8 @@ export class NodeLoad implements Disposable {
     const nowMs = performance.now();
     const sentBytes = this.#total();
     const rate = ((sentBytes - this.#sentBytes) * 1_000) / Math.max(1, nowMs - this.#lookedMs);
-    this.sentBytesPerSecond = Math.round(
-      this.sentBytesPerSecond * (1 - NEWEST_SHARE) + Math.max(0, rate) * NEWEST_SHARE,
+    this.bytesPerSecond = Math.round(
+      this.bytesPerSecond * (1 - NEWEST_SHARE) + Math.max(0, rate) * NEWEST_SHARE,
     );
     this.#sentBytes = sentBytes;
     this.#lookedMs = nowMs;
