@@ -26,6 +26,7 @@ export {
   type EdgeLocatorOptions,
   type LocatableNode,
 } from "./tree/edge-locator.ts";
+export { LocalFirstParents, RegistryChooser } from "./tree/local-first-parents.ts";
 export { EDGE_TIER, type LocateEdgesOptions, locateEdges } from "./tree/locate-edges.ts";
 export {
   LOAD_BOUND,
@@ -35,6 +36,7 @@ export {
   shareOf,
 } from "./tree/place-broadcasts.ts";
 export type { NodeLoad, PlacedNode } from "./tree/placed-node.ts";
+export { registeredSuccessors } from "./tree/registered-successors.ts";
 export {
   type RegisteredNode,
   RegistryParents,
@@ -48,6 +50,7 @@ export {
   type SelectParentsOptions,
   selectParents,
 } from "./tree/select-parents.ts";
+export type { Successor } from "./tree/successor-ring.ts";
 export {
   type ConnectParent,
   DEFAULT_PARENT_LINK,

@@ -1,5 +1,6 @@
 import { OriginNode } from "@canopy/origin";
 import { MOQ_PROTOCOLS } from "@canopy/protocol";
+import { EdgeLocator } from "@canopy/relay";
 import {
   createQuicLoop,
   createSessionListener,
@@ -17,6 +18,7 @@ import { createDrain, untilToldToStop } from "../node/create-drain.ts";
 import { createNodeParts, type NodeParts } from "../node/create-node-parts.ts";
 import { openWebRtc, parseIceServers } from "../node/open-webrtc.ts";
 import { recordingOptions } from "../node/recording-options.ts";
+import { registerNode } from "../node/register-node.ts";
 import { watchTokenKeys } from "../node/watch-token-keys.ts";
 
 type OriginConfig = ConfigOf<(typeof COMMAND_GROUPS)["origin"]>;
@@ -27,10 +29,13 @@ export async function runOrigin(config: OriginConfig, context: CommandContext): 
   const parts = await createNodeParts("origin", config);
   await using lifetime = new Lifetime({ logger: parts.logger });
   watchTokenKeys(parts, lifetime, context);
-  const drain = createDrain(listen, parts);
+  const { controlPlane, place } = parts;
+  if (controlPlane !== undefined) lifetime.own("control plane", controlPlane);
   const webrtc = await openWebRtc(config, parts);
   if (webrtc !== undefined) lifetime.own("webrtc", webrtc);
   const origin = lifetime.own("origin", createOrigin(config, parts, webrtc));
+  const self = { id: origin.relay.originId, tier: 0, region: place.region };
+  const drain = createDrain(listen, { ...parts, self });
   const server = lifetime.own("server", await openServer(config, { ...parts, drain }, origin));
   try {
     await origin.start();
@@ -41,7 +46,23 @@ export async function runOrigin(config: OriginConfig, context: CommandContext): 
     { host: listen.host, port: server.port, rtmpPort: rtmp.port, webrtcPort: webrtc?.port },
     "the origin listens",
   );
+  if (controlPlane !== undefined) {
+    await registerNode(
+      {
+        ...place,
+        role: "origin",
+        name: parts.name,
+        tier: 0,
+        maxSessions: listen.maxSessions,
+        hasCertificate: parts.tls !== undefined,
+      },
+      { ...parts, server, relay: origin.relay, controlPlane, isDraining: () => drain.isRequested },
+    );
+  }
   await untilToldToStop(context.signal, drain);
+  drain.request({});
+  // It never rejects; nobody has to wait for the registry.
+  void controlPlane?.announce();
   await drain.run(server);
 }
 
@@ -81,6 +102,12 @@ function webhookSecret(webhooks: OriginConfig["webhooks"]): { readonly secret?: 
   );
 }
 
+function createLocator({ controlPlane, place, clock }: NodeParts): EdgeLocator | undefined {
+  if (controlPlane === undefined) return undefined;
+  const nodes = () => controlPlane.view().nodes.values();
+  return new EdgeLocator({ region: place.region }, { nodes, clock, random: Math.random });
+}
+
 function openServer(
   config: OriginConfig,
   parts: NodeParts & { readonly drain: NodeDrain },
@@ -103,6 +130,7 @@ function openServer(
       registerRoutes: (app, admission, gate) => origin.registerRoutes(app, admission, gate),
       listenSessions: createSessionListener(options, quic),
       createDevelopmentCertificate: () => createDevelopmentCertificate(developmentHosts(listen.host)),
+      locator: createLocator(parts),
     },
   );
 }

@@ -12,7 +12,7 @@ import {
 import { exportJWK, generateKeyPair, generateSecret, type JWK } from "jose";
 import type { CommandContext } from "../command-line/command-context.ts";
 import type { tokenGroup } from "../config/token-group.ts";
-import { readText } from "../node/create-node-parts.ts";
+import { readText } from "../node/read-text.ts";
 
 /** Prints one token, or with `--new-key` one key, or with `--public-keys` the keys for nodes. */
 export async function printToken(

@@ -1,6 +1,7 @@
 import { accessGroup } from "./access-group.ts";
 import { audioBridgeGroup } from "./audio-bridge-group.ts";
 import { broadcastGroup } from "./broadcast-group.ts";
+import { controlPlaneGroup } from "./control-plane-group.ts";
 import { devGroup } from "./dev-group.ts";
 import { flvGroup } from "./flv-group.ts";
 import { hlsGroup } from "./hls-group.ts";
@@ -19,6 +20,7 @@ import { webhookGroup } from "./webhook-group.ts";
 import { webrtcGroup } from "./webrtc-group.ts";
 import { whepGroup } from "./whep-group.ts";
 import { whipGroup } from "./whip-group.ts";
+import { workerGroup } from "./worker-group.ts";
 
 /** The settings of every command; the reference page is made from this. */
 export const COMMAND_GROUPS = {
@@ -37,11 +39,13 @@ export const COMMAND_GROUPS = {
     tls: tlsGroup,
     access: accessGroup,
     limits: limitGroup,
+    controlPlane: controlPlaneGroup,
     log: logGroup,
   },
   edge: {
     listen: listenGroup(4443),
     quic: quicGroup,
+    workers: workerGroup,
     tree: treeGroup,
     webrtc: webrtcGroup,
     whep: whepGroup,
@@ -50,6 +54,7 @@ export const COMMAND_GROUPS = {
     tls: tlsGroup,
     access: accessGroup,
     limits: limitGroup,
+    controlPlane: controlPlaneGroup,
     log: logGroup,
   },
   broadcast: { broadcast: broadcastGroup, log: logGroup },

@@ -1,9 +1,9 @@
-import { readFile } from "node:fs/promises";
 import type { CertificateFiles, NodeAccessOptions } from "@canopy/relay/node";
 import {
   type Clock,
   ConfigError,
   type ConfigOf,
+  type ControlPlane,
   createClock,
   createLogger,
   createMetrics,
@@ -15,11 +15,13 @@ import {
   TrustedProxies,
 } from "@canopy/runtime";
 import type { COMMAND_GROUPS } from "../config/command-groups.ts";
+import { openControlPlane, type PublicPlace, readPublicPlace } from "./open-control-plane.ts";
+import { unreadable } from "./read-text.ts";
 
 /** The settings that all roles have. */
 export type NodeConfig = Pick<
   ConfigOf<(typeof COMMAND_GROUPS)["edge"]>,
-  "listen" | "tls" | "access" | "limits" | "log"
+  "listen" | "tls" | "access" | "limits" | "controlPlane" | "log"
 >;
 
 /** What every node is built with. */
@@ -34,6 +36,9 @@ export interface NodeParts {
   /** Where the verifier's keys come from; to be closed with the node. */
   readonly tokenKeys: TokenKeyFile | undefined;
   readonly access: NodeAccessOptions;
+  /** Undefined: nothing is known of other nodes but what is configured. Closed after the node. */
+  readonly controlPlane: ControlPlane | undefined;
+  readonly place: PublicPlace;
 }
 
 /** Makes the parts out of the settings and refuses settings that contradict each other. */
@@ -49,16 +54,11 @@ export async function createNodeParts(role: string, config: NodeConfig): Promise
   });
   const metrics = createMetrics();
   const tokenKeys = await openTokenKeys(config.access, { clock, logger: logger.child("access"), metrics });
-  return {
-    name,
-    clock,
-    logger,
-    metrics,
-    tls,
-    tokenKeys,
-    verifier: tokenKeys?.verifier,
-    access,
-  };
+  const place = readPublicPlace(config.controlPlane);
+  // The last one, because it is open then.
+  const controlPlane = await openControlPlane(config.controlPlane, { logger, metrics, clock });
+  const verifier = tokenKeys?.verifier;
+  return { name, clock, logger, metrics, tls, tokenKeys, verifier, access, place, controlPlane };
 }
 
 function accessOptions({ access, limits }: NodeConfig): NodeAccessOptions {
@@ -110,21 +110,6 @@ async function openTokenKeys(
     if (error instanceof RuntimeError) throw error;
     throw unreadable(path, "--token-key", error);
   }
-}
-
-/** Reads a file that an option names. */
-export async function readText(path: string, option: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    throw unreadable(path, option, error);
-  }
-}
-
-function unreadable(path: string, option: string, cause: unknown): ConfigError {
-  const failure = wrong(`the file of ${option} cannot be read: ${path}`, option);
-  failure.cause = cause;
-  return failure;
 }
 
 function wrong(message: string, source: string): ConfigError {

@@ -3,6 +3,8 @@ import type { Track } from "./track.ts";
 
 /** One track being delivered by a source into a `Track`. */
 export interface TrackFeed {
+  /** The source numbers groups as this node does, so that it can be asked for earlier ones by their number. */
+  readonly knowsNumbers?: boolean;
   /** Subscribers came or left: ask the source for this from now on. */
   update(demand: SubscribeOptions): void;
   /** Not wanted any more. The feed must not touch the track after this. */
