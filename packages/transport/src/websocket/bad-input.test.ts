@@ -133,6 +133,22 @@ describe("an upgrade", () => {
     await openSession();
   });
 
+  it("cannot take all places for one address", async () => {
+    const limited = await openTestServer({ maxHandshakes: 50, maxHandshakesPerAddress: 2 });
+    const waiting = Array.from({ length: 2 }, () => new WebSocket(limited.url, TOKEN));
+    for (const peer of waiting) peer.on("error", () => {});
+    await settle(() => waiting.every((peer) => peer.readyState === WebSocket.OPEN));
+    const third = new WebSocket(limited.url, TOKEN);
+    const status = await new Promise<number | undefined>((resolve) => {
+      third.on("error", () => {});
+      third.on("unexpected-response", (_request, response) => resolve(response.statusCode));
+      third.on("open", () => resolve(undefined));
+    });
+    expect(status).toBe(429);
+    for (const peer of [...waiting, third]) peer.terminate();
+    await limited.close();
+  });
+
   it("of thousands at once is answered or refused, one by one", async () => {
     const answers = await Promise.all(
       Array.from({ length: 2_000 }, () => askRaw([...WEBSOCKET, "sec-websocket-protocol: nothing"])),
