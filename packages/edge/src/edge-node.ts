@@ -4,6 +4,7 @@ import {
   EdgeLocator,
   LocalFirstParents,
   type Parent,
+  type ParentToken,
   RegistryChooser,
   RegistryParents,
   RelayNode,
@@ -64,7 +65,7 @@ export interface EdgeNodeOptions extends NodeAccessOptions {
   /** Port of a node in another process of this machine, with the same host and certificate: stands before `parents`. */
   readonly localParentPort?: number | undefined;
   /** Shown to the parents. */
-  readonly parentToken: string | undefined;
+  readonly parentToken: ParentToken | undefined;
   /** Default: adaptive flushing, packets that pass every path, CUBIC. */
   readonly quic?: QuicSettings;
   readonly whep?: Partial<WhepOptions>;

@@ -7,6 +7,7 @@ import type { COMMAND_GROUPS } from "../config/command-groups.ts";
 import { createDrain, untilToldToStop } from "../node/create-drain.ts";
 import { createNodeParts } from "../node/create-node-parts.ts";
 import { openWebRtc, parseIceServers } from "../node/open-webrtc.ts";
+import { readParentToken } from "../node/parent-token.ts";
 import { readText } from "../node/read-text.ts";
 import { registerNode } from "../node/register-node.ts";
 import { watchTokenKeys } from "../node/watch-token-keys.ts";
@@ -63,7 +64,7 @@ export async function runEdge(
         ca: parentCa === undefined ? undefined : await readText(parentCa, "--parent-ca"),
         sha256: tree.parentSha256,
       },
-      parentToken: tree.parentToken,
+      parentToken: readParentToken(tree, parts),
       whep: { ...whep, iceServers, maxHalfOpenPerAddress: config.webrtc.maxHalfOpenPerAddress },
       hls: {
         windowMs: hls.windowSeconds * 1_000,
