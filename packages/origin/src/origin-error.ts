@@ -9,6 +9,7 @@ export type OriginErrorCode =
   | "bad-command"
   | "bad-path"
   | "unauthorized"
+  | "forbidden"
   | "token-expired"
   | "no-room"
   | "broadcast-in-use"

@@ -103,7 +103,8 @@ function rejectReason(code: OriginErrorCode): string | undefined {
     case "bad-path":
       return "path";
     case "unauthorized":
-      return "unauthorized";
+    case "forbidden":
+      return code;
     case "broadcast-in-use":
       return "conflict";
     case "too-many-broadcasts":

@@ -362,7 +362,7 @@ export class OriginNode implements AsyncDisposable {
     const answer = await admission.authorize("/", token);
     if (!answer.admitted) throw new OriginError("unauthorized", `Publishing was refused: ${answer.message}.`);
     if (!mayPut(answer.scope, path)) {
-      throw new OriginError("unauthorized", `The token does not allow to publish ${path}.`);
+      throw new OriginError("forbidden", `The token does not allow to publish ${path}.`);
     }
     const address = remoteAddressOf(connection);
     const full = gate.checkHandshake(address);

@@ -258,6 +258,7 @@ function statusCode(code: OriginErrorCode): string {
     case "bad-path":
       return "NetStream.Publish.BadName";
     case "unauthorized":
+    case "forbidden":
     case "token-expired":
       return "NetStream.Publish.Denied";
     case "play-unsupported":
