@@ -37,7 +37,7 @@ let nodes: GuardedNodes;
 let broadcast: SyntheticBroadcast;
 let entries: ReadonlyMap<string, Entry>;
 const offers = { whip: "", whep: "" };
-const ids = { recording: "", restream: "", segment: "" };
+const ids = { recording: "", restream: "" };
 
 async function offerOf(direction: "SendOnly" | "RecvOnly"): Promise<string> {
   const connection = new PeerConnection("client", {
@@ -71,6 +71,14 @@ async function webRtcSession(role: "whip" | "whep"): Promise<string> {
   return url;
 }
 
+/** URL of a segment that is there: they are kept for half a minute. Undefined before the first. */
+async function segmentUrl(): Promise<string | undefined> {
+  const url = `${nodes.edge.url}/hls/${PATH}/~/video`;
+  const playlist = await (await request(`${url}/index.m3u8`, await nodes.forge.sign(BOTH))).text();
+  const name = [...playlist.matchAll(/\n([\w-]+\.m4s)\?/g)].at(-1)?.[1];
+  return name && `${url}/${name}`;
+}
+
 /** Puts in place what the entries ask for. */
 beforeAll(async () => {
   nodes = await GuardedNodes.start({ privateMetrics: true });
@@ -87,11 +95,7 @@ beforeAll(async () => {
   };
   ids.recording = await create("recordings", {});
   ids.restream = await create("restreams", { target: "rtmp://127.0.0.1:1/live/secret-key" });
-  await waitFor("a segment", async () => {
-    const playlist = await (await request(`${edge.url}/hls/${PATH}/~/video/index.m3u8`, both)).text();
-    ids.segment = /\n([\w-]+\.m4s)\?/.exec(playlist)?.[1] ?? "";
-    return ids.segment !== "";
-  });
+  await waitFor("a segment", segmentUrl);
   entries = new Map(listEntries().map((entry) => [entry.name, entry]));
 });
 afterAll(async () => {
@@ -231,7 +235,7 @@ function listEntries(): readonly Entry[] {
 
   http("HLS multivariant playlist", `${edge.url}/hls/${PATH}/index.m3u8`, { grant: VIEWER });
   http("HLS media playlist", `${edge.url}/hls/${PATH}/~/video/index.m3u8`, { grant: VIEWER });
-  http("HLS segment", `${edge.url}/hls/${PATH}/~/video/${ids.segment}`, { grant: VIEWER });
+  http("HLS segment", async () => (await segmentUrl()) ?? "", { grant: VIEWER });
   http("HTTP-FLV", `${edge.url}/flv/${PATH}.flv`, { grant: VIEWER, endless: true });
   for (const [where, node] of [
     ["origin", origin],
