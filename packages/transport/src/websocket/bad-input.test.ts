@@ -133,6 +133,26 @@ describe("an upgrade", () => {
     await openSession();
   });
 
+  it("is taken for that of whom a trusted proxy names", async () => {
+    const seen: string[] = [];
+    const behind = await openTestServer({
+      clientOf: (address, forwardedFor) => (address === "127.0.0.1" ? (forwardedFor ?? address) : "nobody"),
+      onRequest: ({ remoteAddress }) => {
+        seen.push(remoteAddress);
+        return { accept: false, status: 403, reason: "not today" };
+      },
+    });
+    for (const from of ["2001:db8::1", "192.0.2.1"]) {
+      const peer = new WebSocket(behind.url, TOKEN, { headers: { "x-forwarded-for": from } });
+      await new Promise<void>((resolve) => peer.on("error", () => resolve()));
+    }
+    expect(seen).toEqual([
+      expect.stringMatching(/^\[2001:db8::1\]:\d+$/),
+      expect.stringMatching(/^192\.0\.2\.1:\d+$/),
+    ]);
+    await behind.close();
+  });
+
   it("cannot take all places for one address", async () => {
     const limited = await openTestServer({ maxHandshakes: 50, maxHandshakesPerAddress: 2 });
     const waiting = Array.from({ length: 2 }, () => new WebSocket(limited.url, TOKEN));
