@@ -72,7 +72,12 @@ function createOrigin(config: OriginConfig, parts: NodeParts, webrtc: WebRtcEngi
     {
       name: parts.name,
       version: packageVersion(),
-      rtmp: { host: listen.host, port: rtmp.port, maxConnections: rtmp.maxConnections },
+      rtmp: {
+        host: listen.host,
+        port: rtmp.port,
+        maxConnections: rtmp.maxConnections,
+        maxConnectionsPerAddress: rtmp.maxConnectionsPerAddress,
+      },
       whip,
       iceServers: parseIceServers(config.webrtc.iceServers),
       maxHalfOpenPerAddress: config.webrtc.maxHalfOpenPerAddress,

@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from "node:net";
-import type { Clock, Logger } from "@canopy/runtime";
+import { addressKey, type Clock, type Logger } from "@canopy/runtime";
 import type { OriginError, OriginErrorCode } from "../../origin-error.ts";
 import type { PublishTarget } from "./publish-target.ts";
 import { RtmpConnection, type RtmpPublication } from "./rtmp-connection.ts";
@@ -107,7 +107,7 @@ export class RtmpServer implements AsyncDisposable {
   }
 
   #accept(socket: Socket): void {
-    const address = socket.remoteAddress ?? "";
+    const address = addressKey(socket.remoteAddress ?? "");
     const fromAddress = this.#perAddress.get(address) ?? 0;
     if (
       this.#closing !== undefined ||
