@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { addressKey, withoutPort } from "@canopy/runtime";
 import { type WebSocket, WebSocketServer } from "ws";
 import {
   chooseSubprotocol,
@@ -25,6 +26,12 @@ export interface ServeWebSocketsOptions {
   readonly limits?: Partial<QmuxLimits>;
   /** Upgrades under way, from the request to the peer's first frame. About 20 kB each. */
   readonly maxHandshakes?: number;
+  /** Of those, one address may have so many: it must not keep everybody else out. */
+  readonly maxHandshakesPerAddress?: number;
+  /**
+   * Address of whoever is behind a connection's other end, given what `X-Forwarded-For` says; default: that end.
+   */
+  readonly clientOf?: ((address: string, forwardedFor: string | undefined) => string) | undefined;
   /** An upgrade that takes longer is dropped. */
   readonly handshakeTimeoutMs?: number;
 }
@@ -49,6 +56,7 @@ export interface WebSocketSessions extends AsyncDisposable {
 }
 
 const DEFAULT_MAX_HANDSHAKES = 1_000;
+const DEFAULT_MAX_HANDSHAKES_PER_ADDRESS = 500;
 const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000;
 const TICK_MS = 1_000;
 /** A peer that does not answer the closing handshake is cut off. */
@@ -68,6 +76,8 @@ export function serveWebSockets(
 /** An upgrade under way. */
 interface Handshake {
   readonly socket: Duplex;
+  /** As limits count it. */
+  readonly addressKey: string;
   readonly startedMs: number;
   /** Past the HTTP part; the peer's first frame is waited for. */
   isUpgraded: boolean;
@@ -161,7 +171,13 @@ class WebSocketAcceptor implements WebSocketSessions {
       rejectUpgrade(socket, STATUS_TOO_MANY, "Too many sessions are being opened; try again.");
       return;
     }
-    const handshake: Handshake = { socket, startedMs: this.#nowMs(), isUpgraded: false };
+    const remoteAddress = this.#remoteAddressOf(socket as Socket, request);
+    const key = addressKey(withoutPort(remoteAddress));
+    if (this.#countOf(key) >= (this.#options.maxHandshakesPerAddress ?? DEFAULT_MAX_HANDSHAKES_PER_ADDRESS)) {
+      rejectUpgrade(socket, 429, "Too many sessions of this address are being opened; try again.");
+      return;
+    }
+    const handshake: Handshake = { socket, addressKey: key, startedMs: this.#nowMs(), isUpgraded: false };
     this.#handshakes.add(handshake);
     socket.once("close", () => this.#handshakes.delete(handshake));
     const decide = (decision: SessionDecision): void => {
@@ -172,7 +188,7 @@ class WebSocketAcceptor implements WebSocketSessions {
     const decision = this.#handler.onRequest(
       {
         kind: "websocket",
-        remoteAddress: remoteAddressOf(socket as Socket),
+        remoteAddress,
         path: request.url ?? "/",
         origin: request.headers.origin,
         protocols: offeredProtocols(offer, protocols),
@@ -198,14 +214,14 @@ class WebSocketAcceptor implements WebSocketSessions {
     }
     this.#chosen.set(request, chosen.token);
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      this.#open(webSocket, socket as Socket, request.url ?? "/", chosen, handshake);
+      this.#open(webSocket, socket as Socket, request, chosen, handshake);
     });
   }
 
   #open(
     webSocket: WebSocket,
     socket: Socket,
-    path: string,
+    request: IncomingMessage,
     { version, protocol }: Subprotocol,
     handshake: Handshake,
   ): void {
@@ -216,8 +232,8 @@ class WebSocketAcceptor implements WebSocketSessions {
         role: "server",
         version,
         protocol,
-        path,
-        remoteAddress: remoteAddressOf(socket),
+        path: request.url ?? "/",
+        remoteAddress: this.#remoteAddressOf(socket, request),
         limits: this.#limits,
       },
       {
@@ -251,6 +267,22 @@ class WebSocketAcceptor implements WebSocketSessions {
     socket.on("drain", () => session.onSocketDrained());
   }
 
+  /** Upgrades under way are few: looking at all of them is cheaper than to keep count. */
+  #countOf(key: string): number {
+    let count = 0;
+    for (const handshake of this.#handshakes) if (handshake.addressKey === key) count += 1;
+    return count;
+  }
+
+  /** `ip:port`, with brackets around IPv6. */
+  #remoteAddressOf(socket: Socket, request: IncomingMessage): string {
+    const peer = (socket.remoteAddress ?? "unknown").replace(/^::ffff:(?=\d+\.)/i, "");
+    const forwardedFor = request.headers["x-forwarded-for"];
+    const header = Array.isArray(forwardedFor) ? forwardedFor.join(",") : forwardedFor;
+    const address = this.#options.clientOf?.(peer, header) ?? peer;
+    return `${address.includes(":") ? `[${address}]` : address}:${socket.remotePort ?? 0}`;
+  }
+
   #tick(): void {
     const nowMs = this.#nowMs();
     const timeoutMs = this.#options.handshakeTimeoutMs ?? DEFAULT_HANDSHAKE_TIMEOUT_MS;
@@ -268,10 +300,4 @@ class WebSocketAcceptor implements WebSocketSessions {
       if (nowMs - connection.closingMs > CLOSE_TIMEOUT_MS) webSocket.terminate();
     }
   }
-}
-
-/** `ip:port`, with brackets around IPv6. */
-function remoteAddressOf(socket: Socket): string {
-  const address = (socket.remoteAddress ?? "unknown").replace(/^::ffff:(?=\d+\.)/i, "");
-  return `${address.includes(":") ? `[${address}]` : address}:${socket.remotePort ?? 0}`;
 }
