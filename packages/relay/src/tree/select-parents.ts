@@ -23,6 +23,7 @@ export interface SelectedParent<T extends PlacedNode = PlacedNode> {
 /** Added to the rank of nodes that are on their way out. */
 export const DRAINING_RANK = 1_000;
 
+const MAX_URL_CHARACTERS = 2_048;
 const DEFAULTS = { maxParents: 16, minParents: 2, maxOrigins: 64 };
 
 /**
@@ -94,8 +95,7 @@ function newestPerUrl<T extends PlacedNode>(nodes: Iterable<T>, self: SelectPare
 
 /** Something that a session can be dialled at. */
 export function isSessionUrl(url: string): boolean {
-  if (url.length === 0 || url.length > 2_048 || !URL.canParse(url)) return false;
-  return new URL(url).protocol === "https:";
+  return url.startsWith("https://") && url.length <= MAX_URL_CHARACTERS && URL.canParse(url);
 }
 
 function withoutUndefined(options: SelectParentsOptions): Partial<typeof DEFAULTS> {
