@@ -20,7 +20,7 @@ export const DEFAULT_TREE_SIMULATION: TreeSimulationOptions = {
   edges: 200,
   relays: 20,
   regions: ["america", "asia", "europe"],
-  broadcasts: 16,
+  broadcasts: 12,
   maxSessions: 1_000,
   seed: 1,
 };
@@ -68,9 +68,9 @@ export interface TreeSimulationResult {
   readonly regionLost: EventResult;
 }
 
-const CALM_FRAMES_MS = 500;
+const CALM_FRAMES_MS = 1_000;
 /** While something is measured frames come so often: it is exact to as much. */
-const BUSY_FRAMES_MS = 100;
+const BUSY_FRAMES_MS = 200;
 const JOIN_MS = 6_000;
 /** Longer than the registry waits for a silent node. */
 const OUTAGE_MS = 7_000;
@@ -208,7 +208,7 @@ class TreeSimulation {
     this.#media.intervalMs = framesMs;
     await network.advance(CALM_FRAMES_MS + framesMs);
     const { sessionsLost } = this.#audience.totals;
-    const switches = this.#switches();
+    const switches = new Map(network.living.map((node) => [node, switchesOf(node)]));
     this.#audience.darkMs.length = 0;
     this.#media.mark();
     await act();
@@ -218,21 +218,12 @@ class TreeSimulation {
     return {
       event,
       healMs: Math.round(this.#media.worstGapMs()),
-      switches: this.#switches() - switches,
+      switches: network.living.reduce((sum, node) => sum + switchesOf(node) - (switches.get(node) ?? 0), 0),
       sessionsLost: this.#audience.totals.sessionsLost - sessionsLost,
       darkP95Ms: percentile(dark, 0.95),
       darkMaxMs: percentile(dark, 1),
       stillDark: this.#audience.dark,
     };
-  }
-
-  #switches(): number {
-    let sum = 0;
-    for (const { relay } of this.network.living) {
-      const { closed, silent, goaway } = relay.upstreamCounters.parentSwitches;
-      sum += closed + silent + goaway;
-    }
-    return sum;
   }
 
   /** The living node of a tier that most depends on. */
@@ -305,6 +296,11 @@ class TreeSimulation {
       entriesPerRegion: entries / (this.#options.broadcasts * this.#options.regions.length),
     };
   }
+}
+
+function switchesOf({ relay }: SimulatedNode): number {
+  const { closed, silent, goaway } = relay.upstreamCounters.parentSwitches;
+  return closed + silent + goaway;
 }
 
 function average(values: readonly number[]): number {
