@@ -28,6 +28,8 @@ export interface NodeRecord {
   readonly parentSha256?: string;
   /** Takes no new sessions; will leave. */
   readonly draining: boolean;
+  /** False: it can serve nobody at the moment, as an edge without a parent. Not given: it can. */
+  readonly ready?: boolean;
   readonly load: NodeLoad;
   /** Milliseconds since the Unix epoch by the node's own clock: for people. Nothing is decided by it. */
   readonly startedAtMs: number;
