@@ -103,10 +103,11 @@ describe("createRedisControlPlane", () => {
     const plane = openPlane(redisOptions("sentinel", addresses, "watched", { sentinelMaster: "canopy" }));
     await plane.register(() => nodeRecord(1));
     await claim(plane, "live/a");
-    // A sentinel looks for replicas every ten seconds: without knowing one it cannot promote it.
+    // A sentinel looks for replicas every ten seconds, if it is not told otherwise: without one it cannot promote it.
     const sentinelClient = new Redis({ host: "127.0.0.1", port: sentinel.port, protocol: 2 });
     sentinelClient.on("error", () => {});
     onTestFinished(() => sentinelClient.disconnect());
+    await sentinelClient.call("SENTINEL", "DEBUG", "INFO-PERIOD", "500");
     await waitFor("the sentinel to know the replica", async () => {
       const replicas = (await sentinelClient.call("SENTINEL", "REPLICAS", "canopy")) as unknown[];
       return replicas.length === 1;

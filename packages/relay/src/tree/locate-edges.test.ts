@@ -75,6 +75,13 @@ describe("locateEdges", () => {
     }
   });
 
+  it("names an address once, though the registry still has the record of its former process", () => {
+    const former = edge(1);
+    const again = edge(9, "eu", { url: former.url, startedAtMs: 5 });
+    const located = locateEdges([former, again, edge(2)], { viewer: "a", region: "eu" });
+    expect(located.map(({ id }) => id).sort()).toEqual([2, 9]);
+  });
+
   it("names an edge without a parent last", () => {
     const edges = [edge(1, "eu", { ready: false }), edge(2), edge(3)];
     for (const viewer of ["a", "b", "c", "d"]) {

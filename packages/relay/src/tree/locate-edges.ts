@@ -1,3 +1,4 @@
+import { newestPerUrl } from "./newest-per-url.ts";
 import { LOAD_BOUND } from "./place-broadcasts.ts";
 import type { PlacedNode } from "./placed-node.ts";
 import { hashKey, weightedScore } from "./rendezvous.ts";
@@ -30,7 +31,7 @@ const MAX_SIZE_FACTOR = 4;
  */
 export function locateEdges<T extends PlacedNode>(nodes: Iterable<T>, options: LocateEdgesOptions): T[] {
   const count = options.count ?? DEFAULT_COUNT;
-  const edges = [...nodes].filter((node) => node.tier >= EDGE_TIER && !node.draining);
+  const edges = newestPerUrl(nodes).filter((node) => node.tier >= EDGE_TIER && !node.draining);
   const home = edges.filter((node) => node.region === options.region);
   if (home.length === 0) return takeBest(edges, count, options);
   const abroad = edges.filter((node) => node.region !== options.region);

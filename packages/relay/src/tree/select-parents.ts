@@ -1,3 +1,4 @@
+import { newestPerUrl } from "./newest-per-url.ts";
 import type { PlacedNode } from "./placed-node.ts";
 import { compareByRendezvous, hashKey } from "./rendezvous.ts";
 
@@ -65,7 +66,8 @@ function rankCandidates<T extends PlacedNode>(
   self: SelectParentsOptions["self"],
 ): [number, T[]][] {
   const ranks = new Map<number, T[]>();
-  for (const node of newestPerUrl(nodes, self)) {
+  for (const node of newestPerUrl(nodes)) {
+    if (!mayBeParent(node, self)) continue;
     const tiersAway = self.tier - 1 - node.tier;
     // Origins of all regions are one kind: each has broadcasts that the others do not have.
     const abroad = node.tier > 0 && node.region !== self.region ? 1 : 0;
@@ -81,16 +83,9 @@ function rankCandidates<T extends PlacedNode>(
   return [...ranks].sort(([a], [b]) => a - b);
 }
 
-/** What may be a parent; of two records with one address the newer, since a node that restarts has another id. */
-function newestPerUrl<T extends PlacedNode>(nodes: Iterable<T>, self: SelectParentsOptions["self"]): T[] {
-  const byUrl = new Map<string, T>();
-  for (const node of nodes) {
-    if (node.id === self.id || node.url === self.url || !(node.tier >= 0 && node.tier < self.tier)) continue;
-    if (!isSessionUrl(node.url)) continue;
-    const other = byUrl.get(node.url);
-    if (other === undefined || other.startedAtMs < node.startedAtMs) byUrl.set(node.url, node);
-  }
-  return [...byUrl.values()];
+function mayBeParent(node: PlacedNode, self: SelectParentsOptions["self"]): boolean {
+  if (node.id === self.id || node.url === self.url) return false;
+  return node.tier >= 0 && node.tier < self.tier && isSessionUrl(node.url);
 }
 
 /** Something that a session can be dialled at. */
