@@ -34,7 +34,8 @@ export interface EventResult {
   readonly switches: number;
   readonly sessionsLost: number;
   /** Of the viewers who had no picture for a while, because their edge was lost. */
-  readonly darkP95Ms: number;
+  readonly darkP50Ms: number;
+  readonly darkP99Ms: number;
   readonly darkMaxMs: number;
   /** Viewers without a picture at the end. */
   readonly stillDark: number;
@@ -140,7 +141,8 @@ class TreeSimulation {
     });
     const joined = this.#audience.totals.playing + this.#audience.dark - before;
     network.registry.available = true;
-    const registryAway = { ...away, joined, rightAfterMs: await this.#until(() => this.#areViewsRight()) };
+    const rightAfterMs = await this.#until(() => this.#areViewsRight());
+    const registryAway = { ...away, joined, rightAfterMs, stillDark: this.#audience.dark };
 
     const [, cutOff = "", lost = ""] = regions;
     network.cutOff(cutOff);
@@ -154,7 +156,7 @@ class TreeSimulation {
       rightAfterMs: healMs + (await this.#until(() => this.#areViewsRight())),
     };
 
-    const regionLost = await this.#observe("a region is lost", BUSY_FRAMES_MS, 3_500, () => {
+    const regionLost = await this.#observe("a region is lost", BUSY_FRAMES_MS, 7_000, () => {
       for (const node of network.living.filter(({ region }) => region === lost)) {
         network.kill(node);
         if (node.tier === 2) this.#audience.onEdgeLost(node);
@@ -220,7 +222,8 @@ class TreeSimulation {
       healMs: Math.round(this.#media.worstGapMs()),
       switches: network.living.reduce((sum, node) => sum + switchesOf(node) - (switches.get(node) ?? 0), 0),
       sessionsLost: this.#audience.totals.sessionsLost - sessionsLost,
-      darkP95Ms: percentile(dark, 0.95),
+      darkP50Ms: percentile(dark, 0.5),
+      darkP99Ms: percentile(dark, 0.99),
       darkMaxMs: percentile(dark, 1),
       stillDark: this.#audience.dark,
     };
