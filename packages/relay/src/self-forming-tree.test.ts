@@ -225,6 +225,25 @@ describe("a tree that forms itself", () => {
     expect(feederOf(edge, "live/1")).toBe("relay-eu");
   });
 
+  it("goes on by another region within a second and a half when its own has lost all relays at once", async () => {
+    const origin = tree.addRegistered("origin", { tier: 0, region: "us" });
+    for (const name of ["relay-eu-1", "relay-eu-2"]) tree.addRegistered(name, { tier: 1, region: "eu" });
+    tree.addRegistered("relay-us", { tier: 1, region: "us" });
+    const edge = tree.addRegistered("edge", { tier: 2, region: "eu" });
+    const encoder = new TestEncoder(tree, origin.store.publish("live/1").createTrack("video", VIDEO_INFO));
+    await tree.advance(2_500);
+    expect(parentsOf(edge)).toEqual(["relay-eu-1", "relay-eu-2"]);
+    const viewer = tree.addViewer("edge");
+    const watching = viewer.watch("live/1");
+    await encoder.run(1_000);
+    for (const name of ["relay-eu-1", "relay-eu-2"]) tree.kill(name);
+    await encoder.run(1_500);
+    await tree.advance(100);
+    expect(feederOf(edge, "live/1")).toBe("relay-us");
+    expectWhole(watching, encoder);
+    expect(viewer.closed).toBe(false);
+  });
+
   it("goes to the origins when there is no relay, and to a relay once there is one", async () => {
     const origin = tree.addRegistered("origin", { tier: 0 });
     const edge = tree.addRegistered("edge", { tier: 2 });
@@ -311,6 +330,19 @@ describe("a tree that forms itself", () => {
     ).toEqual([2, 1]);
     expect(edge.upstreamCounters.parentsMistaken).toBe(1);
     expect(edge.upstreamCounters.parentSwitches.refused).toBeLessThan(12);
+  });
+
+  it("finds the relay whose address a newer record claims for another node", async () => {
+    tree.addRegistered("origin", { tier: 0 });
+    const relay = tree.addRegistered("relay1", { tier: 1 });
+    const real = tree.registry.get(relay.originId);
+    if (real === undefined) throw new Error("no record");
+    tree.registry.set(77, { ...real, id: 77, startedAtMs: real.startedAtMs + 1_000 });
+    const edge = tree.addRegistered("edge", { tier: 2 });
+    await tree.advance(3_000);
+    expect(parentsOf(edge)).toContain("relay1");
+    expect(edge.topology().parent?.url).toBe("https://relay1/");
+    expect(edge.upstreamCounters.parentsMistaken).toBe(1);
   });
 
   it("makes no loop of nodes whose records name each other", async () => {

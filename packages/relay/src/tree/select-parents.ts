@@ -1,4 +1,3 @@
-import { newestPerUrl } from "./newest-per-url.ts";
 import type { PlacedNode } from "./placed-node.ts";
 import { compareByRendezvous, hashKey } from "./rendezvous.ts";
 
@@ -66,7 +65,7 @@ function rankCandidates<T extends PlacedNode>(
   self: SelectParentsOptions["self"],
 ): [number, T[]][] {
   const ranks = new Map<number, T[]>();
-  for (const node of newestPerUrl(nodes)) {
+  for (const node of nodes) {
     if (!mayBeParent(node, self)) continue;
     const tiersAway = self.tier - 1 - node.tier;
     // Origins of all regions are one kind: each has broadcasts that the others do not have.
@@ -83,6 +82,10 @@ function rankCandidates<T extends PlacedNode>(
   return [...ranks].sort(([a], [b]) => a - b);
 }
 
+/**
+ * Two records may have one address: of a node that was started again, or by a mistake. Both stay: whose it is shows when
+ * it is dialled, while the newer one may be the wrong one.
+ */
 function mayBeParent(node: PlacedNode, self: SelectParentsOptions["self"]): boolean {
   if (node.id === self.id || node.url === self.url) return false;
   return node.tier >= 0 && node.tier < self.tier && isSessionUrl(node.url);
