@@ -5,13 +5,16 @@ import {
   type TreeSimulationResult,
 } from "../harness/tree-simulation/run-tree-simulation.ts";
 
-/** Nothing here depends on how fast the machine is: all times are simulated ones. */
+// Nothing here depends on how fast the machine is: all times are simulated ones.
+
+/** For a machine that does a hundred other things; alone it takes seconds. */
+const LONGEST_RUN_MS = 300_000;
 const { viewers, relays, edges } = DEFAULT_TREE_SIMULATION;
 let result: TreeSimulationResult;
 
 beforeAll(async () => {
   result = await runTreeSimulation(DEFAULT_TREE_SIMULATION);
-});
+}, LONGEST_RUN_MS);
 
 describe("a network of 100,000 viewers, 200 edges, 20 relays and 3 regions", () => {
   it("places all viewers within the bounded load, and takes each broadcast into a region about once", () => {
@@ -57,8 +60,8 @@ describe("a network of 100,000 viewers, 200 edges, 20 relays and 3 regions", () 
     const { regionLost } = result;
     expect(regionLost.sessionsLost).toBeGreaterThan(viewers / 4);
     expect(regionLost.darkP99Ms).toBeLessThanOrEqual(3_000);
-    // Their first edge was lost before: of the edges that they were named none is left.
-    expect(regionLost.darkMaxMs).toBeLessThanOrEqual(6_500);
+    // The edge of another region that they were named was lost before: they have to ask anew.
+    expect(regionLost.darkMaxMs).toBeLessThanOrEqual(8_000);
     expect(regionLost.healMs).toBeLessThanOrEqual(3_000);
     expect(regionLost.stillDark).toBe(0);
   });

@@ -72,10 +72,10 @@ export interface TreeSimulationResult {
 const CALM_FRAMES_MS = 1_000;
 /** While something is measured frames come so often: it is exact to as much. */
 const BUSY_FRAMES_MS = 200;
-const JOIN_MS = 6_000;
+const JOIN_MS = 4_000;
 /** Longer than the registry waits for a silent node. */
 const OUTAGE_MS = 7_000;
-const CUT_MS = 7_000;
+const CUT_MS = 6_000;
 const LONGEST_WAIT_MS = 30_000;
 /** A publisher whose origin is gone notices, and reaches another one. */
 const PUBLISHER_RETURNS_MS = 800;
@@ -156,7 +156,7 @@ class TreeSimulation {
       rightAfterMs: healMs + (await this.#until(() => this.#areViewsRight())),
     };
 
-    const regionLost = await this.#observe("a region is lost", BUSY_FRAMES_MS, 7_000, () => {
+    const regionLost = await this.#observe("a region is lost", BUSY_FRAMES_MS, 8_000, () => {
       for (const node of network.living.filter(({ region }) => region === lost)) {
         network.kill(node);
         if (node.tier === 2) this.#audience.onEdgeLost(node);
@@ -207,8 +207,10 @@ class TreeSimulation {
     act: () => void | Promise<void>,
   ): Promise<EventResult> {
     const { network } = this;
-    this.#media.intervalMs = framesMs;
-    await network.advance(CALM_FRAMES_MS + framesMs);
+    if (this.#media.intervalMs !== framesMs) {
+      this.#media.intervalMs = framesMs;
+      await network.advance(CALM_FRAMES_MS + framesMs);
+    }
     const { sessionsLost } = this.#audience.totals;
     const switches = new Map(network.living.map((node) => [node, switchesOf(node)]));
     this.#audience.darkMs.length = 0;
