@@ -133,8 +133,13 @@ function isSha256(value: unknown): value is string {
 
 /** Scheme, host and port, and nothing that would go along in logs or to another path. */
 function isNodeUrl(value: unknown, protocols: readonly string[]): value is string {
-  if (!isText(value, MAX_URL_CHARACTERS) || !URL.canParse(value)) return false;
-  const url = new URL(value);
+  if (!isText(value, MAX_URL_CHARACTERS)) return false;
+  let url: URL;
+  try {
+    url = new URL(value);
+  } catch {
+    return false;
+  }
   if (!protocols.includes(url.protocol) || url.hostname === "") return false;
   if (url.username !== "" || url.password !== "") return false;
   return (url.pathname === "/" || url.pathname === "") && url.search === "" && url.hash === "";
