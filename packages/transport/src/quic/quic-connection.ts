@@ -319,7 +319,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.#remove();
   }
 
-  queueWrite(stream: QuicStream): void {
+  queueSend(stream: QuicStream): void {
     this.#schedule.add(stream);
     this.#loop.scheduleFlush(this);
   }
