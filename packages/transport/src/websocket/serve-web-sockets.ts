@@ -17,7 +17,9 @@ import type { QuicLoop } from "../quic/quic-loop.ts";
 import type { SessionDecision, SessionServerHandler } from "../session.ts";
 import { LoopFlush, plainBytes } from "./loop-flush.ts";
 import { rejectUpgrade } from "./reject-upgrade.ts";
+import { remoteAddressOf } from "./remote-address.ts";
 import { ServerSocket } from "./server-socket.ts";
+import type { UpgradeTaker } from "./upgrade-taker.ts";
 
 export interface ServeWebSocketsOptions {
   /** Protocols that are spoken inside QMux, best first. */
@@ -39,6 +41,8 @@ export interface ServeWebSocketsDeps {
   };
   /** Shared with QUIC, so that all of a node's connections are flushed together and coalesced under load. */
   readonly loop: QuicLoop;
+  /** Another mapping that is spoken here, too; it is asked first, and closed with this. */
+  readonly other?: UpgradeTaker | undefined;
 }
 
 export interface WebSocketSessions extends AsyncDisposable {
@@ -118,7 +122,7 @@ class WebSocketAcceptor implements WebSocketSessions {
   get size(): number {
     let waiting = 0;
     for (const { isUpgraded } of this.#handshakes) waiting += isUpgraded ? 0 : 1;
-    return this.#connections.size + waiting;
+    return this.#connections.size + waiting + (this.#deps.other?.size ?? 0);
   }
 
   async close(): Promise<void> {
@@ -128,6 +132,7 @@ class WebSocketAcceptor implements WebSocketSessions {
     this.#deps.server.off("upgrade", this.#onUpgrade);
     for (const { socket } of this.#handshakes) socket.destroy();
     this.#handshakes.clear();
+    const others = this.#deps.other?.close();
     const open = [...this.#connections];
     for (const { session } of open) session.close(0, "the node stops");
     const deadlineMs = this.#nowMs() + CLOSE_TIMEOUT_MS / 10;
@@ -137,6 +142,7 @@ class WebSocketAcceptor implements WebSocketSessions {
     for (const { webSocket } of this.#connections) webSocket.terminate();
     this.#connections.clear();
     this.#webSockets.close();
+    await others;
     this.#deps.loop.leave();
   }
 
@@ -151,6 +157,7 @@ class WebSocketAcceptor implements WebSocketSessions {
       rejectUpgrade(socket, 426, "Only an upgrade to websocket is known here.");
       return;
     }
+    if (this.#deps.other?.take(request, socket, head) === true) return;
     const offer = parseOffer(request.headers["sec-websocket-protocol"]);
     if (offer.length === 0) {
       const known = `qmux-02.${this.#options.protocols[0] ?? ""}`;
@@ -268,10 +275,4 @@ class WebSocketAcceptor implements WebSocketSessions {
       if (nowMs - connection.closingMs > CLOSE_TIMEOUT_MS) webSocket.terminate();
     }
   }
-}
-
-/** `ip:port`, with brackets around IPv6. */
-function remoteAddressOf(socket: Socket): string {
-  const address = (socket.remoteAddress ?? "unknown").replace(/^::ffff:(?=\d+\.)/i, "");
-  return `${address.includes(":") ? `[${address}]` : address}:${socket.remotePort ?? 0}`;
 }
