@@ -38,6 +38,8 @@ export interface EdgeNodeOptions {
   readonly parentToken: string | undefined;
   /** Default: adaptive flushing, packets that pass every path, CUBIC. */
   readonly quic?: QuicSettings;
+  /** Beside QMux, WebSockets may carry sessions of `@fails-components/webtransport`. */
+  readonly webTransportOverWebSocket?: boolean;
   readonly whep?: Partial<WhepOptions>;
   readonly hls?: Partial<HlsOptions>;
   readonly flv?: Partial<FlvOptions>;

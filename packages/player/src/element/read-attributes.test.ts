@@ -15,7 +15,14 @@ const WHERE = { src: "https://edge:4443", broadcast: "live/demo" };
 describe("readAttributes", () => {
   it("has defaults for everything but the place", () => {
     expect(read(WHERE)).toEqual({
-      result: { ...WHERE, token: undefined, transports: undefined, latencyMs: undefined, sync: false },
+      result: {
+        ...WHERE,
+        token: undefined,
+        transports: undefined,
+        webSocketMapping: undefined,
+        latencyMs: undefined,
+        sync: false,
+      },
       warnings: [],
     });
     expect(read({ src: WHERE.src }).result).toBeUndefined();
@@ -27,11 +34,24 @@ describe("readAttributes", () => {
       ...WHERE,
       token: "t",
       transports: "HLS, whep",
+      "websocket-mapping": "webtransport",
       latency: "400",
       sync: "",
     });
-    expect(result).toMatchObject({ token: "t", transports: "hls,whep", latencyMs: 400, sync: true });
+    expect(result).toMatchObject({
+      token: "t",
+      transports: "hls,whep",
+      webSocketMapping: "webtransport",
+      latencyMs: 400,
+      sync: true,
+    });
     expect(warnings).toEqual([]);
+  });
+
+  it("warns about a mapping that there is not", () => {
+    const { result, warnings } = read({ ...WHERE, "websocket-mapping": "h2" });
+    expect(result?.webSocketMapping).toBeUndefined();
+    expect(warnings).toHaveLength(1);
   });
 
   it.each(["soon", "-1", "", "1e9"])("warns about latency %j and falls back", (latency) => {

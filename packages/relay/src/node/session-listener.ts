@@ -1,4 +1,5 @@
 import type { Logger } from "@canopy/runtime";
+import { serveFailsWebSockets } from "@canopy/transport/fails";
 import { listenQuic, type QuicLoop } from "@canopy/transport/quic";
 import { serveWebSockets } from "@canopy/transport/websocket";
 import type { NodeServerDeps } from "./node-server.ts";
@@ -18,6 +19,8 @@ export function createSessionListener(
     readonly protocols: readonly string[];
     readonly maxSessions: number;
     readonly quic?: QuicSettings;
+    /** Beside QMux, WebSockets may carry sessions of `@fails-components/webtransport`. */
+    readonly webTransportOverWebSocket?: boolean;
   },
   deps: { readonly logger: Logger; readonly loop: QuicLoop },
 ): NodeServerDeps["listenSessions"] {
@@ -36,7 +39,13 @@ export function createSessionListener(
       handler,
       deps,
     );
-    const sockets = serveWebSockets({ protocols }, handler, { server: httpServer, loop: deps.loop });
+    const other =
+      options.webTransportOverWebSocket === true ? serveFailsWebSockets({ protocols }, handler) : undefined;
+    const sockets = serveWebSockets({ protocols }, handler, {
+      server: httpServer,
+      loop: deps.loop,
+      other,
+    });
     const close = async (): Promise<void> => {
       await sockets.close();
       await quic.close();

@@ -106,7 +106,7 @@ class FailsAcceptor implements UpgradeTaker {
       {
         kind: "websocket",
         remoteAddress: remoteAddressOf(socket as Socket),
-        path: request.url ?? "/",
+        path: pathOf(request),
         origin: request.headers.origin,
         protocols: [...new Set(offer.map(({ protocol }) => protocol))].filter((protocol) => protocol !== ""),
       },
@@ -152,7 +152,7 @@ class FailsAcceptor implements UpgradeTaker {
     }
     this.#chosen.set(request, chosen.token);
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      this.#open(webSocket, socket as Socket, request.url ?? "/", chosen, handshake);
+      this.#open(webSocket, socket as Socket, pathOf(request), chosen, handshake);
     });
   }
 
@@ -248,4 +248,9 @@ class FailsAcceptor implements UpgradeTaker {
     else if (nowMs - connection.takenMs > idleTimeoutMs) session.fail("the peer does not read");
     else if (silentMs > keepAliveMs) packageSocket.ping();
   }
+}
+
+/** The package's client puts a slash before the one that is there. */
+function pathOf({ url = "/" }: IncomingMessage): string {
+  return url.replace(/^\/+/, "/");
 }
