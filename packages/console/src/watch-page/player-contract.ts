@@ -28,4 +28,6 @@ export const PLAYER_ATTRIBUTES = [
   "muted",
   "controls",
   "token",
+  "locate",
+  "region",
 ] as const;

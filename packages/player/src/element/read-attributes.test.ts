@@ -17,6 +17,8 @@ describe("readAttributes", () => {
     expect(read(WHERE)).toEqual({
       result: {
         ...WHERE,
+        locate: undefined,
+        region: undefined,
         token: undefined,
         transports: undefined,
         webSocketMapping: undefined,
@@ -27,6 +29,11 @@ describe("readAttributes", () => {
     });
     expect(read({ src: WHERE.src }).result).toBeUndefined();
     expect(read({ ...WHERE, broadcast: " " }).result).toBeUndefined();
+  });
+
+  it("takes a locator instead of an edge", () => {
+    const { result } = read({ locate: " https://any:4443 ", region: "eu", broadcast: "live/demo" });
+    expect(result).toMatchObject({ src: "", locate: "https://any:4443", region: "eu" });
   });
 
   it("reads all of them", () => {

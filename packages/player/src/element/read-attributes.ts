@@ -3,6 +3,8 @@ import type { WebSocketMapping } from "../upstream/moq/dial-web-socket.ts";
 /** Attributes of `<canopy-player>` that decide what is played; a change of one starts playback anew. */
 export const SOURCE_ATTRIBUTES = [
   "src",
+  "locate",
+  "region",
   "broadcast",
   "token",
   "transports",
@@ -18,6 +20,8 @@ const MAX_LATENCY_MS = 8_000;
 
 export interface SourceAttributes {
   readonly src: string;
+  readonly locate: string | undefined;
+  readonly region: string | undefined;
   readonly broadcast: string;
   readonly token: string | undefined;
   readonly transports: string | undefined;
@@ -37,9 +41,12 @@ export function readAttributes(
 ): SourceAttributes | undefined {
   const src = get("src")?.trim() ?? "";
   const broadcast = get("broadcast")?.trim() ?? "";
-  if (src === "" || broadcast === "") return undefined;
+  const locate = get("locate")?.trim() || undefined;
+  if ((src === "" && locate === undefined) || broadcast === "") return undefined;
   return {
     src,
+    locate,
+    region: get("region") ?? undefined,
     broadcast,
     token: get("token") ?? undefined,
     transports: readTransports(get("transports"), warn),
