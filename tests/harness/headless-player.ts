@@ -48,6 +48,7 @@ export class HeadlessPlayer {
           latencyMs: LATENCY_US / 1_000,
           isSync: false,
           mediaElement: undefined,
+          canPaint: false,
         },
       },
       {
@@ -55,6 +56,7 @@ export class HeadlessPlayer {
         // Nobody looks at latencies here.
         fetch: () => Promise.reject(new TypeError("no clock is asked for")),
         random: Math.random,
+        targetLatencyMs: () => LATENCY_US / 1_000,
         memory: { recall: () => undefined, remember: () => {} },
         sink: {
           onCatalog: () => this.connection.select({ video: "video", audio: "audio" }),
@@ -69,6 +71,8 @@ export class HeadlessPlayer {
             else buffers[kind].endGroup(sequence);
             this.#take(kind);
           },
+          onDecodedFrame: () => {},
+          onElementSound: () => {},
           onElementFrame: () => {},
           onElementTime: () => {},
           onElementReset: () => {},
