@@ -1,15 +1,17 @@
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { CANOPY_COMMAND, startCanopyDev } from "../harness/canopy-dev.ts";
+import { openViewer } from "../harness/browser-viewer.ts";
+import { CANOPY_COMMAND, type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
 import { startProcess } from "../harness/child-process.ts";
-import { launchChromium } from "../harness/chromium.ts";
+import { launchChromium, type TestChromium } from "../harness/chromium.ts";
 import { openMediaPage } from "../harness/media-page.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { type Row, report } from "./report.ts";
 import { Samples } from "./samples.ts";
 
 // Capture to painted frame with hls.js in Chromium, by the clock that the broadcaster draws into the picture; at the
-// last edge of the tree. Low latency with its catch-up on, and classic HLS for comparison.
+// last edge of the tree. Low latency with its own catch-up on, classic HLS for comparison, and hls.js inside
+// <canopy-player>, whose own control keeps the distance.
 
 const { values } = parseArgs({
   options: {
@@ -18,7 +20,7 @@ const { values } = parseArgs({
     settle: { type: "string", default: "20" },
     // Of the picture; one that the machine decodes with ease shows the protocol's share alone.
     size: { type: "string", default: "1280x720" },
-    modes: { type: "string", default: "low-latency,classic" },
+    modes: { type: "string", default: "low-latency,classic,player" },
   },
 });
 const seconds = Number(values.seconds);
@@ -31,6 +33,63 @@ const WINDOW_MS = 10_000;
 const BUDGET_MS = 1_500;
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+interface WatchedPage {
+  takeShown(): Promise<readonly { readonly captureMs: number; readonly seenMs: number }[]>;
+  state(): Promise<{
+    readonly targetMs: number;
+    readonly latencyMs: number;
+    readonly bufferedMs: number;
+    readonly dropped: number;
+    readonly stalls: number;
+    readonly errors: readonly string[];
+  }>;
+  close(): Promise<void>;
+}
+
+async function openHlsJs(chromium: TestChromium, url: string, mode: string): Promise<WatchedPage> {
+  const page = await openMediaPage(chromium, { kind: "hls", url, lowLatency: mode !== "classic" });
+  return {
+    takeShown: page.takeShown,
+    state: async () => {
+      const { targetSeconds, latencySeconds, bufferedSeconds, framesDropped, stalls, errors } =
+        await page.state();
+      return {
+        targetMs: targetSeconds * 1_000,
+        latencyMs: latencySeconds * 1_000,
+        bufferedMs: bufferedSeconds * 1_000,
+        dropped: framesDropped,
+        stalls,
+        errors,
+      };
+    },
+    close: page.close,
+  };
+}
+
+async function openPlayer(chromium: TestChromium, dev: CanopyDev): Promise<WatchedPage> {
+  const viewer = await openViewer(chromium, {
+    console: dev.console,
+    src: dev.edges,
+    broadcast: BROADCAST,
+    query: { transports: "hls" },
+  });
+  return {
+    takeShown: viewer.takePainted,
+    state: async () => {
+      const { targetLatencyMs, latencyMs = 0, bufferMs, droppedFrames, stalls } = await viewer.stats();
+      return {
+        targetMs: targetLatencyMs,
+        latencyMs,
+        bufferedMs: bufferMs,
+        dropped: droppedFrames,
+        stalls,
+        errors: viewer.errors,
+      };
+    },
+    close: viewer.close,
+  };
+}
 
 async function main(): Promise<void> {
   await using dev = await startCanopyDev({ edges: 1 });
@@ -48,7 +107,7 @@ async function main(): Promise<void> {
   const rows: Row[] = [];
   for (const mode of values.modes.split(",")) {
     const startedAt = performance.now();
-    const page = await openMediaPage(chromium, { kind: "hls", url, lowLatency: mode !== "classic" });
+    const page = mode === "player" ? await openPlayer(chromium, dev) : await openHlsJs(chromium, url, mode);
     await waitFor("a picture", async () => (await page.takeShown()).length > 0, 60_000);
     const joinMs = performance.now() - startedAt;
     await sleep(settleMs);
@@ -81,10 +140,10 @@ async function main(): Promise<void> {
       "p99 ms": latencies.percentile(0.99),
       "worst p50 of 10 s": worstMs,
       [`10 s over ${BUDGET_MS} ms`]: `${late} of ${windows}`,
-      "hls.js target ms": after.targetSeconds * 1_000,
-      "hls.js latency ms": after.latencySeconds * 1_000,
-      "buffered ms": after.bufferedSeconds * 1_000,
-      dropped: after.framesDropped - before.framesDropped,
+      "target ms": after.targetMs,
+      "told latency ms": after.latencyMs,
+      "buffered ms": after.bufferedMs,
+      dropped: after.dropped - before.dropped,
       stalls: after.stalls - before.stalls,
       "stalls at start": before.stalls,
       errors: [...new Set(after.errors)].join(" "),

@@ -46,7 +46,7 @@ export async function connectFailsWebSocket(
     },
     {
       nowMs: () => performance.now(),
-      defer: queueMicrotask,
+      defer: (work) => queueMicrotask(work),
       later: (delayMs, work) => void setTimeout(work, delayMs),
       onClosed: () => {},
     },

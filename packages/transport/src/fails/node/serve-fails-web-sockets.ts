@@ -174,7 +174,7 @@ class FailsAcceptor implements UpgradeTaker {
       },
       {
         nowMs: this.#nowMs,
-        defer: queueMicrotask,
+        defer: (work) => queueMicrotask(work),
         later: (delayMs, work) => void setTimeout(work, delayMs).unref(),
         onClosed: () => {
           connection.closingMs ??= this.#nowMs();
