@@ -1,3 +1,4 @@
+import { NoticeQueue } from "../notice-queue.ts";
 import type { SessionClose, SessionStats } from "../session.ts";
 import { engineClose } from "./connection-close.ts";
 import type { ConnectionHandler } from "./connection-handler.ts";
@@ -78,7 +79,8 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   readonly #onHandlerError: (error: unknown) => void;
   readonly #streams = new Map<number, QuicStream>();
   readonly #schedule = new SendSchedule();
-  #notices: QuicStream[] = [];
+  readonly #notices = new NoticeQueue();
+  readonly #isOver = (): boolean => this.#closed;
   #unread: QuicStream[] = [];
   #recvInfo: NativeRecvInfo;
   #nextUni: number;
@@ -185,7 +187,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.#sendPackets();
     if (this.#stops.release(this.native)) this.#sendPackets();
     try {
-      this.#runNotices();
+      this.#notices.run(this.#isOver);
       if (this.#engineDeadline.stale) this.#checkClosed();
     } catch (error) {
       this.#handlerFailed(error);
@@ -345,7 +347,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.#streams.clear();
     this.#streams.set(except.id, except);
     this.#schedule.clear(except);
-    this.#notices = [];
+    this.#notices.clear();
     this.#unread = [];
     this.bufferedBytes = except.bufferedBytes;
   }
@@ -365,10 +367,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   }
 
   queueNotice(stream: QuicStream): void {
-    if (stream.noticed) return;
-    stream.noticed = true;
-    this.#notices.push(stream);
-    this.#loop.scheduleFlush(this);
+    if (this.#notices.add(stream)) this.#loop.scheduleFlush(this);
   }
 
   queueRead(): void {
@@ -498,16 +497,6 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.#loop.scheduleFlush(this);
   }
 
-  #runNotices(): void {
-    if (this.#notices.length === 0) return;
-    const notices = this.#notices;
-    this.#notices = [];
-    for (const stream of notices) {
-      stream.noticed = false;
-      if (!this.#closed) stream.notify();
-    }
-  }
-
   #setTimer(nowMs: number): void {
     this.#engineDeadline.update(this.native, nowMs);
     let deadlineMs = Math.min(this.#engineDeadline.atMs, this.#sweep.nextMs, this.#closeAtMs);
@@ -574,7 +563,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     for (const stream of this.#streams.values()) stream.release();
     this.#streams.clear();
     this.#schedule.clear();
-    this.#notices = [];
+    this.#notices.clear();
     this.#unread = [];
     this.bufferedBytes = 0;
     const handler = this.handler;
