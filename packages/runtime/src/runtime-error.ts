@@ -6,7 +6,8 @@ export type RuntimeErrorCode =
   | "token-expired"
   | "token-key-invalid"
   | "deadline-passed"
-  | "listen-failed";
+  | "listen-failed"
+  | "registry-away";
 
 /** Base of every error this package throws. */
 export class RuntimeError extends Error {

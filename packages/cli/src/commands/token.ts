@@ -10,7 +10,7 @@ import {
 import { exportJWK, generateKeyPair, generateSecret } from "jose";
 import type { CommandContext } from "../command-line/command-context.ts";
 import type { tokenGroup } from "../config/token-group.ts";
-import { readText } from "../node/create-node-parts.ts";
+import { readText } from "../node/read-text.ts";
 
 /** Prints one token, or with `--new-key` one key. */
 export async function printToken(

@@ -1,6 +1,7 @@
 import { accessGroup } from "./access-group.ts";
 import { audioBridgeGroup } from "./audio-bridge-group.ts";
 import { broadcastGroup } from "./broadcast-group.ts";
+import { controlPlaneGroup } from "./control-plane-group.ts";
 import { devGroup } from "./dev-group.ts";
 import { flvGroup } from "./flv-group.ts";
 import { hlsGroup } from "./hls-group.ts";
@@ -18,6 +19,7 @@ import { webhookGroup } from "./webhook-group.ts";
 import { webrtcGroup } from "./webrtc-group.ts";
 import { whepGroup } from "./whep-group.ts";
 import { whipGroup } from "./whip-group.ts";
+import { workerGroup } from "./worker-group.ts";
 
 /** The settings of every command; the reference page is made from this. */
 export const COMMAND_GROUPS = {
@@ -35,11 +37,13 @@ export const COMMAND_GROUPS = {
     webhooks: webhookGroup,
     tls: tlsGroup,
     access: accessGroup,
+    controlPlane: controlPlaneGroup,
     log: logGroup,
   },
   edge: {
     listen: listenGroup(4443),
     quic: quicGroup,
+    workers: workerGroup,
     tree: treeGroup,
     webrtc: webrtcGroup,
     whep: whepGroup,
@@ -47,6 +51,7 @@ export const COMMAND_GROUPS = {
     flv: flvGroup,
     tls: tlsGroup,
     access: accessGroup,
+    controlPlane: controlPlaneGroup,
     log: logGroup,
   },
   broadcast: { broadcast: broadcastGroup, log: logGroup },

@@ -1,9 +1,9 @@
-import { readFile } from "node:fs/promises";
 import type { CertificateFiles } from "@canopy/relay/node";
 import {
   type Clock,
   ConfigError,
   type ConfigOf,
+  type ControlPlane,
   createClock,
   createLogger,
   createMetrics,
@@ -13,9 +13,14 @@ import {
   TokenVerifier,
 } from "@canopy/runtime";
 import type { COMMAND_GROUPS } from "../config/command-groups.ts";
+import { openControlPlane, type PublicPlace, readPublicPlace } from "./open-control-plane.ts";
+import { readText } from "./read-text.ts";
 
 /** The settings that all roles have. */
-export type NodeConfig = Pick<ConfigOf<(typeof COMMAND_GROUPS)["edge"]>, "listen" | "tls" | "access" | "log">;
+export type NodeConfig = Pick<
+  ConfigOf<(typeof COMMAND_GROUPS)["edge"]>,
+  "listen" | "tls" | "access" | "controlPlane" | "log"
+>;
 
 /** What every node is built with. */
 export interface NodeParts {
@@ -26,20 +31,27 @@ export interface NodeParts {
   readonly tls: CertificateFiles | undefined;
   /** Undefined: the node is open, which `--allow-anonymous` has confirmed. */
   readonly verifier: TokenVerifier | undefined;
+  /** Undefined: nothing is known of other nodes but what is configured. Closed after the node. */
+  readonly controlPlane: ControlPlane | undefined;
+  readonly place: PublicPlace;
 }
 
 /** Makes the parts out of the settings and refuses settings that contradict each other. */
 export async function createNodeParts(role: string, config: NodeConfig): Promise<NodeParts> {
   const name = config.listen.name ?? `${role}-${config.listen.host}:${config.listen.port}`;
   const clock = createClock();
-  return {
-    name,
-    clock,
-    logger: createLogger({ level: config.log.level, pretty: config.log.format === "text", component: name }),
-    metrics: createMetrics(),
-    tls: chooseTls(config.tls),
-    verifier: await createVerifier(config.access, clock),
-  };
+  const logger = createLogger({
+    level: config.log.level,
+    pretty: config.log.format === "text",
+    component: name,
+  });
+  const metrics = createMetrics();
+  const tls = chooseTls(config.tls);
+  const verifier = await createVerifier(config.access, clock);
+  const place = readPublicPlace(config.controlPlane);
+  // The last one, because it is open then.
+  const controlPlane = await openControlPlane(config.controlPlane, { logger, metrics, clock });
+  return { name, clock, logger, metrics, tls, verifier, place, controlPlane };
 }
 
 function chooseTls(tls: NodeConfig["tls"]): CertificateFiles | undefined {
@@ -63,17 +75,6 @@ async function createVerifier(
   }
   const keys = await loadTokenKeys(await readText(access.tokenKey, "--token-key"));
   return new TokenVerifier({ keys }, { clock });
-}
-
-/** Reads a file that an option names. */
-export async function readText(path: string, option: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    const failure = wrong(`the file of ${option} cannot be read: ${path}`, option);
-    failure.cause = error;
-    throw failure;
-  }
 }
 
 function wrong(message: string, source: string): ConfigError {

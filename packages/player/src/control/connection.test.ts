@@ -96,7 +96,11 @@ async function play(sources: string[], transport: TransportName = "webtransport"
   return first;
 }
 
-function connect(sources: string[], transports: TransportName[]): void {
+function connect(
+  sources: string[],
+  transports: TransportName[],
+  locate?: () => Promise<readonly string[]>,
+): void {
   connection = new Connection(
     {
       sources: sources.map((host) => `https://${host}/`),
@@ -114,6 +118,7 @@ function connect(sources: string[], transports: TransportName[]): void {
       clock: { nowUs: () => Date.now() * 1_000 },
       fetch: () => Promise.reject(new TypeError("no time here")),
       random: () => 0.5,
+      locate,
       memory: { recall: () => remembered, remember: (_src, transport) => winners.push(transport) },
       sink: {
         onCatalog: () => {},
@@ -140,6 +145,29 @@ function connect(sources: string[], transports: TransportName[]): void {
 }
 
 describe("Connection", () => {
+  it("asks where to go before it goes there, and again when nobody of the answer is left", async () => {
+    const answers = [["a", "b"], ["c"]];
+    connect(["spare"], ["webtransport"], () =>
+      Promise.resolve((answers.shift() ?? []).map((host) => `https://${host}/`)),
+    );
+    dead = new Set(["a", "b"]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(opened.map(({ src }) => src)).toEqual(["https://a/", "https://b/", "https://c/"]);
+    expect(answers).toEqual([]);
+  });
+
+  it("keeps to the edges that it knows while no locator answers, and to those of the page before it knows any", async () => {
+    const failing = () => Promise.reject(new PlayerError("unreachable", "no locator"));
+    connect(["spare"], ["webtransport"], failing);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(opened.map(({ src }) => src)).toEqual(["https://spare/"]);
+    connection.close();
+    connect([], ["webtransport"], failing);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(opened).toHaveLength(1);
+    expect(lost.slice(0, 2)).toEqual(["no locator", "no locator"]);
+  });
+
   it("dials the next edge when its own answers no more, and goes over with the first frame", async () => {
     const first = await play(["a", "b"]);
     dead.add("a");
@@ -157,6 +185,86 @@ describe("Connection", () => {
     await vi.advanceTimersByTimeAsync(5_950);
     expect(opened).toHaveLength(2);
     expect(opened[1]?.closed).toBe(false);
+  });
+
+  it("goes where an edge that leaves sends it, and takes the rest of what that had begun: no frame is missing or twice", async () => {
+    const first = await play(["a", "b"]);
+    connection.select({ video: "video", audio: "audio" });
+    first.sink.onGroupOpen("audio", "audio", 10);
+    first.sink.onMove("https://c/");
+    const second = opened[1];
+    await vi.advanceTimersByTimeAsync(100);
+    expect([second?.src, connection.src, first.closed]).toEqual(["https://c/", "https://a/", false]);
+    frames = [];
+    // The other edge is ahead by one group of pictures, and level with the sound.
+    second?.sink.onGroupOpen("video", "video", 2);
+    second?.sink.onGroupOpen("audio", "audio", 10);
+    second?.sink.onFrame("video", "video", 2, FRAME);
+    expect([connection.src, first.closed, connection.moves]).toEqual(["https://c/", false, 1]);
+    expect(frames).toEqual(["group 2", "group 10", "frame 2"]);
+    first.sink.onFrame("audio", "audio", 10, FRAME);
+    first.sink.onFrame("video", "video", 1, FRAME);
+    second?.sink.onFrame("audio", "audio", 10, FRAME);
+    // From here on the sound is the other edge's matter, as are its pictures.
+    first.sink.onFrame("audio", "audio", 10, FRAME);
+    first.sink.onGroupOpen("video", "video", 2);
+    first.sink.onFrame("video", "video", 2, FRAME);
+    expect(first.closed).toBe(false);
+    first.sink.onGroupEnd("video", "video", 1, false);
+    expect(frames.slice(3)).toEqual(["frame 10", "frame 1", "frame 10"]);
+    expect(first.closed).toBe(true);
+    expect([lost, connection.reconnects]).toEqual([[], 0]);
+  });
+
+  it("waits no longer than two seconds for the rest", async () => {
+    const first = await play(["a"]);
+    connection.select({ video: "video", audio: undefined });
+    first.sink.onMove("https://c/");
+    await vi.advanceTimersByTimeAsync(100);
+    opened[1]?.sink.onFrame("video", "video", 2, FRAME);
+    await vi.advanceTimersByTimeAsync(1_900);
+    expect(first.closed).toBe(false);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(first.closed).toBe(true);
+  });
+
+  it.each([
+    "http://c/",
+    "nowhere:1",
+    "https://user:secret@c/",
+    `https://c/${"x".repeat(3_000)}`,
+    "https://a/",
+  ])("makes its own choice when an edge that leaves names %s", async (to) => {
+    const first = await play(["a", "b"]);
+    first.sink.onMove(to);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(opened[1]?.src).toBe("https://b/");
+    opened[1]?.sink.onFrame("video", "video", 2, FRAME);
+    expect([connection.src, connection.moves]).toEqual(["https://b/", 1]);
+    expect(connection.refusedMoves).toBe(to === "https://a/" ? 0 : 1);
+  });
+
+  it("tries its own list, round after round, when nobody is where an edge sends it; the session in use stays", async () => {
+    dead = new Set(["b", "c"]);
+    const first = await play(["a", "b"]);
+    dead.add("a");
+    first.sink.onMove("https://c/");
+    await vi.advanceTimersByTimeAsync(1_500);
+    expect(opened.slice(1, 6).map(({ src }) => new URL(src).hostname)).toEqual(["c", "b", "a", "b", "a"]);
+    expect([connection.src, first.closed, lost]).toEqual(["https://a/", false, []]);
+    dead.delete("b");
+    await vi.advanceTimersByTimeAsync(1_500);
+    opened.at(-1)?.sink.onFrame("video", "video", 2, FRAME);
+    expect(connection.src).toBe("https://b/");
+  });
+
+  it("goes on there when the edge does not wait until it has moved", async () => {
+    const first = await play(["a", "b"]);
+    first.sink.onMove("https://c/");
+    first.closed = true;
+    first.sink.onClosed(new PlayerError("unreachable", "closed"));
+    await vi.advanceTimersByTimeAsync(100);
+    expect([connection.src, opened.at(-1)?.src]).toEqual(["https://c/", "https://c/"]);
   });
 
   it("stays with an edge that answers while its publisher pauses, and asks once a second", async () => {

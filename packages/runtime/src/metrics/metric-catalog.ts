@@ -89,6 +89,21 @@ export const METRICS = {
     help: "Changes of parent, by reason.",
     label: { name: "reason", values: ["closed", "silent", "goaway", "refused"] },
   },
+  canopy_parents: { type: "gauge", help: "Parents that are connected." },
+  canopy_parents_mistaken_total: {
+    type: "counter",
+    help: "Records of the registry that led to another node than they said.",
+  },
+  canopy_broadcasts_moved_total: {
+    type: "counter",
+    help: "Broadcasts that were moved from one parent to another to even out their loads.",
+  },
+  canopy_goaways_total: {
+    type: "counter",
+    help: "GOAWAYs: sent to children, viewers and publishers; followed, or refused because of where they led.",
+    label: { name: "kind", values: ["sent", "followed", "refused"] },
+  },
+  canopy_draining: { type: "gauge", help: "1 while the node sends its sessions elsewhere before it stops." },
   canopy_cache_bytes: { type: "gauge", help: "Bytes of media held in the store." },
   canopy_timed_messages_total: {
     type: "counter",
@@ -192,6 +207,30 @@ export const METRICS = {
     type: "counter",
     help: "Finished recordings that were removed, by reason.",
     label: { name: "reason", values: ["asked", "age", "bytes"] },
+  },
+  canopy_control_plane_up: {
+    type: "gauge",
+    help: "1 while the registry answers, or when the node is configured without one; 0 while it is away.",
+  },
+  canopy_control_plane_nodes: {
+    type: "gauge",
+    help: "Nodes that the registry shows as alive, by role, as this node last knew them.",
+    label: { name: "kind", values: ["origin", "relay", "edge"] },
+  },
+  canopy_control_plane_commands_total: {
+    type: "counter",
+    help: "Steps that the registry was asked for, by whether it did them in time.",
+    label: { name: "kind", values: ["ok", "failed"] },
+  },
+  canopy_control_plane_claims_total: {
+    type: "counter",
+    help: "Paths that this node asked for: got, refused because another origin has it, granted for want of an answer, lost to another origin later.",
+    label: { name: "kind", values: ["claimed", "held", "unknown", "lost"] },
+  },
+  canopy_control_plane_bad_records_total: {
+    type: "counter",
+    help: "Records of the registry that were ignored, or whose load was moved into its range.",
+    label: { name: "reason", values: ["size", "malformed", "mismatch", "duplicate", "clamped", "limit"] },
   },
   canopy_event_loop_utilization_ratio: {
     type: "gauge",

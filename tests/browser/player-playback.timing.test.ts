@@ -1,0 +1,239 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { launchChromium, type TestChromium } from "../harness/chromium.ts";
+import { waitFor } from "../harness/wait-for.ts";
+import type { ClipFrames } from "./player/clip-frames.ts";
+import { makeClipFrames } from "./player/make-clip-frames.ts";
+import {
+  bundlePlayerPage,
+  openPlayerTab,
+  type PlayerTab,
+  readLog,
+  stats,
+  waitForFrames,
+  waitForMoreFrames,
+  waitForState,
+} from "./player/player-tab.ts";
+import { RelayEdge } from "./player/relay-edge.ts";
+
+const CLIP = { seconds: 8, fps: 25, size: "640x360", keyframeInterval: 25 };
+/** Time between two frames of the clip, µs. */
+const FRAME_US = 40_000;
+
+let chromium: TestChromium;
+let script: string;
+let plain: ClipFrames;
+let reordered: ClipFrames;
+
+beforeAll(async () => {
+  plain = makeClipFrames({ ...CLIP, bFrames: 0 });
+  reordered = makeClipFrames({ ...CLIP, bFrames: 3 });
+  [script, chromium] = await Promise.all([bundlePlayerPage(), launchChromium()]);
+});
+
+afterAll(async () => {
+  await chromium?.close();
+});
+
+const openPlayerPage = (clip: ClipFrames): Promise<PlayerTab> => openPlayerTab(chromium, script, clip);
+
+const clips = [
+  { name: "without B-frames", clip: () => plain },
+  { name: "with B-frames", clip: () => reordered },
+];
+
+describe("Playback", () => {
+  it.each(clips)("paints every picture at its time, in order, $name", async ({ clip }) => {
+    await using tab = await openPlayerPage(clip());
+    const { page } = tab;
+    await page.evaluate(() => window.page.start());
+    await waitForFrames(page, 100);
+    const log = await readLog(page);
+    expect(log.errors).toEqual([]);
+    expect(tab.errors).toEqual([]);
+    expect(log.states).toEqual(["connecting", "playing"]);
+    expect(log.presented.filter(({ expected, painted }) => expected !== painted)).toEqual([]);
+    const times = log.presented.map(({ timestampUs }) => timestampUs);
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+    // After the start every picture is shown, about 150 ms after its capture.
+    const settled = log.presented.slice(40);
+    const steps = settled.slice(1).map(({ timestampUs }, index) => timestampUs - (times[40 + index] ?? 0));
+    expect(steps.filter((step) => Math.abs(step - FRAME_US) < 5_000).length).toBeGreaterThan(
+      steps.length * 0.9,
+    );
+    const latencies = settled.map(({ latencyUs }) => latencyUs).sort((a, b) => a - b);
+    expect(latencies[Math.floor(latencies.length / 2)]).toBeLessThan(220_000);
+  });
+
+  it.each(clips)("fires timed messages exactly on their frames, once, $name", async ({ clip }) => {
+    await using tab = await openPlayerPage(clip());
+    const { page } = tab;
+    await page.evaluate(() => window.page.start());
+    await waitForFrames(page, 40);
+    await page.evaluate(() => {
+      const { edge } = window.page;
+      const base = window.page.nowUs() + 300_000;
+      const ways = ["sei", "track", "both"] as const;
+      for (let index = 0; index < 30; index += 1) {
+        const at = Math.round(base + index * 37_000);
+        const way = ways[index % 3] ?? "both";
+        edge.sendTimed({ v: 1, id: `m${index}`, type: "cue", at, data: index }, way);
+      }
+    });
+    await waitFor("all messages", async () => (await readLog(page)).timed.length >= 30);
+    await waitForMoreFrames(page, 10);
+    const { timed, presented } = await readLog(page);
+    expect(timed.map(({ id }) => id)).toEqual(Array.from({ length: 30 }, (_, index) => `m${index}`));
+    for (const { at, mediaTimeUs } of timed) {
+      const first = presented.find(({ timestampUs }) => timestampUs >= at);
+      expect(mediaTimeUs).toBe(first?.timestampUs);
+      expect(mediaTimeUs - at).toBeLessThan(3 * FRAME_US);
+    }
+    expect(new Set(timed.map(({ source }) => source))).toEqual(new Set(["sei", "track"]));
+  });
+
+  it("plays the sound of the picture", async () => {
+    await using tab = await openPlayerPage(plain);
+    const { page } = tab;
+    await page.evaluate(() => window.page.start());
+    await waitForFrames(page, 100);
+    const { audioPeak, audioUnderruns, avSkewMs, audioCodec } = await stats(page);
+    expect(audioCodec).toBe("mp4a.40.2");
+    expect(audioPeak).toBeGreaterThan(0.05);
+    expect(audioUnderruns).toBeLessThanOrEqual(1);
+    expect(Math.abs(avSkewMs)).toBeLessThan(20);
+  });
+
+  it("goes on at the next keyframe when a group is lost", async () => {
+    await using tab = await openPlayerPage(plain);
+    const { page } = tab;
+    await page.evaluate(() => {
+      window.page.edge.isLost = (kind, sequence) => kind === "video" && sequence % 3 === 0;
+      window.page.start();
+    });
+    await waitForFrames(page, 120);
+    const log = await readLog(page);
+    expect(log.presented.filter(({ expected, painted }) => expected !== painted)).toEqual([]);
+    expect((await stats(page)).gaps).toBeGreaterThan(0);
+    expect(log.errors).toEqual([]);
+  });
+
+  it("raises its latency on a jittery path, and shows nearly every picture in the end", async () => {
+    await using tab = await openPlayerPage(plain);
+    const { page } = tab;
+    await page.evaluate(() => {
+      let count = 0;
+      let heldUntilMs = 0;
+      // Streams keep their order: what follows a held frame waits as well.
+      window.page.edge.delayMs = ({ kind }) => {
+        if (kind === "audio") return 0;
+        count += 1;
+        const nowMs = performance.now();
+        if (count % 25 === 0) heldUntilMs = nowMs + 350;
+        return Math.max(20, heldUntilMs - nowMs);
+      };
+      window.page.start();
+    });
+    await waitForFrames(page, 200);
+    const { targetLatencyMs, jitterMs } = await stats(page);
+    expect(targetLatencyMs).toBeGreaterThan(300);
+    expect(jitterMs).toBeGreaterThan(200);
+    const settled = (await readLog(page)).presented.slice(-50);
+    const first = settled[0]?.timestampUs ?? 0;
+    const last = settled.at(-1)?.timestampUs ?? 0;
+    expect((last - first) / FRAME_US).toBeLessThan(55);
+  });
+
+  it("decodes no picture while hidden, keeps the sound, and returns at once", async () => {
+    await using tab = await openPlayerPage(plain);
+    const { page } = tab;
+    await page.evaluate(() => window.page.start());
+    await waitForFrames(page, 50);
+    await page.evaluate(() => window.page.player?.setHidden(true));
+    const before = await stats(page);
+    await page.waitForTimeout(2_500);
+    const hidden = await stats(page);
+    expect(hidden.decodedFrames - before.decodedFrames).toBeLessThan(12);
+    expect(hidden.audioPeak).toBeGreaterThan(0.05);
+    expect(hidden.state).toBe("playing");
+    await page.evaluate(() => window.page.player?.setHidden(false));
+    const shown = (await readLog(page)).presented.length;
+    const startMs = performance.now();
+    await waitForFrames(page, shown + 3);
+    expect(performance.now() - startMs).toBeLessThan(1_500);
+    const log = await readLog(page);
+    expect(log.presented.filter(({ expected, painted }) => expected !== painted)).toEqual([]);
+    expect(log.presented.at(-1)?.latencyUs).toBeLessThan(300_000);
+  });
+
+  it("shows two viewers the same picture at the same time in sync mode", async () => {
+    await using tab = await openPlayerPage(plain);
+    await using other = await openPlayerPage(plain);
+    for (const { page } of [tab, other])
+      await page.evaluate(() => window.page.start({ sync: true, latencyMs: 300 }));
+    for (const { page } of [tab, other]) await waitForFrames(page, 100);
+    const latencies = await Promise.all(
+      [tab, other].map(async ({ page }) => {
+        const sorted = (await readLog(page)).presented.slice(-40).map(({ latencyUs }) => latencyUs);
+        return sorted.sort((a, b) => a - b)[20] ?? 0;
+      }),
+    );
+    expect(Math.abs((latencies[0] ?? 0) - (latencies[1] ?? 0))).toBeLessThan(40_000);
+  });
+});
+
+describe("MoqUpstream", () => {
+  it("moves to the edge that a GOAWAY names without a gap", async () => {
+    await using tab = await openPlayerPage(plain);
+    const { page } = tab;
+    await page.evaluate(() => window.page.start({ src: "https://one.test" }, "moq"));
+    await waitForFrames(page, 50);
+    await page.evaluate(() => window.page.moq.drain("https://two.test/"));
+    await waitFor("the other edge", async () => (await stats(page)).src === "https://two.test/");
+    await waitForMoreFrames(page, 50);
+    const { presented, states } = await readLog(page);
+    expect(states).toEqual(["connecting", "playing"]);
+    const times = presented.slice(25).map(({ timestampUs }) => timestampUs);
+    const steps = times.slice(1).map((time, index) => time - (times[index] ?? 0));
+    expect(Math.max(...steps)).toBeLessThan(4 * FRAME_US);
+    expect(Math.min(...steps)).toBeGreaterThan(0);
+  });
+
+  it("changes to another rendition without a pause", async () => {
+    await using tab = await openPlayerPage(plain);
+    const { page } = tab;
+    await page.evaluate(() => window.page.start({}, "moq"));
+    await waitForFrames(page, 50);
+    expect((await stats(page)).renditions).toEqual(["video", "small"]);
+    await page.evaluate(() => window.page.player?.setRendition("small"));
+    await waitForMoreFrames(page, 50);
+    expect((await stats(page)).rendition).toBe("small");
+    const { presented, states, errors } = await readLog(page);
+    expect(errors).toEqual([]);
+    expect(states).toEqual(["connecting", "playing"]);
+    const times = presented.slice(25).map(({ timestampUs }) => timestampUs);
+    const steps = times.slice(1).map((time, index) => time - (times[index] ?? 0));
+    expect(Math.min(...steps)).toBeGreaterThan(0);
+    expect(Math.max(...steps)).toBeLessThan(8 * FRAME_US);
+  });
+});
+
+describe("webTransportUpstream", () => {
+  it("plays from a relay over the network, and again after the publisher's restart", async () => {
+    await using edge = await RelayEdge.start(plain);
+    await using tab = await openPlayerPage(plain);
+    const { page } = tab;
+    await page.evaluate((src) => window.page.start({ src }, "network"), edge.url);
+    await waitForFrames(page, 75);
+    const { transport, joinMs, isLatencyAbsolute } = await stats(page);
+    expect(transport).toBe("webtransport");
+    expect(isLatencyAbsolute).toBe(true);
+    expect(joinMs).toBeLessThan(2_000);
+    edge.unpublish();
+    await waitForState(page, "ended");
+    edge.publish();
+    await waitForState(page, "playing");
+    await waitForMoreFrames(page, 30);
+    expect((await readLog(page)).errors).toEqual([]);
+    expect(tab.errors).toEqual([]);
+  });
+});

@@ -1,0 +1,205 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type BrowserViewer, openViewer } from "../harness/browser-viewer.ts";
+import { type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
+import { launchChromium, type TestChromium } from "../harness/chromium.ts";
+import { EdgePath } from "../harness/edge-path.ts";
+import { postTimed } from "../harness/post-timed.ts";
+import { withoutFeatures } from "../harness/restricted-browser.ts";
+import { waitFor } from "../harness/wait-for.ts";
+import { longestStillMs } from "../harness/watch-continuity.ts";
+
+const DEMO = "live/demo";
+
+let dev: CanopyDev;
+let chromium: TestChromium;
+
+beforeAll(async () => {
+  dev = await startCanopyDev({ edges: 1, broadcaster: true });
+  chromium = await launchChromium();
+});
+
+afterAll(async () => {
+  await chromium?.close();
+  await dev?.stop();
+});
+
+interface TransportChange {
+  readonly transport: string | undefined;
+  readonly reason: string | undefined;
+  readonly atMs: number;
+}
+
+interface LadderWindow {
+  ladder: { changes: TransportChange[]; blankMs: number };
+}
+
+/** Notes changes of the transport, and for how long there was no picture after the first one. */
+function observeLadder(): void {
+  const ladder: LadderWindow["ladder"] = { changes: [], blankMs: 0 };
+  Object.assign(window, { ladder });
+  let lastMs = 0;
+  let hasPicture = false;
+  const look = (): void => {
+    const player = document.querySelector("canopy-player");
+    const surfaces = [...(player?.shadowRoot?.querySelectorAll("canvas, video") ?? [])] as HTMLElement[];
+    const shown = surfaces.find(({ hidden }) => !hidden);
+    const width = shown instanceof HTMLVideoElement ? shown.videoWidth : (shown as HTMLCanvasElement)?.width;
+    // A video that seeks keeps its picture, whatever its state.
+    const isPainted = width > 64;
+    const nowMs = performance.now();
+    if (hasPicture && !isPainted) ladder.blankMs += nowMs - lastMs;
+    hasPicture ||= isPainted;
+    lastMs = nowMs;
+    requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+  document.addEventListener("transportchange", (event) => {
+    ladder.changes.push({ ...(event as CustomEvent).detail, atMs: performance.now() });
+  });
+}
+
+const readLadder = (viewer: BrowserViewer): Promise<LadderWindow["ladder"]> =>
+  viewer.page.evaluate(() => (window as unknown as LadderWindow).ladder);
+
+async function watch(
+  browser: TestChromium,
+  options: { readonly transports?: string; readonly path?: EdgePath } = {},
+): Promise<BrowserViewer> {
+  const { transports, path } = options;
+  const observed: TestChromium = {
+    ...browser,
+    openPage: async (url) => {
+      const opened = await browser.openPage(url);
+      await opened.page.addInitScript(observeLadder);
+      await path?.guide(opened.page);
+      return opened;
+    },
+  };
+  return openViewer(observed, {
+    console: dev.console,
+    src: path === undefined ? dev.edges : [path.src],
+    broadcast: DEMO,
+    ...(transports !== undefined && { query: { transports } }),
+  });
+}
+
+async function usesTransport(viewer: BrowserViewer, transport: string, timeoutMs: number): Promise<void> {
+  let last: unknown;
+  await waitFor(
+    () => `the transport ${transport}; ${JSON.stringify(last)}`,
+    async () => {
+      const stats = await viewer.stats();
+      last = { ...stats, presentedTimestampsUs: undefined, changes: (await readLadder(viewer)).changes };
+      return stats.transport === transport && stats.state === "playing";
+    },
+    timeoutMs,
+  );
+}
+
+describe("the ladder of transports", () => {
+  it("takes WHEP in a browser without WebTransport and WebSocket", async () => {
+    const viewer = await watch(withoutFeatures(chromium, ["WebTransport", "WebSocket"]));
+    await viewer.presents(30);
+    expect((await viewer.stats()).transport).toBe("whep");
+    expect((await readLadder(viewer)).changes.map(({ transport }) => transport)).toEqual(["whep"]);
+    await viewer.close();
+  });
+
+  it("takes HLS in a browser without WebCodecs and WebRTC", async () => {
+    const viewer = await watch(
+      withoutFeatures(chromium, ["VideoDecoder", "AudioDecoder", "RTCPeerConnection"]),
+    );
+    await viewer.presents(30);
+    expect((await viewer.stats()).transport).toBe("hls");
+    expect(viewer.errors).toEqual([]);
+    await viewer.close();
+  });
+
+  it("does not load the script for HLS where it plays otherwise", async () => {
+    const viewer = await watch(chromium);
+    await viewer.presents(30);
+    expect((await viewer.stats()).transport).toBe("webtransport");
+    const scripts = await viewer.page.evaluate(() =>
+      performance.getEntriesByType("resource").map(({ name }) => name),
+    );
+    expect(scripts.filter((name) => /hls-/.test(name))).toEqual([]);
+    await viewer.close();
+  });
+
+  it("ends on TCP where UDP is blocked", async () => {
+    await using path = await EdgePath.open(dev.edges[0] ?? "", 1);
+    path.cutUdp();
+    const viewer = await watch(chromium, { path });
+    await viewer.presents(30, 90_000);
+    const stats = await viewer.stats();
+    console.log(`UDP blocked: ${stats.transport} after ${stats.joinMs} ms, "${stats.transportReason}"`);
+    expect(["websocket", "hls"]).toContain(stats.transport);
+    expect(stats.transportReason).toBeTruthy();
+    await viewer.close();
+  });
+});
+
+// Mostly waits, of the player's own: at once.
+describe.concurrent("the ladder of transports on a path that changes", () => {
+  it("goes down when UDP turns bad and up again when it is good, with a picture all the time and each event once", async () => {
+    await using path = await EdgePath.open(dev.edges[0] ?? "", 7);
+    const viewer = await watch(chromium, { path, transports: "webtransport,hls" });
+    await usesTransport(viewer, "webtransport", 30_000);
+    await viewer.presents(60);
+    const posted: string[] = [];
+    let index = 0;
+    let isPosting = true;
+    const posting = (async () => {
+      while (isPosting) {
+        index += 1;
+        posted.push((await postTimed(dev.origin, DEMO, { type: "cue", data: index })).id);
+        await new Promise((resolve) => setTimeout(resolve, 300));
+      }
+    })();
+    await viewer.takePainted();
+    path.setUdp(0.7);
+    await usesTransport(viewer, "hls", 60_000);
+    await viewer.presents(60);
+    path.setUdp(0);
+    await usesTransport(viewer, "webtransport", 60_000);
+    await viewer.presents(90);
+    isPosting = false;
+    await posting;
+    await waitFor(
+      "the last message",
+      async () => (await viewer.fired()).at(-1)?.id === posted.at(-1),
+      15_000,
+    ).catch(() => {
+      // The comparison below says which ones are missing.
+    });
+    const { changes, blankMs } = await readLadder(viewer);
+    const fired = (await viewer.fired()).map(({ id }) => id);
+    const stillMs = longestStillMs(await viewer.takePainted());
+    console.log(
+      `ladder: ${JSON.stringify(changes)}; longest still ${Math.round(stillMs)} ms, blank ${Math.round(blankMs)} ms; ${fired.length} of ${posted.length} fired`,
+    );
+    expect(changes.map(({ transport }) => transport)).toEqual(["webtransport", "hls", "webtransport"]);
+    expect(changes.slice(1).every(({ reason }) => reason !== undefined && reason !== "")).toBe(true);
+    expect(blankMs).toBe(0);
+    expect(fired).toEqual(posted);
+    await viewer.close();
+  });
+
+  it("changes between transports of the page's one element with the last picture kept", async () => {
+    await using path = await EdgePath.open(dev.edges[0] ?? "", 9);
+    const viewer = await watch(chromium, { path, transports: "whep,hls" });
+    await usesTransport(viewer, "whep", 30_000);
+    await viewer.presents(60);
+    path.cutUdp();
+    await usesTransport(viewer, "hls", 60_000);
+    await viewer.presents(60);
+    path.setUdp(0);
+    await usesTransport(viewer, "whep", 90_000);
+    await viewer.presents(60);
+    const { changes, blankMs } = await readLadder(viewer);
+    console.log(`ladder in one element: ${JSON.stringify(changes)}; blank ${Math.round(blankMs)} ms`);
+    expect(changes.map(({ transport }) => transport)).toEqual(["whep", "hls", "whep"]);
+    expect(blankMs).toBe(0);
+    await viewer.close();
+  });
+});
