@@ -56,7 +56,6 @@ export class HeadlessPlayer {
         // Nobody looks at latencies here.
         fetch: () => Promise.reject(new TypeError("no clock is asked for")),
         random: Math.random,
-        targetLatencyMs: () => LATENCY_US / 1_000,
         memory: { recall: () => undefined, remember: () => {} },
         sink: {
           onCatalog: () => this.connection.select({ video: "video", audio: "audio" }),
@@ -71,7 +70,7 @@ export class HeadlessPlayer {
             else buffers[kind].endGroup(sequence);
             this.#take(kind);
           },
-          onDecodedFrame: () => {},
+          onDecodedFrame: (frame) => frame.close(),
           onElementSound: () => {},
           onElementFrame: () => {},
           onElementTime: () => {},
@@ -83,6 +82,7 @@ export class HeadlessPlayer {
         },
         onTransport: () => {},
         onClockOffset: () => {},
+        targetLatencyMs: () => LATENCY_US / 1_000,
         onLost: ({ message }) => this.lost.push(message),
         onFailed: ({ message }) => this.lost.push(message),
       },
