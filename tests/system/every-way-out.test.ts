@@ -35,6 +35,8 @@ interface Outcome {
     readonly picture: number;
     /** The picture whose number was read on screen then; undefined where nobody looked. */
     readonly read?: number;
+    /** Media time of the picture minus the message's, ms. */
+    readonly lateMs?: number;
   }[];
   /** By how many of the pictures that were shown a message may be off. */
   readonly allowed: number;
@@ -102,8 +104,9 @@ async function watch(transport: string, allowed: number) {
       expect((await viewer.stats()).transport).toBe(transport);
       await look();
       const fired = await viewer.fired();
-      const came = fired.map(({ id, mediaTimeUs, frame }) => ({
+      const came = fired.map(({ id, at, mediaTimeUs, frame }) => ({
         id,
+        lateMs: (mediaTimeUs - at) / 1_000,
         picture: byTime(source, mediaTimeUs),
         read: byNumber(source, frame),
       }));
@@ -263,6 +266,7 @@ interface Line {
   readonly afterShown: readonly number[];
   /** By how many the number that was read on screen was after its own. */
   readonly read: readonly number[];
+  readonly lateMs: readonly number[];
 }
 
 function compare({ place, shown, came }: Outcome, meant: ReadonlyMap<string, number>): Line {
@@ -274,6 +278,7 @@ function compare({ place, shown, came }: Outcome, meant: ReadonlyMap<string, num
     messages: [...ids].filter((id) => meant.has(id)).length,
     twice: came.length - ids.size,
     unknown: came.length - known.length,
+    lateMs: known.flatMap(({ lateMs }) => (lateMs === undefined ? [] : [lateMs])),
     read: known.flatMap(({ id, read }) => (read === undefined ? [] : [read - (meant.get(id) ?? 0)])),
     afterOwn: known.map(({ id, picture }) => picture - (meant.get(id) ?? 0)),
     afterShown: known.map(({ id, picture }) => {
@@ -294,14 +299,23 @@ function tally(values: readonly number[]): string {
 }
 
 function print(lines: readonly Line[]): void {
-  const head = ["where", "messages", "twice", "pictures after its own", "of those shown", "number read"];
-  const cells = lines.map(({ place, messages, twice, afterOwn, afterShown, read }) => [
+  const head = [
+    "where",
+    "messages",
+    "twice",
+    "pictures after its own",
+    "of those shown",
+    "number read",
+    "ms after its time",
+  ];
+  const cells = lines.map(({ place, messages, twice, afterOwn, afterShown, read, lateMs }) => [
     place,
     `${messages} of ${COUNT}`,
     String(twice),
     tally(afterOwn),
     tally(afterShown),
     tally(read),
+    lateMs.length === 0 ? "" : `${Math.min(...lateMs).toFixed(1)} to ${Math.max(...lateMs).toFixed(1)}`,
   ]);
   const widths = head.map((title, column) =>
     Math.max(title.length, ...cells.map((row) => row[column]?.length ?? 0)),
