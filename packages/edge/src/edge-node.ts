@@ -76,6 +76,8 @@ export interface EdgeNodeOptions extends NodeAccessOptions {
   readonly parentToken: ParentToken | undefined;
   /** Default: adaptive flushing, packets that pass every path, CUBIC. */
   readonly quic?: QuicSettings;
+  /** Beside QMux, WebSockets may carry sessions of `@fails-components/webtransport`. */
+  readonly webTransportOverWebSocket?: boolean;
   readonly whep?: Partial<WhepOptions>;
   readonly hls?: Partial<HlsOptions>;
   readonly flv?: Partial<FlvOptions>;

@@ -1,4 +1,5 @@
 import type { Logger, TrustedProxies } from "@canopy/runtime";
+import { serveFailsWebSockets } from "@canopy/transport/fails";
 import { listenQuic, type QuicLoop } from "@canopy/transport/quic";
 import { serveWebSockets } from "@canopy/transport/websocket";
 import type { NodeServerDeps } from "./node-server.ts";
@@ -24,6 +25,8 @@ export function createSessionListener(
     /** Requests for WebSockets through these are counted by whom they forward. */
     readonly trustedProxies?: TrustedProxies | undefined;
     readonly quic?: QuicSettings;
+    /** Beside QMux, WebSockets may carry sessions of `@fails-components/webtransport`. */
+    readonly webTransportOverWebSocket?: boolean;
   },
   deps: { readonly logger: Logger; readonly loop: QuicLoop },
 ): NodeServerDeps["listenSessions"] {
@@ -53,9 +56,14 @@ export function createSessionListener(
       handler,
       deps,
     );
+    const other =
+      options.webTransportOverWebSocket === true
+        ? serveFailsWebSockets({ protocols, clientOf }, handler)
+        : undefined;
     const sockets = serveWebSockets({ protocols, clientOf }, handler, {
       server: httpServer,
       loop: deps.loop,
+      other,
     });
     const close = async (): Promise<void> => {
       await sockets.close();

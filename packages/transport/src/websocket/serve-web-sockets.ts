@@ -18,7 +18,9 @@ import type { QuicLoop } from "../quic/quic-loop.ts";
 import type { SessionDecision, SessionServerHandler } from "../session.ts";
 import { LoopFlush, plainBytes } from "./loop-flush.ts";
 import { rejectUpgrade } from "./reject-upgrade.ts";
+import { type ClientOf, remoteAddressOf } from "./remote-address.ts";
 import { ServerSocket } from "./server-socket.ts";
+import type { UpgradeTaker } from "./upgrade-taker.ts";
 
 export interface ServeWebSocketsOptions {
   /** Protocols that are spoken inside QMux, best first. */
@@ -28,10 +30,8 @@ export interface ServeWebSocketsOptions {
   readonly maxHandshakes?: number;
   /** Of those, one address may have so many: it must not keep everybody else out. */
   readonly maxHandshakesPerAddress?: number;
-  /**
-   * Address of whoever is behind a connection's other end, given what `X-Forwarded-For` says; default: that end.
-   */
-  readonly clientOf?: ((address: string, forwardedFor: string | undefined) => string) | undefined;
+  /** Default: the connection's other end. */
+  readonly clientOf?: ClientOf | undefined;
   /** An upgrade that takes longer is dropped. */
   readonly handshakeTimeoutMs?: number;
 }
@@ -46,6 +46,8 @@ export interface ServeWebSocketsDeps {
   };
   /** Shared with QUIC, so that all of a node's connections are flushed together and coalesced under load. */
   readonly loop: QuicLoop;
+  /** Another mapping that is spoken here, too; it is asked first, and closed with this. */
+  readonly other?: UpgradeTaker | undefined;
 }
 
 export interface WebSocketSessions extends AsyncDisposable {
@@ -128,7 +130,7 @@ class WebSocketAcceptor implements WebSocketSessions {
   get size(): number {
     let waiting = 0;
     for (const { isUpgraded } of this.#handshakes) waiting += isUpgraded ? 0 : 1;
-    return this.#connections.size + waiting;
+    return this.#connections.size + waiting + (this.#deps.other?.size ?? 0);
   }
 
   async close(): Promise<void> {
@@ -138,6 +140,7 @@ class WebSocketAcceptor implements WebSocketSessions {
     this.#deps.server.off("upgrade", this.#onUpgrade);
     for (const { socket } of this.#handshakes) socket.destroy();
     this.#handshakes.clear();
+    const others = this.#deps.other?.close();
     const open = [...this.#connections];
     for (const { session } of open) session.close(0, "the node stops");
     const deadlineMs = this.#nowMs() + CLOSE_TIMEOUT_MS / 10;
@@ -147,6 +150,7 @@ class WebSocketAcceptor implements WebSocketSessions {
     for (const { webSocket } of this.#connections) webSocket.terminate();
     this.#connections.clear();
     this.#webSockets.close();
+    await others;
     this.#deps.loop.leave();
   }
 
@@ -161,6 +165,7 @@ class WebSocketAcceptor implements WebSocketSessions {
       rejectUpgrade(socket, 426, "Only an upgrade to websocket is known here.");
       return;
     }
+    if (this.#deps.other?.take(request, socket, head) === true) return;
     const offer = parseOffer(request.headers["sec-websocket-protocol"]);
     if (offer.length === 0) {
       const known = `qmux-02.${this.#options.protocols[0] ?? ""}`;
@@ -171,7 +176,7 @@ class WebSocketAcceptor implements WebSocketSessions {
       rejectUpgrade(socket, STATUS_TOO_MANY, "Too many sessions are being opened; try again.");
       return;
     }
-    const remoteAddress = this.#remoteAddressOf(socket as Socket, request);
+    const remoteAddress = remoteAddressOf(socket as Socket, request, this.#options.clientOf);
     const key = addressKey(withoutPort(remoteAddress));
     if (this.#countOf(key) >= (this.#options.maxHandshakesPerAddress ?? DEFAULT_MAX_HANDSHAKES_PER_ADDRESS)) {
       rejectUpgrade(socket, 429, "Too many sessions of this address are being opened; try again.");
@@ -233,7 +238,7 @@ class WebSocketAcceptor implements WebSocketSessions {
         version,
         protocol,
         path: request.url ?? "/",
-        remoteAddress: this.#remoteAddressOf(socket, request),
+        remoteAddress: remoteAddressOf(socket, request, this.#options.clientOf),
         limits: this.#limits,
       },
       {
@@ -275,14 +280,6 @@ class WebSocketAcceptor implements WebSocketSessions {
   }
 
   /** `ip:port`, with brackets around IPv6. */
-  #remoteAddressOf(socket: Socket, request: IncomingMessage): string {
-    const peer = (socket.remoteAddress ?? "unknown").replace(/^::ffff:(?=\d+\.)/i, "");
-    const forwardedFor = request.headers["x-forwarded-for"];
-    const header = Array.isArray(forwardedFor) ? forwardedFor.join(",") : forwardedFor;
-    const address = this.#options.clientOf?.(peer, header) ?? peer;
-    return `${address.includes(":") ? `[${address}]` : address}:${socket.remotePort ?? 0}`;
-  }
-
   #tick(): void {
     const nowMs = this.#nowMs();
     const timeoutMs = this.#options.handshakeTimeoutMs ?? DEFAULT_HANDSHAKE_TIMEOUT_MS;
