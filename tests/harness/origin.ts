@@ -29,6 +29,7 @@ export class TestOrigin implements AsyncDisposable {
   readonly api: string;
   readonly webrtc: WebRtcEngine | undefined;
   readonly #gate: SessionGate;
+  readonly #owned: AsyncDisposable[] = [];
 
   private constructor(
     parts: {
@@ -84,7 +85,14 @@ export class TestOrigin implements AsyncDisposable {
     return `rtmp://127.0.0.1:${this.node.rtmp?.address.port ?? 0}`;
   }
 
+  /** Something that is closed with the origin, before it. */
+  own<T extends AsyncDisposable>(resource: T): T {
+    this.#owned.push(resource);
+    return resource;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const resource of this.#owned.splice(0).reverse()) await resource[Symbol.asyncDispose]();
     await this.node.close();
     await this.http.close();
     this.#gate.close();
