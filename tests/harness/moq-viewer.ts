@@ -62,6 +62,8 @@ export class MoqViewer {
   readonly tracks = new Map<string, TrackView>();
   readonly session: Session;
   closed: SessionClose | undefined;
+  /** Where the node has asked it to go on; "" = elsewhere. */
+  goaway: string | undefined;
   readonly #moq: MoqSession;
   readonly #options: MoqViewerOptions;
   readonly #subscriptions: Subscription[] = [];
@@ -72,7 +74,9 @@ export class MoqViewer {
     this.#options = options;
     this.#moq = new MoqSession(
       { wire: session, role: "client", originId: 1 + Math.floor(Math.random() * 2 ** 40), path: "/" },
-      ignoreRequests(),
+      ignoreRequests((uri) => {
+        this.goaway = uri;
+      }),
     );
     session.handler = {
       onUniStream: (stream) => {
@@ -215,7 +219,7 @@ function dialWebSocket(options: MoqViewerOptions): Promise<Session> {
 }
 
 /** A viewer serves nothing: every request of the node is refused. */
-function ignoreRequests(): MoqSessionHandler {
+function ignoreRequests(onGoaway: (uri: string) => void): MoqSessionHandler {
   return {
     onReady: () => {},
     onPeerSetup: () => {},
@@ -224,7 +228,7 @@ function ignoreRequests(): MoqSessionHandler {
     onSubscribe: (request) => request.reject(13),
     onFetch: (request) => request.reject(13),
     onProbe: () => {},
-    onGoaway: () => {},
+    onGoaway,
     onDatagramFrame: () => {},
   };
 }

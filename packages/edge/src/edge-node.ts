@@ -1,15 +1,31 @@
+import { randomInt } from "node:crypto";
 import { MOQ_PROTOCOLS } from "@canopy/protocol";
-import { RelayNode, StaticParents } from "@canopy/relay";
+import {
+  EdgeLocator,
+  type Parent,
+  RegistryParents,
+  RelayNode,
+  type RelayNodeDeps,
+  StaticParents,
+} from "@canopy/relay";
 import {
   type CertificateFiles,
   createQuicLoop,
   createSessionListener,
   developmentHosts,
+  type NodeDrain,
   NodeServer,
   type QuicSettings,
   quicTransport,
 } from "@canopy/relay/node";
-import { type Clock, Lifetime, type Logger, type Metrics, type TokenVerifier } from "@canopy/runtime";
+import {
+  type Clock,
+  type ControlPlane,
+  Lifetime,
+  type Logger,
+  type Metrics,
+  type TokenVerifier,
+} from "@canopy/runtime";
 import { createDevelopmentCertificate, type QuicLoop } from "@canopy/transport/quic";
 import type { WebRtcEngine } from "@canopy/transport/webrtc";
 import { FlvEndpoint } from "./downstream/flv/flv-endpoint.ts";
@@ -31,9 +47,15 @@ export interface EdgeNodeOptions {
   readonly allowAnonymous: boolean;
   readonly maxSessions: number;
   readonly maxSessionsPerAddress: number;
-  /** `https://host:port`, candidates in order. */
+  /** Hop id; default: random. */
+  readonly originId?: number;
+  /** Where the node stands, for the choice of parents and edges. Default "". */
+  readonly region?: string;
+  /** `https://host:port`, candidates in order; empty: those that the control plane knows. */
   readonly parents: readonly string[];
   readonly parentTrust: ParentTrust;
+  /** Port of a node in another process of this machine, with the same host and certificate: stands before `parents`. */
+  readonly localParentPort?: number | undefined;
   /** Shown to the parents. */
   readonly parentToken: string | undefined;
   /** Default: adaptive flushing, packets that pass every path, CUBIC. */
@@ -51,6 +73,10 @@ export interface EdgeNodeDeps {
   readonly verifier: TokenVerifier | undefined;
   /** Undefined: no WebRTC viewers. */
   readonly webrtc?: WebRtcEngine | undefined;
+  /** Undefined: nothing is known of other nodes. Belongs to the caller, who closes it after the node. */
+  readonly controlPlane?: ControlPlane | undefined;
+  /** Undefined: the node cannot be drained over HTTP. */
+  readonly drain?: NodeDrain | undefined;
 }
 
 /** A relay or an edge: takes broadcasts from a parent, and serves children and viewers. */
@@ -72,7 +98,11 @@ export class EdgeNode implements AsyncDisposable {
     try {
       const loop = createQuicLoop(options.quic);
       const quic = { logger: logger.child("quic"), loop };
-      const relay = lifetime.own("relay", createRelay(options, deps, quic));
+      const own: { server: NodeServer | undefined } = { server: undefined };
+      const relay = lifetime.own(
+        "relay",
+        createRelay(options, deps, { ...quic, ownSha256: () => own.server?.certificate.current.sha256Hex }),
+      );
       const whep = createWhep(options, deps, relay);
       if (whep !== undefined) lifetime.own("whep", whep);
       const packaging = createPackaging(options, deps, relay);
@@ -85,15 +115,17 @@ export class EdgeNode implements AsyncDisposable {
           metrics,
           clock,
           verifier: deps.verifier,
+          drain: deps.drain,
           listenSessions: createSessionListener({ ...options, protocols: MOQ_PROTOCOLS }, quic),
           createDevelopmentCertificate: () => createDevelopmentCertificate(developmentHosts(options.host)),
+          locator: createLocator(options, deps),
           registerRoutes: async (app, admission, gate) => {
             await whep?.register(app, admission, gate);
             for (const endpoint of Object.values(packaging)) endpoint.register(app, admission, gate);
           },
         },
       );
-      lifetime.own("server", server);
+      own.server = lifetime.own("server", server);
       relay.start();
       const { host, port } = server;
       logger.info({ host, port, webrtcPort: deps.webrtc?.port, tier: options.tier }, "the node listens");
@@ -151,25 +183,72 @@ function createPackaging(
   };
 }
 
+function createLocator(options: EdgeNodeOptions, deps: EdgeNodeDeps): EdgeLocator | undefined {
+  const { controlPlane, clock } = deps;
+  if (controlPlane === undefined) return undefined;
+  const nodes = () => controlPlane.view().nodes.values();
+  return new EdgeLocator({ region: options.region ?? "" }, { nodes, clock, random: Math.random });
+}
+
+/** Those of the configuration one after the other; without any, several that are known to be alive at once. */
+function createParents(
+  options: EdgeNodeOptions,
+  deps: EdgeNodeDeps,
+  originId: number,
+  local: string | undefined,
+): Pick<RelayNodeDeps, "parents" | "directory"> {
+  const { tier, region = "", parentToken: token } = options;
+  const { controlPlane } = deps;
+  const parents = local === undefined ? options.parents : [local, ...options.parents];
+  if (parents.length > 0 || controlPlane === undefined) return { parents: new StaticParents(parents, token) };
+  const self = { id: originId, tier, region, url: "" };
+  const nodes = () => controlPlane.view().nodes.values();
+  return { directory: new RegistryParents({ self, token }, { nodes }) };
+}
+
+/** How this process reaches one that listens on the same host. */
+function localParentUrl({ host, localParentPort }: EdgeNodeOptions): string | undefined {
+  if (localParentPort === undefined) return undefined;
+  const address = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  return `https://${address.includes(":") ? `[${address}]` : address}:${localParentPort}`;
+}
+
 function createRelay(
   options: EdgeNodeOptions,
   deps: EdgeNodeDeps,
-  quic: { readonly logger: Logger; readonly loop: QuicLoop },
+  quic: {
+    readonly logger: Logger;
+    readonly loop: QuicLoop;
+    readonly ownSha256: () => string | undefined;
+  },
 ): RelayNode {
-  const { parentTrust: trust } = options;
+  const originId = options.originId ?? randomInt(1, 2 ** 48 - 1);
+  const local = localParentUrl(options);
+  const trustOf = ({ url, sha256 }: Parent): ParentTrust => {
+    if (url !== local) return knownTrust(sha256, options.parentTrust);
+    // With files both have the same certificate; without, the other one's was made when it started.
+    const own = options.tls === undefined ? undefined : quic.ownSha256();
+    return { ca: undefined, sha256: own === undefined ? [] : [own], isHere: true };
+  };
   return new RelayNode(
-    { name: options.name, tier: options.tier, acceptPublishers: false },
+    { originId, name: options.name, tier: options.tier, acceptPublishers: false },
     {
       logger: deps.logger,
       metrics: deps.metrics,
       clock: deps.clock,
-      parents: new StaticParents(options.parents, options.parentToken),
+      ...createParents(options, deps, originId, local),
       connect: (parent, signal) =>
         connectParent(
           parent.url,
-          { trust, protocols: MOQ_PROTOCOLS, transport: quicTransport(options.quic) },
+          { trust: trustOf(parent), protocols: MOQ_PROTOCOLS, transport: quicTransport(options.quic) },
           { ...quic, signal },
         ),
     },
   );
+}
+
+/** What the configuration says, else the hash of a development certificate that the registry tells. */
+function knownTrust(sha256: string | undefined, trust: ParentTrust): ParentTrust {
+  if (sha256 === undefined || trust.ca !== undefined || trust.sha256.length > 0) return trust;
+  return { ca: undefined, sha256: [sha256] };
 }

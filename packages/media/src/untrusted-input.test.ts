@@ -3,6 +3,7 @@ import { parseAdtsHeader, splitAdts, stripAdts } from "./aac/adts.ts";
 import { encodeAudioSpecificConfig, parseAudioSpecificConfig } from "./aac/audio-specific-config.ts";
 import { decodeHex } from "./bytes/hex.ts";
 import { joinBytes } from "./bytes/join.ts";
+import { encodeUtf8 } from "./bytes/utf8.ts";
 import { encodeCatalog } from "./catalog/encode-catalog.ts";
 import { parseCatalog } from "./catalog/parse-catalog.ts";
 import { decodeLegacyFrame, encodeLegacyFrame } from "./container/legacy-frame.ts";
@@ -41,6 +42,7 @@ import { parseRtcp } from "./rtp/rtcp/parse-rtcp.ts";
 import { RtpHeader } from "./rtp/rtp-header.ts";
 import { RtpStream } from "./rtp/rtp-stream.ts";
 import { encodeTimedSei } from "./timed/encode-sei.ts";
+import { decodeGoawayMessage, encodeGoawayMessage } from "./timed/goaway-message.ts";
 import { decodeTimedMessage, encodeTimedMessage } from "./timed/message.ts";
 import { readTimedMessages } from "./timed/read-sei.ts";
 import {
@@ -209,6 +211,11 @@ const DECODERS: readonly Decoder[] = [
     samples: [encodeLegacyFrame(1_764_000_000_000_000, Uint8Array.of(1))],
   },
   { name: "parseCatalog", decode: (bytes) => parseCatalog(bytes), samples: [catalog], noticesCuts: true },
+  {
+    name: "decodeGoawayMessage",
+    decode: decodeGoawayMessage,
+    samples: [encodeUtf8(encodeGoawayMessage("https://edge.example:4443/"))],
+  },
   { name: "decodeTimedMessage", decode: decodeTimedMessage, samples: [timed], noticesCuts: true },
   {
     name: "readTimedMessages",

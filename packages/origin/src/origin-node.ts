@@ -3,6 +3,7 @@ import type { Admission, SessionGate } from "@canopy/relay/node";
 import { type AnnouncedIceServer, WebRtcRoutes } from "@canopy/relay/webrtc";
 import {
   type Clock,
+  type ControlPlane,
   type HttpServer,
   type Logger,
   type Metrics,
@@ -33,6 +34,7 @@ import { DEFAULT_RESTREAM_OPTIONS, type RestreamOptions } from "./downstream/res
 import { Restreams } from "./downstream/restream/restreams.ts";
 import { BroadcastRegistry } from "./ingest/broadcast-registry.ts";
 import { DEFAULT_INGEST_OPTIONS, type IngestOptions } from "./ingest/ingest-options.ts";
+import { PathClaims } from "./ingest/path-claims.ts";
 import { OriginError } from "./origin-error.ts";
 import {
   createOriginCounters,
@@ -72,6 +74,8 @@ export interface OriginNodeDeps {
   readonly createMoq?: CreateMoqConnection;
   /** Undefined: no WHIP. Belongs to the caller, who closes it after the node. */
   readonly webrtc?: WebRtcEngine | undefined;
+  /** Undefined: this is the only origin. Belongs to the caller, who closes it after the node. */
+  readonly controlPlane?: ControlPlane | undefined;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -99,9 +103,11 @@ export class OriginNode implements AsyncDisposable {
   readonly #options: OriginNodeOptions;
   readonly #deps: OriginNodeDeps;
   readonly #moq: MoqPublishers;
+  readonly #claims: PathClaims | undefined;
   readonly #sessionEvents: SessionEvents;
   readonly #withdraw: (() => void)[] = [];
   #admission: Admission | undefined;
+  #gate: SessionGate | undefined;
   #whipRoutes: WebRtcRoutes | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
@@ -144,20 +150,26 @@ export class OriginNode implements AsyncDisposable {
         countTimed: counters.countTimed,
         transcoders: this.transcoders,
         events: {
-          onStarted: (ingest) =>
+          onStarted: (ingest) => {
+            this.#claims?.onStarted(ingest);
             this.webhooks.send("broadcast.started", {
               broadcast: ingest.path,
               protocol: ingest.publisher.protocol,
-            }),
-          onEnded: (ingest, reason) =>
+            });
+          },
+          onPublisher: (ingest, connected) => this.#claims?.onPublisher(ingest, connected),
+          onEnded: (ingest, reason) => {
+            this.#claims?.onEnded(ingest);
             this.webhooks.send("broadcast.ended", {
               broadcast: ingest.path,
               protocol: ingest.publisher.protocol,
               reason,
-            }),
+            });
+          },
         },
       },
     );
+    this.#claims = deps.controlPlane && this.#createClaims(deps.controlPlane);
     this.#moq = new MoqPublishers({ registry: this.registry, clock, logger: logger.child("moq") });
     this.restreams = new Restreams(
       { ...DEFAULT_RESTREAM_OPTIONS, ...options.restreams },
@@ -200,6 +212,7 @@ export class OriginNode implements AsyncDisposable {
     const { webrtc, metrics } = this.#deps;
     const { whip } = this;
     this.#admission = admission;
+    this.#gate = gate;
     await registerOriginRoutes(app, { registry: this.registry, admission, version });
     if (this.recordings !== undefined) {
       registerRecordingRoutes(app, { recordings: this.recordings, admission });
@@ -256,6 +269,15 @@ export class OriginNode implements AsyncDisposable {
     return this.relay.readiness();
   }
 
+  /** RTMP publishers, who come by a port of their own. They cannot be told to go: they are closed at the end. */
+  get otherSessions(): number {
+    return this.rtmp?.connections ?? 0;
+  }
+
+  sendAway(limit: number, nextUri: () => string): number {
+    return this.relay.sendAway(limit, nextUri);
+  }
+
   /** Tells publishers and viewers, ends all broadcasts and frees the ports. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -299,6 +321,18 @@ export class OriginNode implements AsyncDisposable {
     return recordings;
   }
 
+  #createClaims(controlPlane: ControlPlane): PathClaims {
+    const { publisherConflict } = { ...DEFAULT_INGEST_OPTIONS, ...this.#options.ingest };
+    return new PathClaims(
+      { nodeId: this.relay.originId, takeOver: publisherConflict === "takeover" },
+      {
+        controlPlane,
+        logger: this.#deps.logger.child("claims"),
+        yieldPath: (ingest, error) => this.registry.yieldPath(ingest, error),
+      },
+    );
+  }
+
   #createWhip(totals: WhipTotals): WhipIngest {
     const { clock, logger } = this.#deps;
     return new WhipIngest(
@@ -318,6 +352,7 @@ export class OriginNode implements AsyncDisposable {
     const admission = this.#admission;
     if (admission === undefined)
       throw new OriginError("unauthorized", "The server does not take publishers yet.");
+    if (this.#gate?.draining) throw new OriginError("closed", "The server is about to stop.");
     const answer = await admission.authorize("/", token);
     if (!answer.admitted) throw new OriginError("unauthorized", `Publishing was refused: ${answer.message}.`);
     if (!mayPut(answer.scope, path)) {

@@ -23,6 +23,7 @@ import { RelayNode, type RelayNodeDeps, type RelayNodeOptions } from "./relay-no
 import { Store } from "./store/store.ts";
 import type { Track } from "./store/track.ts";
 import { StaticParents } from "./tree/choose-parent.ts";
+import { type RegisteredNode, RegistryParents } from "./tree/registry-parents.ts";
 
 /** May do everything. */
 export const OPEN_SCOPE: SessionScope = { root: "", put: [""], get: [""] };
@@ -44,6 +45,8 @@ export class MemoryTree {
   readonly clock = new MemoryClock();
   readonly nodes = new Map<string, RelayNode>();
   readonly connections: Connection[] = [];
+  /** What nodes that form the tree by themselves know of each other. */
+  readonly registry = new Map<number, RegisteredNode>();
   private nextOriginId = 1;
 
   /** Names of parents are names of nodes; a node that does not exist refuses. */
@@ -76,6 +79,35 @@ export class MemoryTree {
     this.nodes.set(name, node);
     node.start();
     return node;
+  }
+
+  /** A node that finds its parents in `registry`, and stands there itself. */
+  addRegistered(
+    name: string,
+    place: { readonly tier: number; readonly region?: string },
+    deps: Partial<RelayNodeDeps> = {},
+  ): RelayNode {
+    const id = this.nextOriginId;
+    const record: RegisteredNode = {
+      id,
+      tier: place.tier,
+      region: place.region ?? "",
+      url: `https://${name}/`,
+      draining: false,
+      load: { sessions: 0, maxSessions: 2_000, utilization: 0 },
+      startedAtMs: this.clock.nowMs(),
+    };
+    this.registry.set(id, record);
+    if (place.tier === 0) return this.addNode(name, [], { tier: 0 }, deps);
+    const directory = new RegistryParents({ self: record }, { nodes: () => this.registry.values() });
+    const connect: NonNullable<RelayNodeDeps["connect"]> = async (parent) =>
+      this.connect(name, new URL(parent.url).hostname);
+    return this.addNode(name, [], { tier: place.tier }, { directory, connect, ...deps });
+  }
+
+  /** As the registry does when a node is silent for long, or has left. */
+  forget(name: string): void {
+    for (const [id, { url }] of this.registry) if (url === `https://${name}/`) this.registry.delete(id);
   }
 
   /** Opens a connection to a node and returns the client's end. */

@@ -26,6 +26,7 @@ describe("bindRelayMetrics", () => {
         }),
         bufferedBytes: () => 9,
       },
+      parents: () => 2,
     });
     const info = { priority: 60, ordered: false, maxLatencyMs: 1_000, timescale: 1_000_000 };
     const track = store.publish("live/demo").createTrack("video", info);
@@ -53,6 +54,7 @@ describe("bindRelayMetrics", () => {
       'canopy_sent_packets_total{transport="quic"} 6',
       'canopy_lost_packets_total{transport="quic"} 1',
       "canopy_buffered_bytes 9",
+      "canopy_parents 2",
       'canopy_frame_age_seconds_bucket{le="0.03"} 0',
       'canopy_frame_age_seconds_bucket{le="0.05"} 1',
       "canopy_frame_age_seconds_count 1",

@@ -15,6 +15,8 @@ export interface RelayMetricSources {
   readonly downstream: DownstreamCounters;
   readonly upstream: UpstreamCounters;
   readonly sessions: Pick<SessionTotals, "of" | "bufferedBytes">;
+  /** Parents that are connected. */
+  readonly parents: () => number;
 }
 
 /** Exports a node's plain numbers, read at scrape time. Returns the function that withdraws them. */
@@ -24,6 +26,9 @@ export function bindRelayMetrics(metrics: Metrics, sources: RelayMetricSources):
     metrics.read("canopy_broadcasts", "", () => store.size),
     metrics.read("canopy_buffered_bytes", "", () => sessions.bufferedBytes()),
     metrics.read("canopy_cache_bytes", "", () => store.cacheBytes),
+    metrics.read("canopy_parents", "", sources.parents),
+    metrics.read("canopy_parents_mistaken_total", "", () => upstream.parentsMistaken),
+    metrics.read("canopy_broadcasts_moved_total", "", () => upstream.broadcastsMoved),
     metrics.read("canopy_subscriptions", "downstream", () => downstream.subscriptions),
     metrics.read("canopy_subscriptions", "upstream", () => upstream.subscriptions),
     ...FRAME_KINDS.map((kind, index) =>
@@ -35,6 +40,9 @@ export function bindRelayMetrics(metrics: Metrics, sources: RelayMetricSources):
     ...SWITCH_REASONS.map((reason) =>
       metrics.read("canopy_parent_switches_total", reason, () => upstream.parentSwitches[reason]),
     ),
+    metrics.read("canopy_goaways_total", "sent", () => downstream.goaways),
+    metrics.read("canopy_goaways_total", "followed", () => upstream.parentSwitches.goaway),
+    metrics.read("canopy_goaways_total", "refused", () => upstream.goawaysRefused),
     ...TRANSPORTS.flatMap((kind) => [
       metrics.read("canopy_sent_bytes_total", kind, () => sessions.of(kind).sentBytes),
       metrics.read("canopy_received_bytes_total", kind, () => sessions.of(kind).receivedBytes),

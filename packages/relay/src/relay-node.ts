@@ -23,8 +23,9 @@ import { bindRelayMetrics } from "./relay-metrics.ts";
 import { SessionTotals } from "./session-totals.ts";
 import type { ScheduleFlush } from "./store/flush-queue.ts";
 import { Store, type StoreOptions } from "./store/store.ts";
-import type { ParentChooser } from "./tree/choose-parent.ts";
+import type { Parent, ParentChooser, ParentDirectory } from "./tree/choose-parent.ts";
 import type { Topology } from "./tree/describe-topology.ts";
+import { LinkedParents } from "./upstream/linked-parents.ts";
 import {
   type ConnectParent,
   DEFAULT_PARENT_LINK,
@@ -51,8 +52,10 @@ export interface RelayNodeDeps {
   readonly logger?: Logger;
   readonly metrics?: Metrics;
   readonly clock?: Clock;
-  /** Both or none: a node with parents takes broadcasts from them. */
+  /** With `connect`: a node with parents takes broadcasts from them, from one at a time. */
   readonly parents?: ParentChooser;
+  /** Instead of `parents`: links to several at the same time. */
+  readonly directory?: ParentDirectory;
   readonly connect?: ConnectParent;
   readonly schedule?: ScheduleFlush;
   /** Calls `tick` every `intervalMs`; returns how to stop. Default: `setInterval`. */
@@ -82,7 +85,7 @@ export class RelayNode implements AsyncDisposable {
   private readonly intervalMs: number;
   private readonly peers = new Set<AcceptedPeer>();
   private readonly totals: SessionTotals;
-  private readonly parentLink: ParentLink | undefined;
+  private readonly parentLink: ParentLink | LinkedParents | undefined;
   private stopTimer: (() => void) | undefined;
   private withdrawMetrics: (() => void) | undefined;
   private ticks = 0;
@@ -104,20 +107,15 @@ export class RelayNode implements AsyncDisposable {
     this.nodeDownstream = { ...DEFAULT_DOWNSTREAM_OPTIONS, ...NODE_SESSION_OPTIONS, ...options.downstream };
     const parent = { ...DEFAULT_PARENT_LINK, ...options.parent, originId: this.originId };
     this.intervalMs = parent.intervalMs;
-    if (deps.parents !== undefined && deps.connect !== undefined) {
-      this.parentLink = this.createParentLink(parent, deps.parents, deps.connect);
-    }
+    this.parentLink = this.createParentLink(parent);
   }
 
-  private createParentLink(
-    options: ParentLinkOptions,
-    chooser: ParentChooser,
-    connect: ConnectParent,
-  ): ParentLink {
+  private createParentLink(options: ParentLinkOptions): ParentLink | LinkedParents | undefined {
     const { store, clock, deps, upstreamCounters } = this;
-    return new ParentLink(options, {
-      chooser,
-      connect: async (parent, signal) => {
+    const { connect, parents, directory } = deps;
+    if (connect === undefined) return undefined;
+    const linkDeps = {
+      connect: async (parent: Parent, signal: AbortSignal) => {
         const session = await connect(parent, signal);
         this.totals.add(session);
         return session;
@@ -128,8 +126,10 @@ export class RelayNode implements AsyncDisposable {
       clock,
       logger: this.logger.child("parent"),
       random: deps.random ?? Math.random,
-      onSessionClosed: (session) => this.totals.remove(session),
-    });
+      onSessionClosed: (session: Session) => this.totals.remove(session),
+    };
+    if (directory !== undefined) return new LinkedParents(options, { ...linkDeps, directory });
+    return parents === undefined ? undefined : new ParentLink(options, { ...linkDeps, chooser: parents });
   }
 
   /** Dials the parent and starts the one timer. */
@@ -142,6 +142,7 @@ export class RelayNode implements AsyncDisposable {
         downstream: this.downstreamCounters,
         upstream: this.upstreamCounters,
         sessions: this.totals,
+        parents: () => this.parentLink?.connectedCount ?? 0,
       });
     }
     this.stopTimer = (startTimer ?? startInterval)(this.intervalMs, () => this.tick());
@@ -203,6 +204,7 @@ export class RelayNode implements AsyncDisposable {
       name: this.options.name ?? "",
       tier: this.options.tier,
       parent: this.parentLink?.stats() ?? null,
+      ...(this.parentLink instanceof LinkedParents && { parents: this.parentLink.describe() }),
       sessions: peers.size,
       children: [...peers]
         .filter((peer) => peer.session.kind === "quic")
@@ -230,14 +232,27 @@ export class RelayNode implements AsyncDisposable {
     };
   }
 
-  /** Sessions that are served now, and the link to the parent. 0 after `close`. */
+  /** Sessions that are served now, and the links to parents. 0 after `close`. */
   get openCount(): number {
     return this.peers.size + (this.parentLink?.openCount ?? 0);
   }
 
   /** The node will stop: asks everyone to move to `uri` ("" = elsewhere). New sessions are refused by the gate. */
   drain(uri: string): void {
-    for (const peer of this.peers) peer.goaway(uri);
+    this.sendAway(Number.POSITIVE_INFINITY, () => uri);
+  }
+
+  /** Asks up to `limit` sessions that have not been asked yet to go on elsewhere. Returns how many were asked. */
+  sendAway(limit: number, nextUri: () => string): number {
+    let count = 0;
+    for (const peer of this.peers) {
+      if (count >= limit) break;
+      if (peer.isSentAway) continue;
+      peer.goaway(nextUri());
+      this.downstreamCounters.goaways += 1;
+      count += 1;
+    }
+    return count;
   }
 
   /** Housekeeping, called by the one timer. */

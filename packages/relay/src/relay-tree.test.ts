@@ -263,6 +263,61 @@ describe("a tree of RelayNodes", () => {
     expect(watching.groups.every((group) => group.state !== "aborted")).toBe(true);
   });
 
+  it("takes its own choice when GOAWAY names a place that is none, and counts it", async () => {
+    for (const uri of ["http://relay2/", "https://127.0.0.1:6379/", "nowhere", "https://relay/"]) {
+      await tree.close();
+      tree = new MemoryTree();
+      tree.addNode("origin");
+      const relay = tree.addNode("relay", ["origin"]);
+      tree.addNode("relay2", ["origin"]);
+      const edge = tree.addNode("edge", ["relay", "relay2"]);
+      await tree.advance(100);
+      expect(edge.topology().parent?.url).toBe("https://relay/");
+      relay.drain(uri);
+      relay.drain("https://origin/");
+      await tree.advance(500);
+      expect(edge.topology().parent?.url).toBe("https://relay2/");
+      expect(edge.upstreamCounters.goawaysRefused).toBe(1);
+      expect(edge.upstreamCounters.parentSwitches).toEqual({ closed: 0, silent: 0, goaway: 1, refused: 0 });
+    }
+  });
+
+  it("goes its own way when GOAWAY names a node that cannot be reached", async () => {
+    tree.addNode("origin");
+    const relay = tree.addNode("relay", ["origin"]);
+    tree.addNode("relay2", ["origin"]);
+    const edge = tree.addNode("edge", ["relay", "relay2"]);
+    await tree.advance(100);
+    relay.drain("https://nobody.example/");
+    await tree.advance(500);
+    expect(edge.topology().parent?.url).toBe("https://relay2/");
+    expect(edge.upstreamCounters.parentSwitches).toEqual({ closed: 0, silent: 0, goaway: 1, refused: 1 });
+  });
+
+  it("asks each session to leave once, a few at a time", async () => {
+    const relay = tree.addNode("relay");
+    const viewers = Array.from({ length: 5 }, () => tree.addViewer("relay"));
+    await tree.advance(50);
+    let next = 0;
+    const nextUri = (): string => `https://edge${next++}/`;
+    expect(relay.sendAway(2, nextUri)).toBe(2);
+    await tree.advance(50);
+    expect(viewers.map(({ goaway }) => goaway)).toEqual([
+      "https://edge0/",
+      "https://edge1/",
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(relay.sendAway(10, nextUri)).toBe(3);
+    expect(relay.sendAway(10, nextUri)).toBe(0);
+    await tree.advance(50);
+    expect(viewers.map(({ goaway }) => goaway)).toEqual(
+      [0, 1, 2, 3, 4].map((index) => `https://edge${index}/`),
+    );
+    expect(relay.downstreamCounters.goaways).toBe(5);
+  });
+
   it("does not let announcements circulate among nodes that are each other's parents", async () => {
     const a = tree.addNode("a", ["c"]);
     const b = tree.addNode("b", ["a"]);

@@ -1,5 +1,7 @@
 /** What a command gets from the process it runs in. */
 export interface CommandContext {
+  /** The words behind `canopy`. */
+  readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Result of the command, to stdout. */
   readonly writeOut: (text: string) => void;

@@ -2,11 +2,15 @@ import { EXIT_CLEAN, EXIT_USAGE, exitCodeOf, nearestName, RuntimeError } from "@
 import { type Command, CommanderError } from "commander";
 import { CliError } from "../cli-error.ts";
 import type { CommandContext } from "./command-context.ts";
+import { explainMissingOption } from "./missing-options.ts";
 import { createProgram } from "./program.ts";
 
 /** Runs one command to its end and returns the exit code: 0 clean, 1 failed while running, 2 wrong usage. */
-export async function runCli(args: readonly string[], context: CommandContext): Promise<number> {
-  const program = createProgram(context);
+export async function runCli(
+  args: readonly string[],
+  context: Omit<CommandContext, "args">,
+): Promise<number> {
+  const program = createProgram({ ...context, args });
   if (args.length === 0) {
     context.writeErr(program.helpInformation());
     return EXIT_USAGE;
@@ -42,6 +46,8 @@ function explainUsage(error: CommanderError, program: Command, args: readonly st
     const unknown = args
       .map((arg) => arg.split("=")[0] ?? "")
       .find((arg) => arg.startsWith("-") && !known.includes(arg));
+    const missing = unknown === undefined ? undefined : explainMissingOption(args[0] ?? "", unknown);
+    if (missing !== undefined) return `${args[0]} has no option ${unknown}: ${missing}`;
     if (unknown !== undefined) {
       return `unknown option ${unknown}; did you mean ${nearestName(unknown, known)}? ${help}`;
     }

@@ -12,8 +12,8 @@ import { type DevInfo, openConsoleServer } from "../dev/console-server.ts";
 import { DevSupervisor } from "../dev/dev-supervisor.ts";
 import { DEMO_BROADCAST, type DevNode, devTree, httpUrl, nodeEnvironment, rtmpUrl } from "../dev/dev-tree.ts";
 import { checkPortsAreFree, type DevPorts, planPorts } from "../dev/port-plan.ts";
-import { waitUntilUp } from "../dev/wait-until-up.ts";
 import { untilAborted } from "../node/until-aborted.ts";
+import { waitUntilUp } from "../supervise/wait-until-up.ts";
 
 /** A cold start of all processes on a loaded machine of two cores stays well under this. */
 const START_TIMEOUT_MS = 60_000;

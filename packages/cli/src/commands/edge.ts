@@ -1,28 +1,44 @@
+import { randomInt } from "node:crypto";
 import { EdgeNode } from "@canopy/edge";
-import { drainNode } from "@canopy/relay/node";
 import { ConfigError, type ConfigOf, Lifetime } from "@canopy/runtime";
 import type { CommandContext } from "../command-line/command-context.ts";
 import type { COMMAND_GROUPS } from "../config/command-groups.ts";
+import { createDrain, untilToldToStop } from "../node/create-drain.ts";
 import { createNodeParts } from "../node/create-node-parts.ts";
 import { openWebRtc, parseIceServers } from "../node/open-webrtc.ts";
 import { readText } from "../node/read-text.ts";
-import { untilAborted } from "../node/until-aborted.ts";
+import { registerNode } from "../node/register-node.ts";
+import { workerCount } from "../workers/plan-workers.ts";
+import { runEdgeWorkers } from "./edge-workers.ts";
 
 const BYTES_PER_MEGABYTE = 1_048_576;
 const BYTES_PER_KILOBYTE = 1_024;
+/** Hop ids are chosen at random; randomInt takes no more. */
+const MAX_ORIGIN_ID = 2 ** 48 - 1;
 
 /** Runs a relay or an edge until it is asked to stop. */
 export async function runEdge(
   config: ConfigOf<(typeof COMMAND_GROUPS)["edge"]>,
   context: CommandContext,
 ): Promise<void> {
-  const { listen, tree, access, whep, hls, flv } = config;
+  if (workerCount(config.workers.workers) > 1) {
+    await runEdgeWorkers(config, context);
+    return;
+  }
+  const { listen, tree, access, whep, hls, flv, workers } = config;
   const { parentCa } = tree;
   const parts = await createNodeParts(tree.tier === 1 ? "relay" : "edge", config);
+  const { controlPlane, place } = parts;
+  const originId = randomInt(1, MAX_ORIGIN_ID);
+  const drain = createDrain(listen, {
+    ...parts,
+    self: { id: originId, tier: tree.tier, region: place.region },
+  });
   await using lifetime = new Lifetime({ logger: parts.logger });
-  if (parts.controlPlane !== undefined) lifetime.own("control plane", parts.controlPlane);
-  // Without any, those that the control plane knows.
-  const parents = tree.parents.length > 0 || parts.controlPlane ? tree.parents.map(checkParent) : noParent();
+  if (controlPlane !== undefined) lifetime.own("control plane", controlPlane);
+  // Without any, those that the control plane knows, or the first of several workers.
+  const isPlaced = tree.parents.length > 0 || controlPlane !== undefined || workers.localParent !== undefined;
+  const parents = isPlaced ? tree.parents.map(checkParent) : noParent();
   const iceServers = parseIceServers(config.webrtc.iceServers);
   // Viewers arrive at edges; a relay has none.
   const webrtc = tree.tier > 1 ? await openWebRtc(config, parts) : undefined;
@@ -32,10 +48,13 @@ export async function runEdge(
       ...listen,
       quic: config.quic,
       name: parts.name,
+      originId,
       tier: tree.tier,
+      region: place.region,
       tls: parts.tls,
       allowAnonymous: access.allowAnonymous,
       parents,
+      localParentPort: config.workers.localParent,
       parentTrust: {
         ca: parentCa === undefined ? undefined : await readText(parentCa, "--parent-ca"),
         sha256: tree.parentSha256,
@@ -49,10 +68,26 @@ export async function runEdge(
       },
       flv: { maxBufferedBytes: flv.bufferKilobytes * BYTES_PER_KILOBYTE },
     },
-    { ...parts, webrtc },
+    { ...parts, webrtc, drain },
   );
-  await untilAborted(context.signal);
-  await drainNode(node, { timeoutMs: listen.drainSeconds * 1_000, uri: listen.drainTo ?? "" });
+  if (controlPlane !== undefined) {
+    await registerNode(
+      {
+        ...place,
+        role: tree.tier === 1 ? "relay" : "edge",
+        name: parts.name,
+        tier: tree.tier,
+        maxSessions: listen.maxSessions,
+        hasCertificate: parts.tls !== undefined,
+      },
+      { ...parts, server: node.server, relay: node.relay, controlPlane, isDraining: () => drain.isRequested },
+    );
+  }
+  await untilToldToStop(context.signal, drain);
+  drain.request({});
+  // It never rejects; nobody has to wait for the registry.
+  void controlPlane?.announce();
+  await drain.run(node.server);
 }
 
 function checkParent(url: string): string {

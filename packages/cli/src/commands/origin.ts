@@ -1,10 +1,11 @@
 import { OriginNode } from "@canopy/origin";
 import { MOQ_PROTOCOLS } from "@canopy/protocol";
+import { EdgeLocator } from "@canopy/relay";
 import {
   createQuicLoop,
   createSessionListener,
   developmentHosts,
-  drainNode,
+  type NodeDrain,
   NodeServer,
 } from "@canopy/relay/node";
 import { ConfigError, type ConfigOf, Lifetime, listenError } from "@canopy/runtime";
@@ -13,10 +14,11 @@ import type { WebRtcEngine } from "@canopy/transport/webrtc";
 import type { CommandContext } from "../command-line/command-context.ts";
 import { packageVersion } from "../command-line/package-version.ts";
 import type { COMMAND_GROUPS } from "../config/command-groups.ts";
+import { createDrain, untilToldToStop } from "../node/create-drain.ts";
 import { createNodeParts, type NodeParts } from "../node/create-node-parts.ts";
 import { openWebRtc, parseIceServers } from "../node/open-webrtc.ts";
 import { recordingOptions } from "../node/recording-options.ts";
-import { untilAborted } from "../node/until-aborted.ts";
+import { registerNode } from "../node/register-node.ts";
 
 type OriginConfig = ConfigOf<(typeof COMMAND_GROUPS)["origin"]>;
 
@@ -25,11 +27,14 @@ export async function runOrigin(config: OriginConfig, context: CommandContext): 
   const { listen, rtmp } = config;
   const parts = await createNodeParts("origin", config);
   await using lifetime = new Lifetime({ logger: parts.logger });
-  if (parts.controlPlane !== undefined) lifetime.own("control plane", parts.controlPlane);
+  const { controlPlane, place } = parts;
+  if (controlPlane !== undefined) lifetime.own("control plane", controlPlane);
   const webrtc = await openWebRtc(config, parts);
   if (webrtc !== undefined) lifetime.own("webrtc", webrtc);
   const origin = lifetime.own("origin", createOrigin(config, parts, webrtc));
-  const server = lifetime.own("server", await openServer(config, parts, origin));
+  const self = { id: origin.relay.originId, tier: 0, region: place.region };
+  const drain = createDrain(listen, { ...parts, self });
+  const server = lifetime.own("server", await openServer(config, { ...parts, drain }, origin));
   try {
     await origin.start();
   } catch (error) {
@@ -39,9 +44,24 @@ export async function runOrigin(config: OriginConfig, context: CommandContext): 
     { host: listen.host, port: server.port, rtmpPort: rtmp.port, webrtcPort: webrtc?.port },
     "the origin listens",
   );
-  await untilAborted(context.signal);
-  const drain = { timeoutMs: listen.drainSeconds * 1_000, uri: listen.drainTo ?? "" };
-  await drainNode({ server, relay: origin.relay }, drain);
+  if (controlPlane !== undefined) {
+    await registerNode(
+      {
+        ...place,
+        role: "origin",
+        name: parts.name,
+        tier: 0,
+        maxSessions: listen.maxSessions,
+        hasCertificate: parts.tls !== undefined,
+      },
+      { ...parts, server, relay: origin.relay, controlPlane, isDraining: () => drain.isRequested },
+    );
+  }
+  await untilToldToStop(context.signal, drain);
+  drain.request({});
+  // It never rejects; nobody has to wait for the registry.
+  void controlPlane?.announce();
+  await drain.run(server);
 }
 
 function createOrigin(config: OriginConfig, parts: NodeParts, webrtc: WebRtcEngine | undefined): OriginNode {
@@ -79,7 +99,17 @@ function webhookSecret(webhooks: OriginConfig["webhooks"]): { readonly secret?: 
   );
 }
 
-function openServer(config: OriginConfig, parts: NodeParts, origin: OriginNode): Promise<NodeServer> {
+function createLocator({ controlPlane, place, clock }: NodeParts): EdgeLocator | undefined {
+  if (controlPlane === undefined) return undefined;
+  const nodes = () => controlPlane.view().nodes.values();
+  return new EdgeLocator({ region: place.region }, { nodes, clock, random: Math.random });
+}
+
+function openServer(
+  config: OriginConfig,
+  parts: NodeParts & { readonly drain: NodeDrain },
+  origin: OriginNode,
+): Promise<NodeServer> {
   const { listen, access } = config;
   const options = { ...listen, quic: config.quic, protocols: MOQ_PROTOCOLS, portOption: "port" };
   const quic = { logger: parts.logger.child("quic"), loop: createQuicLoop(config.quic) };
@@ -91,6 +121,7 @@ function openServer(config: OriginConfig, parts: NodeParts, origin: OriginNode):
       registerRoutes: (app, admission, gate) => origin.registerRoutes(app, admission, gate),
       listenSessions: createSessionListener(options, quic),
       createDevelopmentCertificate: () => createDevelopmentCertificate(developmentHosts(listen.host)),
+      locator: createLocator(parts),
     },
   );
 }

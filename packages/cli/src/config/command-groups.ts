@@ -20,6 +20,7 @@ import { webhookGroup } from "./webhook-group.ts";
 import { webrtcGroup } from "./webrtc-group.ts";
 import { whepGroup } from "./whep-group.ts";
 import { whipGroup } from "./whip-group.ts";
+import { workerGroup } from "./worker-group.ts";
 
 /** The settings of every command; the reference page is made from this. */
 export const COMMAND_GROUPS = {
@@ -43,6 +44,7 @@ export const COMMAND_GROUPS = {
   edge: {
     listen: listenGroup(4443),
     quic: quicGroup,
+    workers: workerGroup,
     tree: treeGroup,
     webrtc: webrtcGroup,
     whep: whepGroup,

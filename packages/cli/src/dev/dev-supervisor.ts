@@ -1,6 +1,7 @@
 import { CliError } from "../cli-error.ts";
-import { type DevNode, MAIN_SCRIPT } from "./dev-tree.ts";
-import { SupervisedProcess } from "./supervised-process.ts";
+import { MAIN_SCRIPT } from "../supervise/main-script.ts";
+import { SupervisedProcess } from "../supervise/supervised-process.ts";
+import type { DevNode } from "./dev-tree.ts";
 
 export interface DevSupervisorDeps {
   readonly report: (message: string) => void;

@@ -1,4 +1,3 @@
-import { fileURLToPath } from "node:url";
 import { ENVIRONMENT_PREFIX } from "@canopy/runtime";
 import { DEV_HOST, type DevPorts } from "./port-plan.ts";
 
@@ -88,9 +87,6 @@ export function rtmpUrl(port: number): string {
 function sessionUrl(port: number): string {
   return `https://${DEV_HOST}:${port}`;
 }
-
-/** The command that the processes run: this one. */
-export const MAIN_SCRIPT = fileURLToPath(new URL("../main.js", import.meta.url));
 
 /** Settings meant for `canopy dev` itself must not reach its nodes, where the same names mean other things. */
 export function nodeEnvironment(

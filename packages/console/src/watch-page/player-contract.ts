@@ -27,4 +27,6 @@ export const PLAYER_ATTRIBUTES = [
   "muted",
   "controls",
   "token",
+  "locate",
+  "region",
 ] as const;

@@ -5,8 +5,8 @@ import { PLAYER_ATTRIBUTES } from "./player-contract.ts";
 export type ViewerAttributes = Readonly<Record<string, string>>;
 
 /**
- * The query of the page is the element's attributes. `jwt` is another name of `token`, `src` or `edge` (its number,
- * from 1) choose where to connect; sound is off and controls are on unless the query says otherwise.
+ * The query of the page is the element's attributes. `jwt` is another name of `token`, `src`, `locate` or `edge` (its
+ * number, from 1) choose where to connect; sound is off and controls are on unless the query says otherwise.
  */
 export function viewerAttributes(query: URLSearchParams, edges: readonly string[]): ViewerAttributes {
   const attributes: Record<string, string> = {};
@@ -20,6 +20,7 @@ export function viewerAttributes(query: URLSearchParams, edges: readonly string[
   if (query.get("muted") !== "false" && query.get("muted") !== "0") attributes.muted = "";
   if (query.get("controls") !== "false" && query.get("controls") !== "0") attributes.controls = "";
   const edge = edges[Math.max(1, Number(query.get("edge") ?? 1) || 1) - 1] ?? edges[0] ?? "";
-  attributes.src = query.get("src") ?? sessionUrl(edge);
+  const src = query.get("src") ?? (attributes.locate === undefined ? sessionUrl(edge) : undefined);
+  if (src !== undefined) attributes.src = src;
   return attributes;
 }

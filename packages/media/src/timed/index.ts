@@ -7,6 +7,7 @@ export {
   TIMED_SEI_UUID,
   type TimedSeiOptions,
 } from "./encode-sei.ts";
+export { decodeGoawayMessage, encodeGoawayMessage } from "./goaway-message.ts";
 export {
   decodeTimedMessage,
   encodeTimedMessage,

@@ -10,8 +10,12 @@ import type { Publisher } from "./publisher.ts";
 /** Told of broadcasts that begin and end here; a reconnection within the linger time is neither. */
 export interface BroadcastEvents {
   onStarted(ingest: BroadcastIngest): void;
-  onEnded(ingest: BroadcastIngest, reason: "lost" | "kicked" | "replaced" | "closed"): void;
+  onEnded(ingest: BroadcastIngest, reason: EndReason): void;
+  /** The publisher of a broadcast that goes on came back, or is gone and may come back. */
+  onPublisher?(ingest: BroadcastIngest, connected: boolean): void;
 }
+
+export type EndReason = "lost" | "kicked" | "replaced" | "closed" | "taken-over";
 
 export interface BroadcastRegistryDeps {
   readonly store: Store;
@@ -89,6 +93,7 @@ export class BroadcastRegistry implements Disposable {
       return this.#start(path, publisher, source);
     }
     existing.attach(publisher);
+    this.#deps.events.onPublisher?.(existing, true);
     this.#deps.logger.info({ broadcast: path, protocol: publisher.protocol }, "publisher is back");
     return existing;
   }
@@ -103,6 +108,7 @@ export class BroadcastRegistry implements Disposable {
     ingest.detach(how === "ended" ? Math.min(ENDED_LINGER_MS, lingerMs) : lingerMs);
     this.#deps.logger.info({ broadcast: ingest.path, how }, "publisher is gone");
     if (lingerMs <= 0) this.#end(ingest, "lost");
+    else this.#deps.events.onPublisher?.(ingest, false);
   }
 
   /** Ends a broadcast and its publisher's connection. Returns false if there is none. */
@@ -113,6 +119,13 @@ export class BroadcastRegistry implements Disposable {
     this.#end(ingest, "kicked");
     if (connected) publisher.kick(new OriginError("kicked", "The broadcast was ended by the operator."));
     return true;
+  }
+
+  /** Another origin has the path: ends the broadcast here and its publisher's connection. */
+  yieldPath(ingest: BroadcastIngest, error: OriginError): void {
+    const { publisher, connected } = ingest;
+    this.#end(ingest, "taken-over");
+    if (connected) publisher.kick(error);
   }
 
   /** Called once a second. */
@@ -186,7 +199,7 @@ export class BroadcastRegistry implements Disposable {
     }
   }
 
-  #end(ingest: BroadcastIngest, reason: "lost" | "kicked" | "replaced" | "closed"): void {
+  #end(ingest: BroadcastIngest, reason: EndReason): void {
     if (this.#ingests.get(ingest.path) !== ingest) return;
     this.#ingests.delete(ingest.path);
     const { publisher, connected } = ingest;

@@ -96,7 +96,11 @@ async function play(sources: string[], transport: TransportName = "webtransport"
   return first;
 }
 
-function connect(sources: string[], transports: TransportName[]): void {
+function connect(
+  sources: string[],
+  transports: TransportName[],
+  locate?: () => Promise<readonly string[]>,
+): void {
   connection = new Connection(
     {
       sources: sources.map((host) => `https://${host}/`),
@@ -113,6 +117,7 @@ function connect(sources: string[], transports: TransportName[]): void {
       clock: { nowUs: () => Date.now() * 1_000 },
       fetch: () => Promise.reject(new TypeError("no time here")),
       random: () => 0.5,
+      locate,
       memory: { recall: () => remembered, remember: (_src, transport) => winners.push(transport) },
       sink: {
         onCatalog: () => {},
@@ -136,6 +141,29 @@ function connect(sources: string[], transports: TransportName[]): void {
 }
 
 describe("Connection", () => {
+  it("asks where to go before it goes there, and again when nobody of the answer is left", async () => {
+    const answers = [["a", "b"], ["c"]];
+    connect(["spare"], ["webtransport"], () =>
+      Promise.resolve((answers.shift() ?? []).map((host) => `https://${host}/`)),
+    );
+    dead = new Set(["a", "b"]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(opened.map(({ src }) => src)).toEqual(["https://a/", "https://b/", "https://c/"]);
+    expect(answers).toEqual([]);
+  });
+
+  it("keeps to the edges that it knows while no locator answers, and to those of the page before it knows any", async () => {
+    const failing = () => Promise.reject(new PlayerError("unreachable", "no locator"));
+    connect(["spare"], ["webtransport"], failing);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(opened.map(({ src }) => src)).toEqual(["https://spare/"]);
+    connection.close();
+    connect([], ["webtransport"], failing);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(opened).toHaveLength(1);
+    expect(lost.slice(0, 2)).toEqual(["no locator", "no locator"]);
+  });
+
   it("dials the next edge when its own answers no more, and goes over with the first frame", async () => {
     const first = await play(["a", "b"]);
     dead.add("a");

@@ -34,7 +34,7 @@ const PROBE_INTERVAL_MS = 30_000;
 const WATCHDOG_MS = 6_000;
 
 export interface ConnectionOptions {
-  /** Edges, in order of preference. */
+  /** Edges, in order of preference; the last resort where edges are located. */
   readonly sources: readonly string[];
   /** Transports that this browser can use, in order of preference. */
   readonly factories: readonly UpstreamFactory[];
@@ -48,6 +48,8 @@ export interface ConnectionDeps {
   readonly fetch: typeof fetch;
   readonly random: () => number;
   readonly memory: Pick<TransportMemory, "recall" | "remember">;
+  /** Finds the edges at the beginning, and again whenever all of them have failed. Rejects with `PlayerError`. */
+  readonly locate?: ((signal: AbortSignal) => Promise<readonly string[]>) | undefined;
   /** Gets everything of the upstream in use but its end. */
   readonly sink: Omit<UpstreamSink, "onConnected" | "onMove" | "onClosed">;
   readonly onTransport: (transport: TransportName) => void;
@@ -63,6 +65,7 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #deps: ConnectionDeps;
   readonly #retries: RetrySchedule;
+  #sources: readonly string[];
   readonly #abort = new AbortController();
   #attempt = 0;
   #factory = 0;
@@ -91,6 +94,7 @@ export class Connection {
   constructor(options: ConnectionOptions, deps: ConnectionDeps) {
     this.#options = options;
     this.#deps = deps;
+    this.#sources = options.sources;
     this.#retries = new RetrySchedule({ sources: options.sources.length }, { random: deps.random });
     this.#edgeWatch = new EdgeWatch({
       upstream: () => this.#upstream,
@@ -107,7 +111,7 @@ export class Connection {
         onTakeOver: (...args) => this.#takeOver(...args),
       },
     );
-    this.#open();
+    this.#begin();
   }
 
   /** Tracks to receive, from the session in use and those that follow it. */
@@ -126,7 +130,7 @@ export class Connection {
   }
 
   get src(): string {
-    return this.#movedTo ?? this.#options.sources[this.#retries.current] ?? "";
+    return this.#movedTo ?? this.#sources[this.#retries.current] ?? "";
   }
 
   /** Why this transport is in use; undefined if it is the first choice. */
@@ -167,7 +171,7 @@ export class Connection {
   retryNow(): void {
     if (this.#timer === undefined) return;
     clearTimeout(this.#timer);
-    this.#open();
+    this.#begin();
   }
 
   /** Drops the session without a word and opens another one. */
@@ -181,6 +185,42 @@ export class Connection {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#drop();
+  }
+
+  /** An attempt after which all edges are new, where they are located, or as they were. */
+  #begin(): void {
+    const { locate } = this.#deps;
+    this.#timer = undefined;
+    if (locate === undefined) this.#open();
+    else void this.#openLocated(locate);
+  }
+
+  async #openLocated(locate: NonNullable<ConnectionDeps["locate"]>): Promise<void> {
+    const { signal } = this.#abort;
+    this.#attempt += 1;
+    const attempt = this.#attempt;
+    let failure = new PlayerError("unreachable", "no edge is known");
+    try {
+      this.#sources = await locate(signal);
+    } catch (error) {
+      if (error instanceof PlayerError) failure = error;
+      // The edges of the last answer, or those of the page, may still be there.
+      if (this.#sources.length === 0) this.#sources = this.#options.sources;
+    }
+    if (this.#attempt !== attempt || signal.aborted) return;
+    this.#retries.renew(this.#sources.length);
+    if (this.#sources.length > 0) this.#open();
+    else this.#retryLater(failure);
+  }
+
+  #retryLater(error: PlayerError): void {
+    const decision = error.shouldRetry() ? this.#retries.onFailure() : undefined;
+    if (decision === undefined) {
+      this.#deps.onFailed(error);
+      return;
+    }
+    this.#deps.onLost(error);
+    this.#timer = setTimeout(() => this.#begin(), decision.delayMs);
   }
 
   #open(): void {
@@ -330,7 +370,7 @@ export class Connection {
    * takes over with its first frame. If it was only the path that was held up, the session in use has lost nothing.
    */
   #openSpare(ahead: number): void {
-    const { sources } = this.#options;
+    const sources = this.#sources;
     const source = (this.#retries.current + ahead) % sources.length;
     const src = sources[source];
     if (src === undefined || ahead > sources.length || this.#successor !== undefined) return;
@@ -517,7 +557,8 @@ export class Connection {
       return;
     }
     this.#deps.onLost(error);
-    this.#timer = setTimeout(() => this.#open(), decision.delayMs);
+    const isNewRound = decision.delayMs > 0;
+    this.#timer = setTimeout(() => (isNewRound ? this.#begin() : this.#open()), decision.delayMs);
   }
 
   #drop(): void {

@@ -6,6 +6,7 @@ import { Playback } from "../present/playback.ts";
 import type { PresentedFrame } from "../present/presented-log.ts";
 import { chooseTransports } from "../upstream/choose-transports.ts";
 import { parseSources } from "../upstream/edge-url.ts";
+import { locateEdges } from "../upstream/locate-edges.ts";
 import type { TransportMemory } from "../upstream/transport-memory.ts";
 import type { TransportName, UpstreamFactory } from "../upstream/upstream.ts";
 import { BitrateMeter } from "./bitrate-meter.ts";
@@ -20,6 +21,13 @@ import { wishedLatencyMs } from "./wished-latency.ts";
 export interface PlayerOptions {
   /** One edge or several, separated by commas, in order of preference. */
   readonly src: string;
+  /**
+   * Nodes that know which edges this viewer should take, separated by commas; then `src` is what is tried while none
+   * of them answers, and may be empty.
+   */
+  readonly locate?: string | undefined;
+  /** For `locate`: the viewer's region. Default: that of the node that answers. */
+  readonly region?: string | undefined;
   /** Path of the broadcast, relative to the path of `src`. */
   readonly broadcast: string;
   readonly token?: string | undefined;
@@ -133,9 +141,12 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
     const { transports, sync = false } = this.#options;
     const latencyMs = wishedLatencyMs(this.#options.latencyMs, sync);
     const choice = chooseTransports(transports, this.#deps.upstreams, this.#deps.userAgent);
+    const { locate = "", src } = this.#options;
     let sources: string[];
+    let locators: string[];
     try {
-      sources = parseSources(this.#options.src);
+      locators = locate === "" ? [] : parseSources(locate, "locate");
+      sources = src === "" && locators.length > 0 ? [] : parseSources(src);
       if (choice.factories.length === 0) {
         throw new PlayerError("unsupported", choice.reasons.join("; ") || "no transport");
       }
@@ -167,6 +178,7 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
         fetch: this.#deps.fetch,
         random: this.#deps.random,
         memory: this.#deps.memory,
+        locate: locators.length === 0 ? undefined : (signal) => this.#locate(locators, signal),
         sink: {
           // It never rejects: what cannot be decoded is told through its `onFailed`.
           onCatalog: (catalog) => void tracks.onCatalog(catalog),
@@ -197,6 +209,11 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
         onFailed: (error) => this.#fail(error),
       },
     );
+  }
+
+  #locate(locators: readonly string[], signal: AbortSignal): Promise<string[]> {
+    const { broadcast, token, region } = this.#options;
+    return locateEdges({ locators, broadcast, token, region }, { fetch: this.#deps.fetch, signal });
   }
 
   /** Stops receiving; the last picture stays. `play()` goes on at the live edge. */

@@ -18,7 +18,7 @@ export interface RetryDecision {
  * complete; after a round the wait doubles, with full jitter above the half.
  */
 export class RetrySchedule {
-  readonly #sources: number;
+  #sources: number;
   readonly #random: () => number;
   #failures = 0;
   #current = 0;
@@ -52,6 +52,12 @@ export class RetrySchedule {
     if (this.#failures % this.#sources !== 0) return { source: this.#current, delayMs: 0 };
     const capMs = Math.min(MAX_DELAY_MS, BASE_DELAY_MS * 2 ** (rounds - 1));
     return { source: this.#current, delayMs: capMs / 2 + (capMs / 2) * this.#random() };
+  }
+
+  /** Another list of edges is in force: from its first. */
+  renew(sources: number): void {
+    this.#sources = Math.max(1, sources);
+    this.#current = 0;
   }
 
   /** Another edge of the list has taken over. */

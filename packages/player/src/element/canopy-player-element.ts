@@ -21,8 +21,8 @@ const VOLUME_STEP = 0.1;
 const ElementBase = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement;
 
 /**
- * `<canopy-player src broadcast [token] [transports] [latency] [sync] [muted] [controls] [poster]>`.
- * Plays as soon as it stands in a page and has `src` and `broadcast`. Events: those of `PlayerEvents`.
+ * `<canopy-player src|locate broadcast [region] [token] [transports] [latency] [sync] [muted] [controls] [poster]>`.
+ * Plays as soon as it stands in a page and has `src` or `locate`, and `broadcast`. Events: those of `PlayerEvents`.
  */
 export class CanopyPlayerElement extends ElementBase {
   static readonly observedAttributes: readonly string[] = [...SOURCE_ATTRIBUTES, ...LOOK_ATTRIBUTES];
@@ -292,7 +292,7 @@ export class CanopyPlayerElement extends ElementBase {
       isStatsOpen: this.#isStatsOpen,
       isFullscreen: document.fullscreenElement === this,
       poster: this.getAttribute("poster"),
-      isUnset: !this.hasAttribute("src") || !this.hasAttribute("broadcast"),
+      isUnset: !(this.hasAttribute("src") || this.hasAttribute("locate")) || !this.hasAttribute("broadcast"),
     });
   }
 }

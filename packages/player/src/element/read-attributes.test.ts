@@ -15,11 +15,24 @@ const WHERE = { src: "https://edge:4443", broadcast: "live/demo" };
 describe("readAttributes", () => {
   it("has defaults for everything but the place", () => {
     expect(read(WHERE)).toEqual({
-      result: { ...WHERE, token: undefined, transports: undefined, latencyMs: undefined, sync: false },
+      result: {
+        ...WHERE,
+        locate: undefined,
+        region: undefined,
+        token: undefined,
+        transports: undefined,
+        latencyMs: undefined,
+        sync: false,
+      },
       warnings: [],
     });
     expect(read({ src: WHERE.src }).result).toBeUndefined();
     expect(read({ ...WHERE, broadcast: " " }).result).toBeUndefined();
+  });
+
+  it("takes a locator instead of an edge", () => {
+    const { result } = read({ locate: " https://any:4443 ", region: "eu", broadcast: "live/demo" });
+    expect(result).toMatchObject({ src: "", locate: "https://any:4443", region: "eu" });
   });
 
   it("reads all of them", () => {

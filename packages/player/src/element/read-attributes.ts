@@ -1,5 +1,14 @@
 /** Attributes of `<canopy-player>` that decide what is played; a change of one starts playback anew. */
-export const SOURCE_ATTRIBUTES = ["src", "broadcast", "token", "transports", "latency", "sync"] as const;
+export const SOURCE_ATTRIBUTES = [
+  "src",
+  "locate",
+  "region",
+  "broadcast",
+  "token",
+  "transports",
+  "latency",
+  "sync",
+] as const;
 
 /** Attributes that only change how it looks or sounds. */
 export const LOOK_ATTRIBUTES = ["muted", "controls", "poster"] as const;
@@ -8,6 +17,8 @@ const MAX_LATENCY_MS = 8_000;
 
 export interface SourceAttributes {
   readonly src: string;
+  readonly locate: string | undefined;
+  readonly region: string | undefined;
   readonly broadcast: string;
   readonly token: string | undefined;
   readonly transports: string | undefined;
@@ -26,9 +37,12 @@ export function readAttributes(
 ): SourceAttributes | undefined {
   const src = get("src")?.trim() ?? "";
   const broadcast = get("broadcast")?.trim() ?? "";
-  if (src === "" || broadcast === "") return undefined;
+  const locate = get("locate")?.trim() || undefined;
+  if ((src === "" && locate === undefined) || broadcast === "") return undefined;
   return {
     src,
+    locate,
+    region: get("region") ?? undefined,
     broadcast,
     token: get("token") ?? undefined,
     transports: readTransports(get("transports"), warn),

@@ -15,17 +15,17 @@ export interface EdgeAddress {
   readonly certificateHash: Uint8Array<ArrayBuffer> | undefined;
 }
 
-/** Splits the attribute `src`: one edge, or several separated by commas. Throws `PlayerError` "configuration". */
-export function parseSources(src: string): string[] {
+/** Splits the attribute `src` or `locate`: one node, or several separated by commas. Throws `PlayerError` "configuration". */
+export function parseSources(src: string, attribute = "src"): string[] {
   const sources = src
     .split(",")
     .map((part) => part.trim())
     .filter((part) => part !== "");
-  if (sources.length === 0) throw new PlayerError("configuration", "src is empty");
+  if (sources.length === 0) throw new PlayerError("configuration", `${attribute} is empty`);
   for (const source of sources) {
     const url = URL.canParse(source) ? new URL(source) : undefined;
     if (url === undefined || !/^https?:$/.test(url.protocol)) {
-      throw new PlayerError("configuration", `src is not an http or https URL: ${source}`);
+      throw new PlayerError("configuration", `${attribute} is not an http or https URL: ${source}`);
     }
   }
   return sources;

@@ -21,4 +21,6 @@ export class DownstreamCounters {
   readonly groupsDropped: Record<DropReason, number> = { late: 0, backlog: 0, streams: 0, evicted: 0 };
   requestsRefused = 0;
   sessionsSilent = 0;
+  /** Sessions that were asked to go elsewhere. */
+  goaways = 0;
 }

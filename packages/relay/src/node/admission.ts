@@ -70,6 +70,11 @@ export class Admission {
     return this.#options.anonymous !== undefined;
   }
 
+  /** False on an open node. */
+  get checksTokens(): boolean {
+    return this.#deps.verifier !== undefined;
+  }
+
   /** `path` with query; `bearer` is a token that came otherwise and wins over none in the query. */
   async authorize(path: string, bearer?: string): Promise<Admitted | Refused> {
     const url = parseSessionUrl(path);

@@ -11,13 +11,23 @@ import {
   type TokenVerifier,
 } from "@canopy/runtime";
 import type { Session, SessionServer, SessionServerHandler } from "@canopy/transport";
+import type { EdgeLocator } from "../tree/edge-locator.ts";
 import { type Admission, createAdmission } from "./admission.ts";
+import type { DrainedNode, NodeDrain } from "./drain-node.ts";
+import { registerDrainRoutes } from "./drain-routes.ts";
+import { registerLocateRoute } from "./locate-route.ts";
 import { type CertificateFiles, NodeCertificate, type TlsCertificate } from "./node-certificate.ts";
 import { registerNodeRoutes } from "./node-routes.ts";
 import { type AuthorizeSession, SessionGate } from "./session-gate.ts";
 
 /** How often a free pair of TCP and UDP ports of one number is looked for when port 0 is asked for. */
 const PORT_PAIR_ATTEMPTS = 10;
+
+/**
+ * On every answer of a node that drains: where its viewers should go on, `*` = anywhere else. For those who have no
+ * session on which they could be told.
+ */
+export const GOAWAY_HEADER = "canopy-goaway";
 
 /** TCP connections beside those that carry sessions: requests, and what is refused. */
 const SPARE_CONNECTIONS = 10_000;
@@ -55,6 +65,10 @@ export interface ServedNode {
   /** As far as the one who asks sees broadcasts. */
   topology(sees: (path: string) => boolean): unknown;
   readiness(): Readiness;
+  /** Asks up to `limit` sessions that have not been asked yet to go on elsewhere. */
+  sendAway(limit: number, nextUri: () => string): number;
+  /** Connections that count as sessions but do not come through the gate, such as RTMP publishers. */
+  readonly otherSessions?: number;
 }
 
 export interface NodeServerDeps {
@@ -75,6 +89,10 @@ export interface NodeServerDeps {
     handler: SessionServerHandler,
   ) => Promise<RenewableSessionServer>;
   readonly createDevelopmentCertificate: () => Promise<TlsCertificate>;
+  /** Names edges to viewers; undefined on a node that follows no registry. */
+  readonly locator?: Pick<EdgeLocator, "locate"> | undefined;
+  /** Undefined: the node cannot be drained over HTTP. */
+  readonly drain?: NodeDrain | undefined;
   /** Adds the hop's own routes before the server listens. */
   readonly registerRoutes?: (
     app: HttpServer["app"],
@@ -84,7 +102,7 @@ export interface NodeServerDeps {
 }
 
 /** One port number of a node: sessions on UDP, HTTP on TCP, one admission for both. */
-export class NodeServer implements AsyncDisposable {
+export class NodeServer implements AsyncDisposable, DrainedNode {
   readonly #lifetime: Lifetime;
   readonly host: string;
   readonly port: number;
@@ -95,10 +113,14 @@ export class NodeServer implements AsyncDisposable {
   readonly eventLoop: EventLoopMonitor;
 
   readonly #sessions: RenewableSessionServer;
+  readonly #node: ServedNode;
+  readonly #departure: Departure;
 
-  private constructor(lifetime: Lifetime, parts: OpenParts, host: string) {
+  private constructor(lifetime: Lifetime, parts: OpenParts, host: string, node: ServedNode) {
     this.#lifetime = lifetime;
     this.#sessions = parts.sessions;
+    this.#node = node;
+    this.#departure = parts.departure;
     this.host = host;
     this.port = parts.sessions.address.port;
     this.admission = parts.admission;
@@ -114,7 +136,7 @@ export class NodeServer implements AsyncDisposable {
       const lifetime = new Lifetime({ logger: deps.logger });
       try {
         const parts = await openParts(options, deps, lifetime);
-        return new NodeServer(lifetime, parts, options.host);
+        return new NodeServer(lifetime, parts, options.host, deps.node);
       } catch (error) {
         await lifetime.close();
         // The free TCP port that the system chose may be somebody's UDP port.
@@ -123,10 +145,21 @@ export class NodeServer implements AsyncDisposable {
     }
   }
 
-  /** Refuses new sessions; those that are open stay. */
-  drain(): void {
+  /** Sessions that are open now, whatever carries them. */
+  get sessionCount(): number {
+    return this.gate.size + (this.#node.otherSessions ?? 0);
+  }
+
+  /** Not ready any more, and refuses new sessions; those that are open stay. */
+  beginDrain(nextUri: () => string): void {
+    this.#departure.nextUri = nextUri;
     this.gate.drain();
     this.#sessions.drain?.();
+  }
+
+  sendAway(limit: number, nextUri: () => string): void {
+    const count = this.#node.sendAway(limit, nextUri);
+    this.gate.sendAway(limit - count, nextUri);
   }
 
   /** Closes all sessions and both ports. Idempotent. */
@@ -139,7 +172,16 @@ export class NodeServer implements AsyncDisposable {
   }
 }
 
+/** Shared with the HTTP server, which is there before the node. */
+interface Departure {
+  /** Set while the node drains. */
+  nextUri: (() => string) | undefined;
+}
+
+const DRAINING: Readiness = { ready: false, reasons: ["the node drains"] };
+
 interface OpenParts {
+  readonly departure: Departure;
   readonly admission: Admission;
   readonly gate: SessionGate;
   readonly http: HttpServer;
@@ -181,16 +223,36 @@ async function openParts(
         tls: options.tls === undefined ? undefined : certificate.current,
         maxConnections: options.maxSessions + SPARE_CONNECTIONS,
       },
-      { logger: logger.child("http"), metrics, clock, readiness: () => node.readiness() },
+      {
+        logger: logger.child("http"),
+        metrics,
+        clock,
+        readiness: () => (gate.draining ? DRAINING : node.readiness()),
+      },
     ),
   );
+  const departure: Departure = { nextUri: undefined };
+  http.app.addHook("onRequest", (_request, reply, done) => {
+    const { nextUri } = departure;
+    if (nextUri !== undefined) void reply.header(GOAWAY_HEADER, nextUri() || "*");
+    done();
+  });
   registerNodeRoutes(http.app, {
     admission,
     certificate,
     announced: () => node.announced(),
     topology: (sees) => node.topology(sees),
   });
+  registerLocateRoute(http.app, { admission, locator: deps.locator });
   await deps.registerRoutes?.(http.app, admission, gate);
+  if (deps.drain !== undefined) {
+    const sessionCount = (): number => gate.size + (node.otherSessions ?? 0);
+    registerDrainRoutes(http.app, { admission, drain: deps.drain, sessionCount });
+  }
+  lifetime.add(
+    "draining metric",
+    metrics.read("canopy_draining", "", () => Number(gate.draining)),
+  );
   const { port } = await http.start();
   const sessions = lifetime.own(
     "sessions",
@@ -204,7 +266,7 @@ async function openParts(
     http.setTls(next);
     sessions.setCertificate?.(next);
   });
-  return { admission, gate, http, certificate, eventLoop, sessions };
+  return { departure, admission, gate, http, certificate, eventLoop, sessions };
 }
 
 async function listen(

@@ -37,6 +37,8 @@ export interface GatedSession {
   readonly kind: SessionKind;
   readonly closed: boolean;
   close(code: number, reason: string): void;
+  /** Asks whoever is behind it to go on at `uri` ("" = elsewhere); absent where nothing can be said. */
+  goaway?(uri: string): void;
 }
 
 /** Why there is no room for a session. */
@@ -52,6 +54,7 @@ interface OpenSession {
   readonly openedAtMs: number;
   authorized: boolean;
   expiresAtMs: number;
+  isSentAway: boolean;
 }
 
 /** Lets sessions in, counts them, and closes them when their token expires. */
@@ -84,9 +87,27 @@ export class SessionGate {
     return this.#open.size;
   }
 
+  get draining(): boolean {
+    return this.#draining;
+  }
+
   /** From now on every new session is refused. */
   drain(): void {
     this.#draining = true;
+  }
+
+  /** Asks up to `limit` sessions that have not been asked yet to go on elsewhere. Returns how many were asked. */
+  sendAway(limit: number, nextUri: () => string): number {
+    let count = 0;
+    for (const entry of this.#open) {
+      if (count >= limit) break;
+      const { session } = entry;
+      if (entry.isSentAway || session.closed || session.goaway === undefined) continue;
+      entry.isSentAway = true;
+      session.goaway(nextUri());
+      count += 1;
+    }
+    return count;
   }
 
   /**
@@ -161,6 +182,7 @@ export class SessionGate {
       openedAtMs: this.#deps.clock.nowMs(),
       authorized: false,
       expiresAtMs: Number.POSITIVE_INFINITY,
+      isSentAway: false,
     };
     this.#open.add(entry);
     this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);

@@ -52,6 +52,7 @@ export class AcceptedPeer {
   private readonly peer: PeerSession;
   private readonly openedAtMs: number;
   private authorize: AuthorizePeer | undefined;
+  private sentAway = false;
 
   constructor(session: Session, options: AcceptedPeerOptions, deps: AcceptedPeerDeps) {
     this.session = session;
@@ -154,7 +155,15 @@ export class AcceptedPeer {
     peer.upstream.start();
   }
 
+  /** True once it has been asked to go elsewhere. */
+  get isSentAway(): boolean {
+    return this.sentAway;
+  }
+
+  /** Asks the peer to go on at `uri` ("" = elsewhere). Only the first time, as the protocol has it. */
   goaway(uri: string): void {
+    if (this.sentAway) return;
+    this.sentAway = true;
     this.peer.moq.goaway(uri);
   }
 

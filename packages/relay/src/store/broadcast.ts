@@ -63,6 +63,12 @@ export class Broadcast {
     return this.route.lingerUntilMs !== 0;
   }
 
+  /** True while any track is being asked from a source. */
+  get flowing(): boolean {
+    for (const track of this.tracks.values()) if (track.feed !== undefined && !track.offered) return true;
+    return false;
+  }
+
   track(name: string): Track | undefined {
     return this.tracks.get(name);
   }

@@ -1,8 +1,9 @@
 import type { Route } from "./route.ts";
 
 /**
- * The best of a path's routes: live before lingering, then the fewest hops, then the lowest hash of path and
- * hop ids (so that the nodes of one tier do not all pick the same parent), then the first (digest §3.1).
+ * The best of a path's routes: live before lingering, what is published here before all others, then the parent of
+ * the lowest rank, then the fewest hops, then the lowest hash of path and hop ids (so that the nodes of one tier do
+ * not all pick the same parent), then the first (digest §3.1).
  */
 export function chooseRoute(routes: readonly Route[]): Route | undefined {
   let best: Route | undefined;
@@ -12,13 +13,31 @@ export function chooseRoute(routes: readonly Route[]): Route | undefined {
   return best;
 }
 
+/** The routes by several parents that are as good as `best`, for a placement to decide between. */
+export function equalRoutes(routes: readonly Route[], best: Route): Route[] {
+  return routes.filter(
+    (route) =>
+      route === best ||
+      (route.parent !== undefined &&
+        compareKind(route, best) === 0 &&
+        // Another incarnation is another broadcast: which one is meant is no matter of load.
+        sameIncarnation(route, best)),
+  );
+}
+
 /** Negative if `a` is better; 0 if both are equally good. */
 export function compareRoutes(a: Route, b: Route): number {
+  const kind = compareKind(a, b);
+  if (kind !== 0 || a.hops.length === 0) return kind;
+  return hashRoute(a.path, a.hops) - hashRoute(b.path, b.hops);
+}
+
+function compareKind(a: Route, b: Route): number {
   const lingering = Number(a.lingerUntilMs !== 0) - Number(b.lingerUntilMs !== 0);
   if (lingering !== 0) return lingering;
-  if (a.hops.length !== b.hops.length) return a.hops.length - b.hops.length;
-  if (a.hops.length === 0) return 0;
-  return hashRoute(a.path, a.hops) - hashRoute(b.path, b.hops);
+  const local = Number(b.hops.length === 0) - Number(a.hops.length === 0);
+  if (local !== 0) return local;
+  return (a.parent?.rank ?? 0) - (b.parent?.rank ?? 0) || a.hops.length - b.hops.length;
 }
 
 /**

@@ -38,6 +38,13 @@ export class GroupCache {
     return latest === undefined ? undefined : latest.sequence + 1;
   }
 
+  /** Groups before the first one here that a source could still bring; 0 if `sequence` is not one of them. */
+  missingFrom(sequence: number): number {
+    const first = this.groups[0];
+    if (first === undefined || sequence <= this.evictedUpTo) return 0;
+    return Math.max(0, first.sequence - sequence);
+  }
+
   /** A new group in its place, an orphaned one to be continued, or undefined if it is not wanted (any more). */
   receive(track: Track, sequence: number, nowMs: number): Group | undefined {
     const { groups } = this;

@@ -23,7 +23,8 @@ export interface StoreLimits {
 
 export const DEFAULT_STORE_LIMITS: StoreLimits = {
   maxBroadcasts: 10_000,
-  maxRoutesPerBroadcast: 16,
+  // One by each of the parents that a node may have, and those that just went.
+  maxRoutesPerBroadcast: 40,
   maxTracksPerBroadcast: 64,
   // 10 s of one-frame audio groups (50/s) with room to spare.
   maxGroupsPerTrack: 1_024,

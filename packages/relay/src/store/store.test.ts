@@ -241,6 +241,36 @@ describe("Store", () => {
     expect(log).toEqual(["active a 7,8,9", "rerouted a 7,10", "rerouted a 7,8,9"]);
   });
 
+  it("begins a feed again where a child needs it that is some groups behind, each time only once", () => {
+    const { store } = createStore();
+    const source = new RecordingSource();
+    const numbered: RouteSource = {
+      openTrack: (...args) => ({ ...source.openTrack(...args), knowsNumbers: true }),
+    };
+    store.addRoute("live/demo", { hops: [1], source: numbered });
+    const track = store.get("live/demo")?.request("video");
+    if (track === undefined) throw new Error("no track");
+    track.setInfo(INFO);
+    follow(track);
+    const nobody = { onFrame: () => {}, onClosed: () => {} };
+    const newest = track.receiveGroup(20);
+    newest?.append(200, new Uint8Array(1));
+    track.subscribe(nobody, { startGroup: 19 });
+    track.subscribe(nobody, { startGroup: 19 });
+    expect(source.calls).toEqual(["open live/demo video newest", "close", "open live/demo video 19"]);
+    track.receiveGroup(19)?.append(190, new Uint8Array(1));
+    // The group that was under way goes on where it was.
+    expect(track.receiveGroup(20)).toBe(newest);
+    newest?.append(210, new Uint8Array(1));
+    expect(track.groups.map(({ sequence, frames }) => [sequence, frames.length])).toEqual([
+      [19, 1],
+      [20, 2],
+    ]);
+    // Whoever wants the past is not worth beginning again.
+    track.subscribe(nobody, { startGroup: 2 });
+    expect(source.calls).toHaveLength(3);
+  });
+
   it("does not begin with old groups for whoever comes while the source is away", () => {
     const { store } = createStore();
     const source = new RecordingSource();

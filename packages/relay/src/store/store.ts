@@ -2,9 +2,9 @@ import { ERROR_CODES } from "@canopy/protocol";
 import { type Clock, createClock, normalizeScopePath } from "@canopy/runtime";
 import { RelayError } from "../relay-error.ts";
 import { Broadcast } from "./broadcast.ts";
-import { chooseRoute, sameIncarnation, sameWay } from "./choose-route.ts";
+import { chooseRoute, equalRoutes, sameIncarnation, sameWay } from "./choose-route.ts";
 import { FlushQueue, type ScheduleFlush } from "./flush-queue.ts";
-import type { Route, RouteSource } from "./route.ts";
+import type { Route, RouteParent, RouteSource } from "./route.ts";
 import type { StoreContext } from "./store-context.ts";
 import { DEFAULT_STORE_LIMITS, StoreCounters, type StoreLimits } from "./store-limits.ts";
 import type { Track } from "./track.ts";
@@ -33,6 +33,16 @@ export interface PublishOptions {
   readonly source?: RouteSource;
   /** The session it comes from, by identity. */
   readonly via?: object;
+  /** The parent it comes from, where there are several. */
+  readonly parent?: RouteParent | undefined;
+}
+
+/** Decides from which of several equally good parents a broadcast is taken. */
+export interface RoutePlacement {
+  /** `equals` holds one route at least, all with a parent. `inUse`: tracks are flowing by the present one. */
+  choose(path: string, equals: readonly Route[], inUse: boolean): Route | undefined;
+  /** The path has no route by a parent any more. */
+  forget(path: string): void;
 }
 
 /** The groups evicted at once when the cache is full leave this share of it free. */
@@ -49,6 +59,8 @@ export class Store implements StoreContext, Iterable<Broadcast> {
   readonly flushQueue: FlushQueue;
   /** Measuring hook: a track's observers have been told of new frames. */
   onTrackNotified: ((track: Track, nowMs: number) => void) | undefined;
+  /** Set by a node with several parents; without it equals are decided by their hash. */
+  placement: RoutePlacement | undefined;
 
   private readonly originId: number;
   private readonly lingerMs: number;
@@ -118,10 +130,11 @@ export class Store implements StoreContext, Iterable<Broadcast> {
       return undefined;
     }
     if (hops.length > this.limits.maxHops) this.refuse("maxHops");
-    const route: Route = { path, hops, source: options.source, via: options.via, lingerUntilMs: 0 };
+    const route = createRoute(path, hops, options);
     const broadcast = this.broadcasts.get(path);
     if (broadcast === undefined) {
       if (this.broadcasts.size >= this.limits.maxBroadcasts) this.refuse("maxBroadcasts");
+      this.place([route], false);
       this.activate(route, [route]);
       return route;
     }
@@ -161,7 +174,7 @@ export class Store implements StoreContext, Iterable<Broadcast> {
       this.removeRoute(old, { linger: false });
       return undefined;
     }
-    const route: Route = { path: old.path, hops, source: options.source, via: options.via, lingerUntilMs: 0 };
+    const route = createRoute(old.path, hops, options);
     broadcast.routes[index] = route;
     this.reselect(broadcast);
     return route;
@@ -178,9 +191,28 @@ export class Store implements StoreContext, Iterable<Broadcast> {
     this.watchers.active(broadcast);
   }
 
+  /** A parent's rank or a broadcast's placement has changed. Without a path: of any broadcast. */
+  reconsider(path?: string): void {
+    if (path === undefined) {
+      for (const broadcast of [...this.broadcasts.values()]) this.reselect(broadcast);
+      return;
+    }
+    const broadcast = this.broadcasts.get(path);
+    if (broadcast !== undefined) this.reselect(broadcast);
+  }
+
+  /** The best route, by the placement where several parents are equally good. */
+  private place(routes: readonly Route[], inUse: boolean): Route | undefined {
+    const best = chooseRoute(routes);
+    const { placement } = this;
+    if (best?.parent === undefined || placement === undefined || best.lingerUntilMs !== 0) return best;
+    return placement.choose(best.path, equalRoutes(routes, best), inUse) ?? best;
+  }
+
   private reselect(broadcast: Broadcast): void {
-    const best = chooseRoute(broadcast.routes);
+    const best = this.place(broadcast.routes, broadcast.flowing);
     const current = broadcast.route;
+    if (best === undefined) this.placement?.forget(broadcast.path);
     if (best === current) return;
     if (best !== undefined && sameIncarnation(best, current)) {
       broadcast.switchRoute(best);
@@ -215,11 +247,12 @@ export class Store implements StoreContext, Iterable<Broadcast> {
   tick(nowMs: number): void {
     for (const broadcast of [...this.broadcasts.values()]) {
       const { routes } = broadcast;
-      for (let index = routes.length - 1; index >= 0; index -= 1) {
+      const before = routes.length;
+      for (let index = before - 1; index >= 0; index -= 1) {
         const until = routes[index]?.lingerUntilMs ?? 0;
         if (until !== 0 && nowMs >= until) routes.splice(index, 1);
       }
-      this.reselect(broadcast);
+      if (routes.length < before) this.reselect(broadcast);
       broadcast.tick(nowMs, this.keepTrackMs);
     }
     for (const broadcast of this.closing) {
@@ -273,4 +306,9 @@ export class Store implements StoreContext, Iterable<Broadcast> {
   onNotified(track: Track, nowMs: number): void {
     this.onTrackNotified?.(track, nowMs);
   }
+}
+
+function createRoute(path: string, hops: readonly number[], options: PublishOptions): Route {
+  const { source, via, parent } = options;
+  return { path, hops, source, via, parent, lingerUntilMs: 0 };
 }

@@ -37,6 +37,8 @@ export type OpenFeed = (track: Track, demand: SubscribeOptions) => TrackFeed | u
 
 /** How long a superseded group whose source is gone is kept open for another source to complete it. */
 const ORPHAN_GRACE_MS = 1_000;
+/** Groups that a child may be behind another one when both change their parent: a few seconds of sound. */
+const MAX_REACH_BACK_GROUPS = 8;
 /** Requests for the info of one track that may wait for its source at the same time. */
 const MAX_INFO_WAITERS = 10_000;
 
@@ -197,7 +199,10 @@ export class Track {
     }
     const { startGroup } = observer.demand;
     if (this.latest === undefined && this.startsElsewhere(startGroup)) this.dropFeed();
-    this.ensureFeed(startGroup);
+    if (startGroup !== undefined && this.reachesBack(startGroup)) {
+      this.dropFeed();
+      this.openFeedAt(startGroup);
+    } else this.ensureFeed(startGroup);
     // A track that closed in the same turn still tells this observer, in its last flush.
     if (this.closed) this.markDirty();
   }
@@ -285,10 +290,26 @@ export class Track {
     return startGroup === undefined || startGroup < this.feedStart;
   }
 
+  /**
+   * Children that change their parent at the same time are not all at the same group, and the first to come decides
+   * where the feed begins. One that is behind has it begun again where it needs it: groups that are here already are
+   * not sent again, an unfinished one is continued. Each group can cause this once.
+   */
+  private reachesBack(startGroup: number): boolean {
+    if (this.feed?.knowsNumbers !== true) return false;
+    const missing = this.cache.missingFrom(startGroup);
+    if (missing === 0 || missing > MAX_REACH_BACK_GROUPS) return false;
+    return this.feedStart === undefined || startGroup < this.feedStart;
+  }
+
   /** `startGroup`: where the one who causes this wants to begin; a child that changed its parent wants no gap. */
   private ensureFeed(startGroup?: number): void {
+    this.openFeedAt(this.cache.nextNeeded() ?? startGroup);
+  }
+
+  private openFeedAt(startGroup: number | undefined): void {
     if (this.feed !== undefined || this.closed || this.openFeed === undefined) return;
-    this.feedStart = this.cache.nextNeeded() ?? startGroup;
+    this.feedStart = startGroup;
     // Where one observer wants to stop is no matter of the others.
     const feed = this.openFeed(this, { ...this.demand, startGroup: this.feedStart, endGroup: undefined });
     // A source can close the track in the same breath.

@@ -4,6 +4,8 @@ export interface Parent {
   readonly url: string;
   /** Shown to the parent; kept out of `url`, which appears in logs and in the topology. */
   readonly token?: string;
+  /** Hash of its development certificate in hex, as a registry tells it. */
+  readonly sha256?: string;
 }
 
 /**
@@ -32,4 +34,20 @@ export class StaticParents implements ParentChooser {
     }
     return undefined;
   }
+}
+
+/** A parent as one of several. */
+export interface ParentCandidate extends Parent {
+  /** Hop id of the node. */
+  readonly id: number;
+  /** How far from what is wished for, 0 = best; see `selectParents`. */
+  readonly rank: number;
+}
+
+/**
+ * Decides which parents a node is linked to at the same time. Asked some times a second, so that it follows a
+ * registry. `unreachable` holds the ids of nodes that do not answer, or have said good-bye.
+ */
+export interface ParentDirectory {
+  candidates(unreachable: ReadonlySet<number>): readonly ParentCandidate[];
 }

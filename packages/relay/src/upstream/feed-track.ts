@@ -43,6 +43,10 @@ export class UpstreamFeed implements TrackFeed, SubscriptionListener, GroupRecei
     options.counters.subscriptions += 1;
   }
 
+  get knowsNumbers(): boolean {
+    return !this.options.renumber;
+  }
+
   onInfo(info: TrackInfo): void {
     if (this.closed || this.track.setInfo(info)) return;
     // Another unit of time than before: its frames cannot continue this track.

@@ -1,9 +1,13 @@
 import { ERROR_CODES, type ErrorCode } from "@canopy/protocol";
 import type { Session } from "@canopy/transport";
 import { PeerSession } from "../peer/peer-session.ts";
+import type { RouteParent } from "../store/route.ts";
 import type { Parent } from "../tree/choose-parent.ts";
 import { SilenceDetector } from "../tree/detect-silence.ts";
 import type { ParentLinkDeps, ParentLinkOptions } from "./parent-link.ts";
+
+export type ParentConnectionDeps = Omit<ParentLinkDeps, "chooser" | "random">;
+
 import type { ParentSwitchReason } from "./upstream-counters.ts";
 import { UpstreamSession } from "./upstream-session.ts";
 
@@ -11,6 +15,8 @@ export interface ParentConnectionEvents {
   /** The parent has told all broadcasts that it has. */
   onReady(): void;
   onGoaway(uri: string): void;
+  /** The parent has told its hop id (lite-05). */
+  onOriginId?(originId: number): void;
   /** Called once; not after `close` or `leave`. */
   onLost(reason: ParentSwitchReason): void;
 }
@@ -22,8 +28,9 @@ export class ParentConnection {
   /** The parent has said GOAWAY. */
   leaving = false;
   private readonly options: ParentLinkOptions;
-  private readonly deps: ParentLinkDeps;
+  private readonly deps: ParentConnectionDeps;
   private readonly events: ParentConnectionEvents;
+  private readonly place: RouteParent | undefined;
   private readonly abort = new AbortController();
   private peer: PeerSession | undefined;
   private silence: SilenceDetector | undefined;
@@ -32,18 +39,25 @@ export class ParentConnection {
   constructor(
     parent: Parent,
     options: ParentLinkOptions,
-    deps: ParentLinkDeps,
+    deps: ParentConnectionDeps,
     events: ParentConnectionEvents,
+    place?: RouteParent,
   ) {
     this.parent = parent;
     this.options = options;
     this.deps = deps;
     this.events = events;
+    this.place = place;
     this.startedAtMs = deps.clock.nowMs();
   }
 
   get session(): Session | undefined {
     return this.peer?.session;
+  }
+
+  /** Tracks that are asked from this parent. */
+  get subscriptionCount(): number {
+    return this.peer?.upstream?.subscriptionCount ?? 0;
   }
 
   get rttMs(): number {
@@ -80,7 +94,12 @@ export class ParentConnection {
       },
       deps.createMoq,
       {
+        onPeerSetup: ({ originId }) => {
+          if (originId !== undefined && !this.over) this.events.onOriginId?.(originId);
+        },
         onGoaway: (uri) => {
+          // Once: a parent that repeats itself must not keep this node busy.
+          if (this.leaving) return;
           this.leaving = true;
           this.events.onGoaway(uri);
         },
@@ -93,7 +112,14 @@ export class ParentConnection {
     this.peer = peer;
     this.silence = new SilenceDetector(options, deps.clock.nowMs());
     peer.upstream = new UpstreamSession(
-      { root: "", prefixes: [""], originId: options.originId, via: peer, publisher: false },
+      {
+        root: "",
+        prefixes: [""],
+        originId: options.originId,
+        via: peer,
+        publisher: false,
+        parent: this.place,
+      },
       {
         moq: peer.moq,
         store: deps.store,

@@ -4,6 +4,7 @@ import type { Session } from "@canopy/transport";
 import type { CreateMoqConnection } from "../peer/moq-connection.ts";
 import type { Store } from "../store/store.ts";
 import type { Parent, ParentChooser } from "../tree/choose-parent.ts";
+import { isSameNode, readGoawayTarget } from "../tree/goaway-target.ts";
 import { ParentConnection } from "./parent-connection.ts";
 import type { ParentSwitchReason, UpstreamCounters } from "./upstream-counters.ts";
 
@@ -88,6 +89,10 @@ export class ParentLink {
     return this.current !== undefined;
   }
 
+  get connectedCount(): number {
+    return Number(this.connected);
+  }
+
   /** Sessions and attempts that are open; 0 after `close`. */
   get openCount(): number {
     return Number(this.current !== undefined) + Number(this.next !== undefined);
@@ -161,9 +166,23 @@ export class ParentLink {
     this.forgetFailures(nowMs);
     this.countSwitch("goaway", connection.parent.url);
     this.avoidFor(connection.parent.url, nowMs);
-    this.redirectTo = isParentUrl(uri) ? uri : undefined;
+    this.redirectTo = this.readRedirect(uri, connection.parent.url);
     if (this.next === undefined) this.retryAtMs = nowMs;
     this.tick(nowMs);
+  }
+
+  /** Where a parent sends this node, unless that is no place to go or one that was left just now. */
+  private readRedirect(uri: string, from: string): string | undefined {
+    const target = readGoawayTarget(uri, from);
+    if (target.kind === "own-choice") return undefined;
+    const why = target.kind === "refused" ? target.why : "left before";
+    if (target.kind === "url") {
+      const isAvoided = [...this.avoid.keys()].some((url) => isSameNode(url, target.url));
+      if (!isAvoided) return target.url;
+    }
+    this.deps.counters.goawaysRefused += 1;
+    this.deps.logger.warn({ why, parent: from }, "the parent's GOAWAY names no place to go to");
+    return undefined;
   }
 
   private lost(connection: ParentConnection, reason: ParentSwitchReason): void {
@@ -221,10 +240,4 @@ export class ParentLink {
     this.next = undefined;
     this.current = undefined;
   }
-}
-
-/** A GOAWAY's uri comes from outside: only what could be a parent is dialled. */
-function isParentUrl(uri: string): boolean {
-  if (uri.length === 0 || uri.length > 2_048 || !URL.canParse(uri)) return false;
-  return new URL(uri).protocol === "https:";
 }

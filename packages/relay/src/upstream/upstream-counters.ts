@@ -15,4 +15,10 @@ export class UpstreamCounters {
   /** Groups that another source continued with other content than the first. */
   groupsConflicting = 0;
   routesRefused = 0;
+  /** Parents that turned out to be another node than the registry says. */
+  parentsMistaken = 0;
+  /** Broadcasts that were moved to another parent for the sake of even loads. */
+  broadcastsMoved = 0;
+  /** GOAWAYs that named a place to which this node does not go. */
+  goawaysRefused = 0;
 }

@@ -9,7 +9,7 @@ import type {
 import { type Clock, isUnder, joinPaths, type Logger, normalizeScopePath } from "@canopy/runtime";
 import type { MoqConnection } from "../peer/moq-connection.ts";
 import { RelayError } from "../relay-error.ts";
-import type { Route, RouteSource, TrackFeed } from "../store/route.ts";
+import type { Route, RouteParent, RouteSource, TrackFeed } from "../store/route.ts";
 import type { Store } from "../store/store.ts";
 import type { Track } from "../store/track.ts";
 import { UpstreamFeed } from "./feed-track.ts";
@@ -24,6 +24,8 @@ export interface UpstreamSessionOptions {
   readonly originId: number;
   /** Identity of the session, as in `Route.via`. */
   readonly via: object;
+  /** Of a node that has several parents. */
+  readonly parent?: RouteParent | undefined;
   /**
    * The peer is a publisher, not a node: its broadcasts begin at this node, so that its coming back (with another
    * random hop id and counting groups from 0) is a continuation for everybody downstream.
@@ -145,11 +147,12 @@ export class UpstreamSession implements RouteSource {
     readonly hops: readonly number[];
     readonly source: RouteSource;
     readonly via: object;
+    readonly parent: RouteParent | undefined;
   } {
     // A publisher's own id must not keep the chain from being the same when he returns; a loop shows all the same.
     const looped = hops.includes(this.options.originId);
     const chain = this.options.publisher && !looped ? [] : hops;
-    return { hops: chain, source: this, via: this.options.via };
+    return { hops: chain, source: this, via: this.options.via, parent: this.options.parent };
   }
 
   private refused(path: string): void {

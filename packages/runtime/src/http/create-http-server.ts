@@ -107,6 +107,7 @@ export async function createHttpServer(
       "Accept-Post",
       "Retry-After",
       "Content-Range",
+      "Canopy-Goaway",
     ],
     maxAge: 86_400,
     // WHIP and WHEP clients that are no browsers ask OPTIONS for what a resource takes (RFC 9725 section 4.2).

@@ -89,6 +89,21 @@ export const METRICS = {
     help: "Changes of parent, by reason.",
     label: { name: "reason", values: ["closed", "silent", "goaway", "refused"] },
   },
+  canopy_parents: { type: "gauge", help: "Parents that are connected." },
+  canopy_parents_mistaken_total: {
+    type: "counter",
+    help: "Records of the registry that led to another node than they said.",
+  },
+  canopy_broadcasts_moved_total: {
+    type: "counter",
+    help: "Broadcasts that were moved from one parent to another to even out their loads.",
+  },
+  canopy_goaways_total: {
+    type: "counter",
+    help: "GOAWAYs: sent to children, viewers and publishers; followed, or refused because of where they led.",
+    label: { name: "kind", values: ["sent", "followed", "refused"] },
+  },
+  canopy_draining: { type: "gauge", help: "1 while the node sends its sessions elsewhere before it stops." },
   canopy_cache_bytes: { type: "gauge", help: "Bytes of media held in the store." },
   canopy_timed_messages_total: {
     type: "counter",

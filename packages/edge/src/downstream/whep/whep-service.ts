@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
 import { OPUS_CLOCK_RATE, VIDEO_CLOCK_RATE } from "@canopy/media/rtp";
+import { encodeGoawayMessage } from "@canopy/media/timed";
 import type { RelayNode } from "@canopy/relay";
 import { type PeerRequest, type PreparedPeer, WEBRTC_PROBLEMS } from "@canopy/relay/webrtc";
 import { type Clock, type Logger, type Metrics, ProblemError } from "@canopy/runtime";
@@ -115,6 +116,8 @@ export class WhepService {
         viewer.attach(peer);
       },
       abandon: () => viewer.abandon(),
+      // By the channel of timed messages; one who did not open it is closed at the end.
+      goaway: (uri) => viewer.onTimed(encodeGoawayMessage(uri)),
     };
   }
 

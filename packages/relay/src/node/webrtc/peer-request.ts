@@ -22,6 +22,8 @@ export interface PreparedPeer {
   attach(peer: WebRtcPeer): void;
   /** The engine could not answer; nothing will be attached. */
   abandon(): void;
+  /** Tells the peer to go on at another node ("" = of its own choice); absent where it cannot be told. */
+  goaway?(uri: string): void;
 }
 
 /**

@@ -207,7 +207,11 @@ export class WebRtcRoutes {
       const prepared = await preparePeer({ broadcast, offer, admitted: who, remoteAddress: request.ip });
       try {
         const answer = await engine.answer(offer, prepared.plan, prepared.handler);
-        const session = new WebRtcSession(this.#options.role, { ...answer, remoteUfrag: offer.ice.ufrag });
+        const session = new WebRtcSession(this.#options.role, {
+          ...answer,
+          remoteUfrag: offer.ice.ufrag,
+          goaway: prepared.goaway && ((uri) => prepared.goaway?.(uri)),
+        });
         this.#sessions.set(session.id, session);
         gate.admitChecked(session, address, who);
         prepared.attach(answer.peer);

@@ -15,15 +15,22 @@ export class WebRtcSession implements GatedSession {
   readonly etag: string;
   /** The client's ICE user fragment: another one in a PATCH is an ICE restart. */
   readonly remoteUfrag: string;
+  readonly goaway?: (uri: string) => void;
 
   constructor(
     kind: WebRtcRole,
-    parts: { readonly peer: WebRtcPeer; readonly ufrag: string; readonly remoteUfrag: string },
+    parts: {
+      readonly peer: WebRtcPeer;
+      readonly ufrag: string;
+      readonly remoteUfrag: string;
+      readonly goaway?: ((uri: string) => void) | undefined;
+    },
   ) {
     this.kind = kind;
     this.peer = parts.peer;
     this.etag = `"${parts.ufrag}"`;
     this.remoteUfrag = parts.remoteUfrag;
+    if (parts.goaway !== undefined) this.goaway = parts.goaway;
   }
 
   get closed(): boolean {

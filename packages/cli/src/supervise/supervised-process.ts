@@ -4,7 +4,7 @@ import { backoffMs, delay, EXIT_USAGE } from "@canopy/runtime";
 /** After this long the process counts as sound, and the next end is answered by a quick start again. */
 const SOUND_AFTER_MS = 10_000;
 const RESTART_BACKOFF = { baseMs: 100, capMs: 5_000 };
-/** A process that has not ended by then after SIGTERM is killed. */
+/** Enough for a process that has nothing to wait for. */
 const STOP_DEADLINE_MS = 2_500;
 
 export interface SupervisedProcessOptions {
@@ -14,6 +14,8 @@ export interface SupervisedProcessOptions {
   readonly script: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** A process that has not ended by then after SIGTERM is killed. Default: 2.5 s. */
+  readonly stopDeadlineMs?: number;
 }
 
 export interface SupervisedProcessDeps {
@@ -73,10 +75,11 @@ export class SupervisedProcess {
     if (child === undefined) return;
     const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
     child.kill("SIGTERM");
+    const deadlineMs = this.#options.stopDeadlineMs ?? STOP_DEADLINE_MS;
     const timer = setTimeout(() => {
-      this.#deps.report(`${this.name} did not stop in ${STOP_DEADLINE_MS} ms and was killed`);
+      this.#deps.report(`${this.name} did not stop in ${deadlineMs} ms and was killed`);
       child.kill("SIGKILL");
-    }, STOP_DEADLINE_MS);
+    }, deadlineMs);
     await ended;
     clearTimeout(timer);
   }
