@@ -164,9 +164,14 @@ describe("every node of the manifests", () => {
     const wrong = breaks((manifests) =>
       nodeTemplates(manifests).flatMap(({ name, container }) => {
         const settings = readSettings(container.args?.[0], containerEnvironment(container, manifests));
-        const port = Number(settings.CANOPY_PORT);
-        const expected = [`http ${port}/TCP`, `quic ${port}/UDP`];
-        if (settings.CANOPY_TIER !== 1) expected.push(`webrtc ${port + WEBRTC_OFFSET}/UDP`);
+        const first = Number(settings.CANOPY_PORT);
+        const expected: string[] = [];
+        for (let worker = 1; worker <= Number(settings.CANOPY_WORKERS ?? 1); worker++) {
+          const port = first + worker - 1;
+          const suffix = worker === 1 ? "" : `-${worker}`;
+          expected.push(`http${suffix} ${port}/TCP`, `quic${suffix} ${port}/UDP`);
+          if (settings.CANOPY_TIER !== 1) expected.push(`webrtc${suffix} ${port + WEBRTC_OFFSET}/UDP`);
+        }
         if (settings.CANOPY_RTMP_PORT !== undefined) expected.push(`rtmp ${settings.CANOPY_RTMP_PORT}/TCP`);
         const declared = (container.ports ?? []).map((p) => `${p.name} ${p.containerPort}/${p.protocol}`);
         const moved = (container.ports ?? []).filter((p) => p.hostPort !== p.containerPort);
@@ -238,6 +243,29 @@ describe("every node of the manifests", () => {
           : [`${name}: ${preStop} s and ${drain} s in ${spec.terminationGracePeriodSeconds} s`];
       }),
     );
+    expect(wrong).toEqual([]);
+  });
+
+  it("is reached, by a network policy, on each of its ports", () => {
+    const wrong = breaks((manifests) => {
+      const policy = manifests.find(({ metadata }) => metadata.name === "nodes-from-everywhere");
+      const [rule] = (policy?.spec?.ingress ?? []) as readonly {
+        ports: readonly { protocol: string; port: number; endPort?: number }[];
+      }[];
+      return nodeTemplates(manifests).flatMap(({ name, container }) =>
+        (container.ports ?? [])
+          .filter(
+            ({ protocol, containerPort }) =>
+              !rule?.ports.some(
+                (p) =>
+                  p.protocol === protocol &&
+                  p.port <= containerPort &&
+                  containerPort <= (p.endPort ?? p.port),
+              ),
+          )
+          .map((port) => `${name} ${port.name}`),
+      );
+    });
     expect(wrong).toEqual([]);
   });
 
@@ -322,9 +350,9 @@ describe("the services, autoscalers and figures of the manifests", () => {
       manifests
         .filter((manifest) => manifest.kind === "ScaledObject")
         .flatMap(({ metadata, spec }) => {
-          const target = spec?.scaleTargetRef as { kind: string; name: string };
+          const target = (spec?.scaleTargetRef ?? {}) as { kind?: string; name?: string };
           const workload = manifests.find((m) => m.kind === target.kind && m.metadata.name === target.name);
-          const triggers = spec?.triggers as readonly { metadata: { query: string } }[];
+          const triggers = (spec?.triggers ?? []) as readonly { metadata: { query: string } }[];
           const asks = triggers.map(({ metadata: { query } }) => query).join();
           const right =
             workload !== undefined &&
