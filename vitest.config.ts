@@ -5,13 +5,25 @@ import { defineConfig } from "vitest/config";
 const resolve = { conditions: ["canopy-source"] };
 const ssr = { resolve: { conditions: ["canopy-source"] } };
 
+/** Named so: files that measure time, sync or painting, or that take the whole machine. They run one at a time. */
+const TIMING = "tests/**/*.timing.test.ts";
+const NOT_HERE = ["**/node_modules/**", "tests/repository/**"];
+/** Each file starts real processes, and waits for what they do. */
+const SYSTEM = { testTimeout: 120_000, hookTimeout: 120_000 };
+
 export default defineConfig({
   test: {
     projects: [
       {
         resolve,
         ssr,
-        test: { name: "unit", include: ["packages/*/src/**/*.test.ts"], testTimeout: 20_000 },
+        test: {
+          name: "unit",
+          include: ["packages/*/src/**/*.test.ts"],
+          testTimeout: 20_000,
+          // All cores: by itself vitest leaves one of them alone, which is every other one of two.
+          maxWorkers: "100%",
+        },
       },
       {
         test: { name: "repository", include: ["tests/repository/**/*.test.ts"] },
@@ -20,13 +32,26 @@ export default defineConfig({
         resolve,
         ssr,
         test: {
+          ...SYSTEM,
           name: "system",
           include: ["tests/**/*.test.ts"],
-          exclude: ["**/node_modules/**", "tests/repository/**"],
-          // Each file starts real processes on fixed budgets of CPU: one at a time on a small machine.
+          exclude: [...NOT_HERE, TIMING],
+          // Most of their time is waiting for media that comes in real time, with a third of a core for each.
+          maxWorkers: 3,
+        },
+      },
+      {
+        resolve,
+        ssr,
+        test: {
+          ...SYSTEM,
+          name: "timing",
+          include: [TIMING],
+          exclude: NOT_HERE,
+          // What they measure is true of a machine that does nothing else.
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          // With `system` in the same run: after it.
+          sequence: { groupOrder: 1 },
         },
       },
     ],

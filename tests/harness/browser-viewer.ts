@@ -38,6 +38,8 @@ export interface BrowserViewer {
   fired(): Promise<readonly FiredMessage[]>;
   /** Pictures with a readable clock that were painted since the last call. */
   takePainted(): Promise<readonly PaintedClock[]>;
+  /** The most that the sound's peak was at any repaint since the page was opened: a beep is short. */
+  loudest(): Promise<number>;
   /** Waits until `count` more frames were presented than now. */
   presents(count: number, timeoutMs?: number): Promise<void>;
   close(): Promise<void>;
@@ -64,11 +66,12 @@ function observePlayer(): void {
   interface Observed {
     painted: PaintedClock[];
     fired: FiredMessage[];
+    loudest: number;
   }
   interface PlayerElement extends HTMLElement {
     stats(): PlayerStats;
   }
-  const observed: Observed = { painted: [], fired: [] };
+  const observed: Observed = { painted: [], fired: [], loudest: 0 };
   Object.assign(window, { observed });
   const keptPainted = 20_000;
   let scratch: OffscreenCanvas | undefined;
@@ -113,6 +116,7 @@ function observePlayer(): void {
     }
     if (player !== null && typeof player.stats === "function") {
       const stats = player.stats();
+      observed.loudest = Math.max(observed.loudest, stats?.audioPeak ?? 0);
       const shown = shownBy(player);
       const presented =
         shown instanceof HTMLVideoElement
@@ -175,6 +179,8 @@ export async function openViewer(
         const { observed } = window as unknown as { observed: { painted: PaintedClock[] } };
         return observed.painted.splice(0);
       }),
+    loudest: () =>
+      page.evaluate(() => (window as unknown as { observed: { loudest: number } }).observed.loudest),
     presents: async (count, timeoutMs = 60_000) => {
       let start: number | undefined;
       let last: PlayerStats | undefined;

@@ -1,10 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, renameSync } from "node:fs";
-import { join } from "node:path";
 import { type StartedProcess, startProcess } from "./child-process.ts";
-import { ROOT } from "./repository-root.ts";
-
-const CLIP_FOLDER = join(ROOT, ".canopy", "clips");
+import { cachedClip } from "./clip-cache.ts";
 
 export interface ClipOptions {
   readonly seconds?: number;
@@ -26,10 +22,7 @@ export function makeClip(options: ClipOptions = {}): string {
   const profile = options.profile ?? (bFrames > 0 ? "high" : "main");
   const keyframeInterval = options.keyframeInterval ?? fps;
   const bitrateKbps = options.bitrateKbps ?? 1_000;
-  mkdirSync(CLIP_FOLDER, { recursive: true });
   const name = `${seconds}s-${fps}fps-b${bFrames}-${video ? profile : "novideo"}-${audio ? "aac" : "noaudio"}-${size}-k${keyframeInterval}-${bitrateKbps}k.mp4`;
-  const path = join(CLIP_FOLDER, name);
-  if (existsSync(path)) return path;
   const args = ["-y", "-hide_banner", "-loglevel", "error"];
   if (video) args.push("-f", "lavfi", "-i", `testsrc2=size=${size}:rate=${fps}`);
   if (audio) args.push("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000");
@@ -40,10 +33,7 @@ export function makeClip(options: ClipOptions = {}): string {
     args.push("-maxrate", `${bitrateKbps}k`, "-bufsize", `${bitrateKbps}k`);
   }
   if (audio) args.push("-c:a", "aac", "-b:a", "96k", "-ac", "2");
-  const unfinished = `${path}.part.mp4`;
-  execFileSync("ffmpeg", [...args, unfinished], { stdio: "inherit" });
-  renameSync(unfinished, path);
-  return path;
+  return cachedClip(name, (path) => execFileSync("ffmpeg", [...args, path], { stdio: "inherit" }));
 }
 
 /** Encodes a raw H.264 stream again with B-frames, so that what is burnt into its pictures stays, and returns its path. */

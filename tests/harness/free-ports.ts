@@ -3,7 +3,11 @@ import { createServer } from "node:net";
 
 /** Start of the range that tests use: above the product's own ports, below the kernel's ephemeral range. */
 const FIRST_PORT = 20_000;
-const LAST_PORT = 31_000;
+/** A node's WebRTC port is this far above its own. */
+const WEBRTC_OFFSET = 1_000;
+/** Files that run beside each other take ports from ranges of their own: what is free when it is looked at stays free. */
+const RANGES = 6;
+const range = Number(process.env.VITEST_POOL_ID ?? 0) % RANGES;
 const ATTEMPTS = 200;
 
 function tcpIsFree(port: number): Promise<boolean> {
@@ -22,18 +26,16 @@ function udpIsFree(port: number): Promise<boolean> {
   });
 }
 
-/** A node's WebRTC port is this far above its own. */
-const WEBRTC_OFFSET = 1_000;
-
 /** The first of `count` consecutive ports that are free for TCP and UDP on loopback, and 1,000 above for UDP. */
 export async function findFreePorts(count: number): Promise<number> {
+  const start = FIRST_PORT + range * 2 * WEBRTC_OFFSET;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const first = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT - count));
+    const first = start + Math.floor(Math.random() * (WEBRTC_OFFSET - count));
     let free = true;
     for (let port = first; free && port < first + count; port++) {
       free = (await tcpIsFree(port)) && (await udpIsFree(port)) && (await udpIsFree(port + WEBRTC_OFFSET));
     }
     if (free) return first;
   }
-  throw new Error(`found no ${count} consecutive free ports between ${FIRST_PORT} and ${LAST_PORT}`);
+  throw new Error(`found no ${count} consecutive free ports between ${start} and ${start + WEBRTC_OFFSET}`);
 }

@@ -6,7 +6,8 @@ const MAX_OUTPUT_BYTES = 512 * 1024 * 1024;
 /** A picture is compared with the sound next to it; beyond this they are not of the same stretch. */
 const NEIGHBOUR_SECONDS = 0.1;
 
-interface HashedPacket {
+/** As ffprobe shows a packet with `-show_data_hash md5`. */
+export interface HashedPacket {
   readonly codec_type: string;
   readonly pts_time: string;
   readonly data_hash: string;
@@ -30,7 +31,12 @@ export interface SyncMeasurement {
  * Packets are recognised by their bytes; those that Canopy changes (parameter sets, messages) are left out.
  */
 export async function measureSync(file: string, clip: string): Promise<SyncMeasurement> {
-  const [found, wanted] = await Promise.all([hashPackets(file), hashPackets(clip)]);
+  return comparePackets(await hashPackets(file), clip);
+}
+
+/** The same for packets that were read already. */
+export async function comparePackets(found: readonly HashedPacket[], clip: string): Promise<SyncMeasurement> {
+  const wanted = await hashPackets(clip);
   const video = match(found, wanted, "video");
   const audio = match(found, wanted, "audio");
   let pictures = 0;

@@ -1,11 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
 import { joinAnnexB, NAL_AUD, nalUnitType, splitAnnexB } from "@canopy/media/h264";
+import { cachedClip } from "./clip-cache.ts";
 import { type ClipOptions, makeClip } from "./ffmpeg.ts";
-import { ROOT } from "./repository-root.ts";
-
-const FOLDER = join(ROOT, ".canopy", "clips");
 
 /** One picture of a clip. */
 export interface ClipUnit {
@@ -35,15 +33,11 @@ const OPUS = ["-vn", "-c:a", "libopus", "-b:a", "64k", "-frame_duration", "20", 
 const H264 = ["-an", "-c:v", "copy", "-bsf:v", "h264_mp4toannexb,h264_metadata=aud=insert", "-f", "h264"];
 
 function convert(path: string, kind: string, args: readonly string[]): string {
-  const result = join(FOLDER, `${path.slice(path.lastIndexOf("/") + 1)}.${kind}`);
-  if (existsSync(result)) return result;
-  mkdirSync(FOLDER, { recursive: true });
-  const unfinished = `${result}.part`;
-  execFileSync("ffmpeg", ["-y", "-hide_banner", "-loglevel", "error", "-i", path, ...args, unfinished], {
-    stdio: "inherit",
+  return cachedClip(`${basename(path)}.${kind}`, (result) => {
+    execFileSync("ffmpeg", ["-y", "-hide_banner", "-loglevel", "error", "-i", path, ...args, result], {
+      stdio: "inherit",
+    });
   });
-  renameSync(unfinished, result);
-  return result;
 }
 
 function readVideo(path: string): ClipUnit[] {

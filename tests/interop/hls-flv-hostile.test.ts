@@ -99,9 +99,13 @@ describe("HLS under bad input", () => {
       ["bytes=5-1", 200],
       ["bytes=0-0,2-2", 200],
     ];
+    // Segments leave the window in time, also while a busy machine answers what was asked above.
+    const newest = async (): Promise<string> => field(await playlist(edge), /.*\n([0-9a-f]{10}-\d+\.m4s)\n/s);
     for (const [range, status] of ranges)
-      expect([range, await statusOf(`~/video/${segment}`, { range })]).toEqual([range, status]);
-    const part = await fetch(edge.hls(PATH, `~/video/${segment}`), { headers: { range: "bytes=4-7" } });
+      expect([range, await statusOf(`~/video/${await newest()}`, { range })]).toEqual([range, status]);
+    const part = await fetch(edge.hls(PATH, `~/video/${await newest()}`), {
+      headers: { range: "bytes=4-7" },
+    });
     expect(await part.text()).toMatch(/^(moof|emsg)$/);
     expect(part.headers.get("content-range")).toMatch(/^bytes 4-7\/\d+$/);
     expect(await playlist(edge)).toContain("#EXTM3U");
@@ -360,6 +364,12 @@ describe("HLS and FLV over HTTP/2", () => {
     await waitFor("FLV", () => bytes > 100_000);
     expect(magic).toBe("FLV");
     expect(edge.metrics.value("canopy_sessions", "flv")).toBe(1);
+    // More than the window of a stream: bytes wait in it when it is closed without an error.
+    flv.pause();
+    await waitFor(
+      "bytes that nobody takes",
+      () => (edge.metrics.value("canopy_sent_bytes_total", "flv") ?? 0) > bytes + 200_000,
+    );
     flv.close();
     await waitFor("the session to end", () => edge.metrics.value("canopy_sessions", "flv") === 0);
     session.close();

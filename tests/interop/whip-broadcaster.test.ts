@@ -43,12 +43,28 @@ async function record(origin: TestOrigin): Promise<{ video: RecordedFrame[]; aud
   return frames;
 }
 
-function expectSteady(frames: readonly RecordedFrame[], stepUs: number): void {
-  const first = frames[0]?.timestampUs ?? 0;
-  const last = frames.at(-1)?.timestampUs ?? 0;
-  expect((last - first) / (frames.length - 1) / stepUs).toBeCloseTo(1, 1);
-  for (let at = 1; at < frames.length; at++)
-    expect((frames[at]?.timestampUs ?? 0) - (frames[at - 1]?.timestampUs ?? 0)).toBeGreaterThan(0);
+/** Two seconds of pictures, one of sound. */
+const SETTLED_FRAMES = 50;
+
+function stepsOf(frames: readonly RecordedFrame[]): number[] {
+  return frames.slice(1).map(({ timestampUs }, at) => timestampUs - (frames[at]?.timestampUs ?? 0));
+}
+
+/**
+ * Frames at even steps, none back. The first reports of a publisher whose frames came late let his clock run slower or
+ * faster until it is right, and the encoder of a busy machine leaves pictures out.
+ */
+async function expectSteady(frames: readonly RecordedFrame[], stepUs: number): Promise<void> {
+  let speed = Number.NaN;
+  await waitFor(
+    () => `a steady clock, not ${speed} of its speed`,
+    () => {
+      const steps = stepsOf(frames.slice(-SETTLED_FRAMES)).sort((left, right) => left - right);
+      speed = (steps[steps.length >> 1] ?? Number.NaN) / stepUs;
+      return Math.abs(speed - 1) < 0.05;
+    },
+  );
+  expect(Math.min(...stepsOf(frames))).toBeGreaterThan(0);
 }
 
 describe("canopy broadcast --to …/whip/…", () => {
@@ -56,14 +72,15 @@ describe("canopy broadcast --to …/whip/…", () => {
     const origin = await startOrigin();
     const { stop } = broadcast(origin, "test");
     const { video, audio } = await record(origin);
-    expectSteady(video, 40_000);
-    expectSteady(audio, 20_000);
+    await expectSteady(video, 40_000);
+    await expectSteady(audio, 20_000);
     expect(audio.every(({ payload }) => opusPacketDurationUs(payload) === 20_000)).toBe(true);
     expect(new Set(video.map(({ group }) => group)).size).toBeGreaterThanOrEqual(3);
     expect(origin.node.registry.get(PATH)?.describe()).toMatchObject({ publisher: { protocol: "whip" } });
     // Captured and published on one machine: what is told by sender reports is the time on its wall.
-    const newest = video.at(-1);
-    expect(Math.abs((newest?.arrivalUs ?? 0) - (newest?.timestampUs ?? 0))).toBeLessThan(500_000);
+    // Of the pictures that a busy machine held up least.
+    const ages = video.slice(-25).map(({ arrivalUs, timestampUs }) => arrivalUs - timestampUs);
+    expect(Math.abs(Math.min(...ages))).toBeLessThan(500_000);
     await stop();
     await waitFor("the end of the broadcast", () => origin.node.registry.get(PATH) === undefined, 5_000);
   });
@@ -72,8 +89,8 @@ describe("canopy broadcast --to …/whip/…", () => {
     const origin = await startOrigin();
     broadcast(origin, makeClip({ seconds: 5, fps: 25, bFrames: 2, size: "320x180" }));
     const { video, audio } = await record(origin);
-    expectSteady(video, 40_000);
-    expectSteady(audio, 20_000);
+    await expectSteady(video, 40_000);
+    await expectSteady(audio, 20_000);
     expect(origin.node.registry.get(PATH)?.describe()).toMatchObject({ bFrames: false });
   });
 

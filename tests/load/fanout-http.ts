@@ -1,5 +1,5 @@
 import { loadavg } from "node:os";
-import { HttpLoad } from "./http-load.ts";
+import { startHttpLoad } from "./http-load.ts";
 import { BROADCAST, FRAMES_PER_SECOND, pinToOtherCores, startPinnedTree } from "./pinned-tree.ts";
 import { readProcessUsage } from "./process-usage.ts";
 import { type Row, report } from "./report.ts";
@@ -26,7 +26,10 @@ export async function measureHttpFanout(options: HttpFanoutOptions): Promise<voi
   await using tree = await startPinnedTree({ profileFolder });
   const { edge, edgeUrl } = tree;
   const path = kind === "hls" ? `/hls/${BROADCAST}/index.m3u8` : `/flv/${BROADCAST}.flv`;
-  await using load = new HttpLoad(processes, { kind, url: `${edgeUrl}${path}` }, pinToOtherCores);
+  await using load = startHttpLoad({
+    ...{ processes, pin: pinToOtherCores },
+    viewer: { kind, url: `${edgeUrl}${path}` },
+  });
   const rows: Row[] = [];
   let previous = { residentBytes: readProcessUsage(edge.pid).residentBytes, viewers: 0 };
   for (const viewers of steps) {

@@ -4,7 +4,7 @@ import { BROADCAST, FRAMES_PER_SECOND, pinToOtherCores, startPinnedTree } from "
 import { readProcessUsage } from "./process-usage.ts";
 import { type Row, report } from "./report.ts";
 import { Samples } from "./samples.ts";
-import { WhepLoad, type WhepLoadTotals } from "./whep-load.ts";
+import { startWhepLoad, type WhepLoadTotals } from "./whep-load.ts";
 
 export interface WebRtcFanoutOptions {
   /** Numbers of viewers, growing. */
@@ -38,19 +38,19 @@ export async function measureWebRtcFanout(options: WebRtcFanoutOptions): Promise
     profileFolder,
   });
   const { edge, edgeUrl } = tree;
-  await using load = new WhepLoad(
+  await using load = startWhepLoad({
     processes,
-    {
+    viewer: {
       ...{ url: edgeUrl, broadcast: BROADCAST, congestionFeedback },
       kinds: isVideoOnly ? ["video"] : ["video", "audio"],
       watchful: Math.ceil(watchful / processes),
     },
-    (pid) => {
+    pin: (pid) => {
       pinToOtherCores(pid);
       // Origin and publisher share these cores, and must not be late for want of them.
       setPriority(pid, VIEWERS_NICE);
     },
-  );
+  });
   const rows: Row[] = [];
   let previous = { residentBytes: readProcessUsage(edge.pid).residentBytes, viewers: 0 };
   for (const viewers of steps) {

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { type BroadcastOptions, runBroadcast } from "../../packages/cli/src/broadcast/index.ts";
 import { PublishOrigin } from "../browser/publish/publish-origin.ts";
 import { makeClip } from "../harness/ffmpeg.ts";
+import { findFreePorts } from "../harness/free-ports.ts";
 import type { RecordedFrame } from "../harness/record-track.ts";
 import { RtmpOrigin } from "../harness/rtmp-origin.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -66,8 +67,8 @@ describe("runBroadcast", () => {
   });
 
   it("comes back by itself when the origin restarts", async () => {
-    const first = await RtmpOrigin.start();
-    const { port } = first.server.address;
+    const port = await findFreePorts(1);
+    const first = await RtmpOrigin.start({ server: { port } });
     const running = broadcast({ ...SMALL, source: "test", to: `rtmp://127.0.0.1:${port}/live/demo` });
     await waitForFrames(first, "live/demo", 5);
     await first[Symbol.asyncDispose]();
@@ -77,9 +78,7 @@ describe("runBroadcast", () => {
   });
 
   it("waits for an origin that is not there yet", async () => {
-    const gone = await RtmpOrigin.start();
-    const { port } = gone.server.address;
-    await gone[Symbol.asyncDispose]();
+    const port = await findFreePorts(1);
     const running = broadcast({ ...SMALL, source: "test", to: `rtmp://127.0.0.1:${port}/live/demo` });
     await using origin = await RtmpOrigin.start({ server: { port } });
     await waitForFrames(origin, "live/demo", 5);

@@ -66,8 +66,8 @@ describe("playback of RTMP broadcasts in Chromium", () => {
     const publisher = publishWithFfmpeg(makeClip(clip), `${dev.rtmp}/${broadcast}`);
     const viewers = await viewAtBothEdges(broadcast);
     try {
+      await Promise.all(viewers.map((viewer) => viewer.presents(2 * (clip.fps ?? 30))));
       for (const viewer of viewers) {
-        await viewer.presents(2 * (clip.fps ?? 30));
         await expectMovingPicture(viewer);
         const stats = await viewer.stats();
         expect(stats.state).toBe("playing");
@@ -121,15 +121,14 @@ describe("playback of RTMP broadcasts in Chromium", () => {
     let publisher = publishWithFfmpeg(clip, `${dev.rtmp}/live/restart`);
     const viewers = await viewAtBothEdges("live/restart");
     try {
-      for (const viewer of viewers) await viewer.presents(30);
+      await Promise.all(viewers.map((viewer) => viewer.presents(30)));
       for (const pauseMs of [0, 3_000]) {
         await publisher.stop();
         await new Promise((resolve) => setTimeout(resolve, pauseMs));
         publisher = publishWithFfmpeg(clip, `${dev.rtmp}/live/restart`);
-        for (const viewer of viewers) {
-          await viewer.presents(60);
+        await Promise.all(viewers.map((viewer) => viewer.presents(60)));
+        for (const viewer of viewers)
           expect((await viewer.stats()).reconnects, "sessions opened again").toBe(0);
-        }
       }
       for (const viewer of viewers) {
         expect(await viewer.page.evaluate(() => performance.getEntriesByType("navigation").length)).toBe(1);
@@ -155,8 +154,7 @@ describe("playback of RTMP broadcasts in Chromium", () => {
         60_000,
       );
       publisher = publishWithFfmpeg(clip, `${dev.rtmp}/live/comes-back`);
-      await viewer.presents(30);
-      await other.presents(30);
+      await Promise.all([viewer.presents(30), other.presents(30)]);
     } finally {
       await viewer?.close();
       await other?.close();

@@ -2,7 +2,9 @@ import { randomInt } from "node:crypto";
 import { MOQ_PROTOCOLS } from "@canopy/protocol";
 import {
   EdgeLocator,
+  LocalFirstParents,
   type Parent,
+  RegistryChooser,
   RegistryParents,
   RelayNode,
   type RelayNodeDeps,
@@ -199,11 +201,16 @@ function createParents(
 ): Pick<RelayNodeDeps, "parents" | "directory"> {
   const { tier, region = "", parentToken: token } = options;
   const { controlPlane } = deps;
-  const parents = local === undefined ? options.parents : [local, ...options.parents];
-  if (parents.length > 0 || controlPlane === undefined) return { parents: new StaticParents(parents, token) };
+  const listed = new StaticParents(options.parents, token);
+  const here = local === undefined ? undefined : { url: local, ...(token !== undefined && { token }) };
+  if (options.parents.length > 0 || controlPlane === undefined) {
+    return { parents: here === undefined ? listed : new LocalFirstParents(here, listed) };
+  }
   const self = { id: originId, tier, region, url: "" };
   const nodes = () => controlPlane.view().nodes.values();
-  return { directory: new RegistryParents({ self, token }, { nodes }) };
+  const directory = new RegistryParents({ self, token }, { nodes });
+  if (here === undefined) return { directory };
+  return { parents: new LocalFirstParents(here, new RegistryChooser(directory)) };
 }
 
 /** How this process reaches one that listens on the same host. */

@@ -26,6 +26,7 @@ export {
   type EdgeLocatorOptions,
   type LocatableNode,
 } from "./tree/edge-locator.ts";
+export { LocalFirstParents, RegistryChooser } from "./tree/local-first-parents.ts";
 export { EDGE_TIER, type LocateEdgesOptions, locateEdges } from "./tree/locate-edges.ts";
 export {
   LOAD_BOUND,

@@ -1,6 +1,8 @@
 import { createMemoryPair } from "@canopy/transport/memory";
 import { afterEach, describe, expect, it } from "vitest";
 import { MemoryTree, OPEN_SCOPE, TestEncoder, VIDEO_INFO, Viewer } from "./memory-tree-suite.ts";
+import { StaticParents } from "./tree/choose-parent.ts";
+import { LocalFirstParents } from "./tree/local-first-parents.ts";
 
 let tree = new MemoryTree();
 
@@ -261,6 +263,35 @@ describe("a tree of RelayNodes", () => {
     expect(watching.closed).toBeUndefined();
     expect(watching.timestamps).toEqual(encoder.timestamps);
     expect(watching.groups.every((group) => group.state !== "aborted")).toBe(true);
+  });
+
+  it("goes back to a better parent when that is there again, without a gap, and not before", async () => {
+    const { encoder } = await threeTiers();
+    const worker = tree.addNode(
+      "worker",
+      ["edge"],
+      {},
+      {
+        parents: new LocalFirstParents({ url: "https://edge/" }, new StaticParents(["https://relay/"])),
+      },
+    );
+    await tree.advance(100);
+    const watching = tree.addViewer("worker").watch("live/demo");
+    await tree.advance(50);
+    await encoder.run(1_500);
+    expect(worker.topology().parent?.url).toBe("https://edge/");
+    tree.kill("edge");
+    await encoder.run(2_000);
+    expect(worker.topology().parent?.url).toBe("https://relay/");
+    await encoder.run(10_000);
+    expect(worker.topology().parent?.url).toBe("https://relay/");
+    tree.addNode("edge", ["relay"], { originId: 77 });
+    await encoder.run(11_000);
+    expect(worker.topology().parent?.url).toBe("https://edge/");
+    await tree.advance(100);
+    expect(watching.closed).toBeUndefined();
+    // A group that the loss cut off was completed after the next one had begun.
+    expect([...watching.timestamps].sort((a, b) => a - b)).toEqual(encoder.timestamps);
   });
 
   it("takes its own choice when GOAWAY names a place that is none, and counts it", async () => {

@@ -223,6 +223,20 @@ describe("a tree that forms itself", () => {
     expect(edges[0]?.store.get("live/1")?.hops[0]).toBe(2);
   });
 
+  it("does not give a broadcast up for a second one of the same path at the other origin", async () => {
+    const { origins, edges, encoders, run } = await sixNodes();
+    const watching = tree.addViewer("edge1").watch("live/1");
+    await run(400);
+    const second = origins[1]?.store.publish("live/1");
+    second?.createTrack("video", VIDEO_INFO);
+    await run(400);
+    second?.end();
+    await run(400);
+    await tree.advance(100);
+    expectWhole(watching, encoders[0]);
+    expect(edges[0]?.store.get("live/1")?.hops[0]).toBe(1);
+  });
+
   it("does not take a record that leads to another node for a parent, and says so once", async () => {
     tree.addRegistered("origin", { tier: 0 });
     tree.addRegistered("relay1", { tier: 1 });

@@ -1,6 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { aacCodecString, parseAudioSpecificConfig } from "@canopy/media/aac";
 import { encodeHex } from "@canopy/media/catalog";
 import { parseAudioTagBody, parseVideoTagBody } from "@canopy/media/flv";
@@ -11,10 +10,9 @@ import {
   parseAvcDecoderConfig,
   parseSps,
 } from "@canopy/media/h264";
-import { ROOT } from "../../repository/repository-files.ts";
+import { cachedClip } from "../../harness/clip-cache.ts";
 import type { ClipFrames } from "./clip-frames.ts";
 
-const FOLDER = join(ROOT, ".canopy", "clips");
 const FLV_HEADER_BYTES = 9 + 4;
 const TAG_HEADER_BYTES = 11;
 /** Side of the squares that show the frame's number in binary, lowest bit at the left. */
@@ -31,10 +29,8 @@ export interface ClipFramesOptions {
 /** Encodes a test clip whose frames carry their number as squares in the top row, and takes it apart. */
 export function makeClipFrames(options: ClipFramesOptions): ClipFrames {
   const { seconds, fps, bFrames, size, keyframeInterval } = options;
-  mkdirSync(FOLDER, { recursive: true });
-  const path = join(FOLDER, `numbered-${seconds}s-${fps}fps-b${bFrames}-${size}-k${keyframeInterval}.flv`);
-  if (!existsSync(path)) encode(path, options);
-  const bytes = new Uint8Array(readFileSync(path));
+  const name = `numbered-${seconds}s-${fps}fps-b${bFrames}-${size}-k${keyframeInterval}.flv`;
+  const bytes = new Uint8Array(readFileSync(cachedClip(name, (path) => encode(path, options))));
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const video: ClipFrames["video"][number][] = [];
   const audio: ClipFrames["audio"][number][] = [];
@@ -96,14 +92,12 @@ export function makeClipFrames(options: ClipFramesOptions): ClipFrames {
 function encode(path: string, options: ClipFramesOptions): void {
   const { seconds, fps, bFrames, size, keyframeInterval } = options;
   const bits = `if(lt(Y\\,${BIT_PIXELS})\\,235*mod(floor(N/pow(2\\,floor(X/${BIT_PIXELS})))\\,2)\\,lum(X\\,Y))`;
-  const unfinished = `${path}.part.flv`;
   const args = ["-y", "-hide_banner", "-loglevel", "error"];
   args.push("-f", "lavfi", "-i", `testsrc2=size=${size}:rate=${fps}`);
   args.push("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000");
   args.push("-t", String(seconds), "-vf", `format=yuv420p,geq=lum='${bits}':cb='cb(X,Y)':cr='cr(X,Y)'`);
   args.push("-c:v", "libx264", "-preset", "veryfast", "-profile:v", bFrames > 0 ? "high" : "main");
   args.push("-bf", String(bFrames), "-g", String(keyframeInterval), "-sc_threshold", "0", "-b:v", "1M");
-  args.push("-c:a", "aac", "-b:a", "96k", "-ac", "2", unfinished);
+  args.push("-c:a", "aac", "-b:a", "96k", "-ac", "2", path);
   execFileSync("ffmpeg", args, { stdio: "inherit" });
-  renameSync(unfinished, path);
 }

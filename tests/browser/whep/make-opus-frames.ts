@@ -1,37 +1,21 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
-import { join } from "node:path";
-import { ROOT } from "../../harness/repository-root.ts";
+import { readFileSync } from "node:fs";
+import { cachedClip } from "../../harness/clip-cache.ts";
 import type { ClipFrames } from "../player/clip-frames.ts";
 
-const FOLDER = join(ROOT, ".canopy", "clips");
 const FRAME_US = 20_000;
 const PAGE_HEADER_BYTES = 27;
 
 /** The clip with its sound replaced by a tone in Opus, 20 ms a frame. */
 export function withOpusTone(clip: ClipFrames): ClipFrames {
-  mkdirSync(FOLDER, { recursive: true });
   const seconds = clip.durationUs / 1e6;
-  const path = join(FOLDER, `tone-${seconds}s.opus`);
-  if (!existsSync(path)) {
-    const args = ["-y", "-hide_banner", "-loglevel", "error"];
-    args.push("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000", "-t", String(seconds));
-    // One packet a page, so that the container needs no reader of its own.
-    args.push(
-      "-ac",
-      "2",
-      "-c:a",
-      "libopus",
-      "-b:a",
-      "96k",
-      "-frame_duration",
-      "20",
-      "-page_duration",
-      "20000",
-    );
-    execFileSync("ffmpeg", [...args, "-f", "ogg", `${path}.part`], { stdio: "inherit" });
-    renameSync(`${path}.part`, path);
-  }
+  const args = ["-y", "-hide_banner", "-loglevel", "error"];
+  args.push("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000", "-t", String(seconds));
+  // One packet a page, so that the container needs no reader of its own.
+  args.push("-ac", "2", "-c:a", "libopus", "-b:a", "96k", "-frame_duration", "20", "-page_duration", "20000");
+  const path = cachedClip(`tone-${seconds}s.opus`, (file) =>
+    execFileSync("ffmpeg", [...args, "-f", "ogg", file], { stdio: "inherit" }),
+  );
   const audio = oggPages(readFileSync(path))
     // OpusHead and OpusTags (RFC 7845 §3).
     .slice(2, 2 + clip.durationUs / FRAME_US)

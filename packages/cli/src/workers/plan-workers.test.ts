@@ -31,15 +31,15 @@ describe("planWorkers", () => {
   });
 
   it("numbers the names, and moves public URLs to the worker's port", () => {
-    const publicUrl = "https://edge.example.com:4443/live";
+    const publicUrl = "https://edge.example.com:4443";
     const publicHttpUrl = "https://edge.example.com";
     expect(ownArgs({ nodeName: "fra-1", publicUrl, publicHttpUrl }, 1).slice(8)).toEqual([
       "--node-name",
       "fra-1-2",
       "--public-url",
-      "https://edge.example.com:4444/live",
+      "https://edge.example.com:4444",
       "--public-http-url",
-      "https://edge.example.com:444/",
+      "https://edge.example.com:444",
     ]);
   });
 

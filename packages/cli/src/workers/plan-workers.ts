@@ -71,7 +71,7 @@ function atNextPort(url: string, distance: number, flag: string): string {
   const next = new URL(url);
   const port = next.port === "" ? (next.protocol === "https:" ? 443 : 80) : Number(next.port);
   next.port = String(port + distance);
-  return next.href;
+  return next.origin;
 }
 
 function checkRange(first: number, count: number, option: string): void {

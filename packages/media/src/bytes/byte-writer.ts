@@ -1,8 +1,11 @@
 import { encodeUtf8 } from "./utf8.ts";
 
+/** What a 32-bit half holds. */
+const TWO_32 = 2 ** 32;
+
 /** A growing big-endian buffer. `finish()` hands the bytes over. */
 export class ByteWriter {
-  #bytes: Uint8Array;
+  #bytes: Uint8Array<ArrayBuffer>;
   #view: DataView;
   #length = 0;
 
@@ -56,6 +59,22 @@ export class ByteWriter {
     this.#view.setUint32(at, value);
   }
 
+  i32(value: number): void {
+    const at = this.#grow(4);
+    this.#view.setInt32(at, value);
+  }
+
+  /** A safe integer, not negative. */
+  u64(value: number): void {
+    this.u32(Math.floor(value / TWO_32));
+    this.u32(value % TWO_32);
+  }
+
+  /** A 32-bit number that is known only later, at the position that `length` had. */
+  patchU32(at: number, value: number): void {
+    this.#view.setUint32(at, value);
+  }
+
   u16le(value: number): void {
     const at = this.#grow(2);
     this.#view.setUint16(at, value, true);
@@ -81,11 +100,17 @@ export class ByteWriter {
     this.#bytes.set(value, at);
   }
 
-  ascii(value: string): void {
+  zeros(count: number): void {
+    this.#grow(count);
+  }
+
+  /** UTF-8 without a terminator. */
+  text(value: string): void {
     this.bytes(encodeUtf8(value));
   }
 
-  finish(): Uint8Array {
+  /** Hands the bytes over; they may lie in a larger buffer. */
+  finish(): Uint8Array<ArrayBuffer> {
     return this.#bytes.subarray(0, this.#length);
   }
 }

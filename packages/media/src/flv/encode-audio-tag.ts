@@ -30,7 +30,7 @@ export function encodeAudioTagBody(input: AudioTagInput): Uint8Array {
   const writer = new ByteWriter(5 + (data?.length ?? 0));
   if (enhanced) {
     writer.u8((tag.SOUND_EX_HEADER << 4) | PACKET_TYPES[kind]);
-    writer.ascii(codec);
+    writer.text(codec);
   } else {
     if (codec !== "mp4a" || kind === "sequence-end") {
       throw new MediaError("unsupported", "no legacy FLV form", { field: "flv.codec" });

@@ -17,7 +17,7 @@ const MAX_BODY_BYTES = 0xff_ffff;
 /** The file's header and the first PreviousTagSize, which is 0 (FLV §E.2, §E.3). */
 export function encodeFlvHeader(has: { readonly video: boolean; readonly audio: boolean }): Uint8Array {
   const writer = new ByteWriter(HEADER_BYTES + PREVIOUS_SIZE_BYTES);
-  writer.ascii("FLV");
+  writer.text("FLV");
   writer.u8(1);
   writer.u8((has.audio ? HAS_AUDIO : 0) | (has.video ? HAS_VIDEO : 0));
   writer.u32(HEADER_BYTES);

@@ -45,7 +45,7 @@ export function encodeVideoTagBody(input: VideoTagInput): Uint8Array {
     const timed = kind === "frame" && tag.hasCompositionTime(codec);
     const packetType = timed && compositionTimeMs === 0 ? tag.VIDEO_CODED_FRAMES_X : PACKET_TYPES[kind];
     writer.u8(0x80 | (frameType << 4) | packetType);
-    writer.ascii(codec);
+    writer.text(codec);
     if (timed && compositionTimeMs !== 0) writer.u24(compositionTimeMs);
   } else {
     if (codec !== "avc1" || kind === "metadata") {

@@ -113,6 +113,28 @@ describe("AudioTranscoder", () => {
     expect(made.length - found.length).toBeLessThan(original.length * 0.2);
   });
 
+  it.each([0.5, 0.8, 1.05])(
+    "is off by what a clock at %d of its speed makes of a frame, at most",
+    async (speed) => {
+      const source = {
+        encoder: "aac",
+        sampleRate: 44_100,
+        channels: 2,
+        startUs: START_US,
+        seconds: 5,
+      } as const;
+      const { frames, description } = await encodeBursts(source);
+      const slewed = frames.map(({ timestampUs, payload }) => ({
+        timestampUs: START_US + Math.round((timestampUs - START_US) * speed),
+        payload,
+      }));
+      const { seen } = transcode(toOpus(aac(44_100, 2, description)), slewed);
+      const frameUs = (1_024 * 1e6) / 44_100;
+      const original = await findBursts("aac", slewed, description);
+      expectInStep(original, await findBursts("opus", seen), SMEAR_US + Math.abs(1 - speed) * frameUs);
+    },
+  );
+
   it("goes on when the sample rate changes in the middle", async () => {
     const bursts = { encoder: "aac", channels: 2, seconds: 4 } as const;
     const first = await encodeBursts({ ...bursts, sampleRate: 48_000, startUs: START_US });

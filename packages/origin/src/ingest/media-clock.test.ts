@@ -13,6 +13,28 @@ function seeded(seed: number): () => number {
   };
 }
 
+/**
+ * Maps a stream with two B-frames between references, decoded in the order P3 B1 B2 P6 B4 B5…, and gives the steps
+ * between pictures in the order that the publisher meant.
+ */
+function presentReordered(
+  count: number,
+  arrivalOf: (decodeUs: number) => number,
+): { readonly steps: number[] } {
+  const clock = new MediaClock();
+  const shown: { readonly meantUs: number; readonly mediaUs: number }[] = [];
+  for (let frame = 0; frame < count; frame++) {
+    const decodeUs = frame * FRAME_US;
+    const compositionUs = (frame % 3 === 0 ? 4 : 1) * FRAME_US;
+    const mediaUs = clock.map("video", decodeUs, arrivalOf(decodeUs), compositionUs);
+    shown.push({ meantUs: decodeUs + compositionUs, mediaUs });
+  }
+  // The last reference is shown after pictures that did not come any more.
+  const times = shown.sort((a, b) => a.meantUs - b.meantUs).slice(0, -1);
+  const steps = times.slice(1).map(({ mediaUs }, index) => mediaUs - (times[index]?.mediaUs ?? 0));
+  return { steps };
+}
+
 describe("MediaClock", () => {
   it("anchors the first timestamp at its arrival and keeps the publisher's distances", () => {
     const clock = new MediaClock();
@@ -96,27 +118,36 @@ describe("MediaClock", () => {
   });
 
   it("shows reordered pictures in order and in even steps while it settles after a burst", () => {
-    const clock = new MediaClock();
-    const shown: number[] = [];
-    let mapped = 0;
-    // Two B-frames: a reference comes three pictures before it is shown, after those in front of it.
-    for (let frame = 0; frame < 150; frame++) {
-      const decodeUs = frame * FRAME_US;
-      const arrivalUs = EPOCH_US + Math.max(0, decodeUs - 500_000);
-      const mediaUs = clock.map("video", decodeUs, arrivalUs);
-      if (frame > 0) expect(mediaUs).toBeGreaterThan(mapped);
-      mapped = mediaUs;
-      shown.push(clock.present("video", mediaUs, (frame % 3 === 0 ? 3 : 0) * FRAME_US));
-    }
-    // The picture that is decoded as the n-th is shown as the (n + 3)-th if it is a reference.
-    const times = shown.map((_, frame) => shown[frame % 3 === 0 ? frame - 3 : frame] ?? 0).slice(3);
-    const steps = times.slice(1).map((time, index) => time - (times[index] ?? 0));
+    const { steps } = presentReordered(150, (decodeUs) => EPOCH_US + Math.max(0, decodeUs - 500_000));
     // At the least about half speed.
     expect(Math.min(...steps)).toBeGreaterThan(FRAME_US * 0.4);
     // Once the burst of 15 pictures is over, from one picture to the next there is hardly another step.
     for (let index = 16; index < steps.length; index++) {
       expect(Math.abs((steps[index] ?? 0) - (steps[index - 1] ?? 0))).toBeLessThan(6_000);
     }
+  });
+
+  it("keeps reordered pictures in order when the correction sets in between them", () => {
+    // One frame after the other is the first that does not wait any longer: half a second of lead, seen at once.
+    for (let first = 1; first < 12; first++) {
+      const { steps } = presentReordered(
+        60,
+        (decodeUs) => EPOCH_US + decodeUs + (decodeUs < first * FRAME_US ? 600_000 : 0),
+      );
+      expect(Math.min(...steps)).toBeGreaterThan(FRAME_US * 0.4);
+      expect(Math.max(...steps)).toBeLessThan(FRAME_US * 1.1);
+    }
+  });
+
+  it("does not stop following the publisher because a picture claims to be shown in two hours", () => {
+    const clock = new MediaClock();
+    clock.map("video", 0, EPOCH_US, 7_200_000_000);
+    let mediaUs = 0;
+    for (let frame = 1; frame < 200; frame++) {
+      // All of them come half a second earlier than the first one did.
+      mediaUs = clock.map("video", frame * FRAME_US, EPOCH_US - 500_000 + frame * FRAME_US);
+    }
+    expect(Math.abs(mediaUs - (EPOCH_US - 500_000 + 199 * FRAME_US))).toBeLessThan(10_000);
   });
 
   it("keeps media time right while TCP stalls and then delivers the backlog at once", () => {

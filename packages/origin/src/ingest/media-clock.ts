@@ -30,7 +30,9 @@ const SLEW_UP_TIME_US = 10_000_000;
 /** Media time is ahead of arrival, which cannot be: burst at the start. At most half speed, so it stays monotonic. */
 const MAX_SLEW_DOWN = 0.5;
 const SLEW_DOWN_TIME_US = 1_000_000;
-/** Remembered corrections, so that the track that lags in the interleaving is mapped like the one ahead was. */
+/** More than any encoder reorders: what claims to be shown later does not move the end of the curve there. */
+const MAX_COMPOSITION_US = 1_000_000;
+/** Remembered corrections, so that what lags behind the newest time is mapped like that one was. */
 const HISTORY = 256;
 
 /**
@@ -41,6 +43,10 @@ const HISTORY = 256;
  * gradually (slew), so media time is smooth and grows with the timestamps. All tracks share one anchor, so their
  * distance to each other is what the publisher meant. A track whose timestamps jump starts a new anchor, which the
  * other tracks join when they jump too; until then they keep theirs.
+ *
+ * The mapping is one growing curve, which is only ever continued at its end: the newest time, of presentation, of any
+ * track. So pictures that are reordered, and tracks that lag in the interleaving, keep their order whatever the
+ * correction does meanwhile.
  *
  * Direction of error: media time is late by the smallest one-way delay (network and encoder), never early for long.
  */
@@ -68,29 +74,24 @@ export class MediaClock {
   }
 
   /**
-   * Media time of a frame, strictly growing per track.
+   * Media time at which a frame is shown or heard. The frame's decoding time grows strictly per track; so does the
+   * presentation time where nothing is reordered. Hot path.
    * @param track a stable name per track
    * @param timestampUs decoding timestamp on the publisher's clock, unwrapped
    * @param arrivalUs our wall clock
+   * @param compositionUs presentation after decoding, on the publisher's clock
    */
-  map(track: string, timestampUs: number, arrivalUs: number): number {
+  map(track: string, timestampUs: number, arrivalUs: number, compositionUs = 0): number {
     const anchor = this.#findAnchor(track, timestampUs, arrivalUs);
-    anchor.observe(track, timestampUs, arrivalUs);
-    let mediaUs = Math.round(timestampUs + anchor.offsetAt(timestampUs));
+    anchor.observe(track, timestampUs, arrivalUs, timestampUs + compositionUs);
+    const mappedUs = Math.round(timestampUs + anchor.offsetAt(timestampUs));
     const last = this.#lastMediaUs.get(track);
-    if (last !== undefined && mediaUs <= last) mediaUs = last + 1;
+    const mediaUs = last !== undefined && mappedUs <= last ? last + 1 : mappedUs;
     this.#lastMediaUs.set(track, mediaUs);
     anchor.newestMediaUs = Math.max(anchor.newestMediaUs, mediaUs);
-    return mediaUs;
-  }
-
-  /**
-   * Media time at which a picture is shown that `map` has just given the decoding time `mediaUs`. A composition time is
-   * a distance on the publisher's timeline, which the slew shortens or stretches like every other: taken as it is,
-   * pictures that are reordered would be shown at uneven steps, in a fast slew even in the wrong order. Hot path.
-   */
-  present(track: string, mediaUs: number, compositionUs: number): number {
-    return mediaUs + Math.round(compositionUs * (this.#anchorOf.get(track)?.rate ?? 1));
+    if (compositionUs === 0) return mediaUs;
+    const presentUs = timestampUs + compositionUs;
+    return Math.round(presentUs + anchor.offsetAt(presentUs)) + mediaUs - mappedUs;
   }
 
   /** The publisher reconnected: its timestamps have nothing to do with the earlier ones. Growth per track holds. */
@@ -134,9 +135,10 @@ export class MediaClock {
 class Anchor {
   lastArrivalUs: number;
   newestMediaUs = Number.NEGATIVE_INFINITY;
-  /** Media time per time of the publisher, while it moves as it does now. */
-  rate = 1;
+  /** Newest decoding time. */
   #newestUs: number;
+  /** Newest presentation time: the end of the curve. */
+  #frontUs: number;
   #offsetUs: number;
   readonly #fastest: SlidingMinimum;
   readonly #lastOfTrack = new Map<string, number>();
@@ -147,6 +149,7 @@ class Anchor {
   constructor(timestampUs: number, arrivalUs: number, windowUs: number) {
     this.lastArrivalUs = arrivalUs;
     this.#newestUs = timestampUs;
+    this.#frontUs = timestampUs;
     this.#offsetUs = arrivalUs - timestampUs;
     this.#fastest = new SlidingMinimum(windowUs, WINDOW_BUCKETS);
     this.#remember();
@@ -165,25 +168,35 @@ class Anchor {
     return timestampUs <= this.#newestUs + elapsedUs + jumpUs;
   }
 
-  observe(track: string, timestampUs: number, arrivalUs: number): void {
+  observe(track: string, timestampUs: number, arrivalUs: number, presentUs: number): void {
     this.lastArrivalUs = Math.max(this.lastArrivalUs, arrivalUs);
     const last = this.#lastOfTrack.get(track);
     if (last === undefined || timestampUs > last) this.#lastOfTrack.set(track, timestampUs);
     this.#fastest.push(arrivalUs, arrivalUs - timestampUs);
-    if (timestampUs <= this.#newestUs) return;
-    const advanceUs = timestampUs - this.#newestUs;
-    this.#newestUs = timestampUs;
-    this.#slew(advanceUs);
+    this.#newestUs = Math.max(this.#newestUs, timestampUs);
+    const frontUs = Math.min(Math.max(timestampUs, presentUs), timestampUs + MAX_COMPOSITION_US);
+    if (frontUs <= this.#frontUs) return;
+    this.#slew(frontUs - this.#frontUs);
+    this.#frontUs = frontUs;
     this.#remember();
   }
 
+  /** The correction at a time on the publisher's clock: between two that are remembered, in proportion. */
   offsetAt(timestampUs: number): number {
     const oldest = Math.max(0, this.#historyCount - HISTORY);
+    let laterUs = Number.POSITIVE_INFINITY;
+    let laterOffset = this.#offsetUs;
     for (let index = this.#historyCount - 1; index >= oldest; index--) {
       const slot = index % HISTORY;
-      if ((this.#historyTimestamps[slot] ?? 0) <= timestampUs) return this.#historyOffsets[slot] ?? 0;
+      const atUs = this.#historyTimestamps[slot] ?? 0;
+      const offset = this.#historyOffsets[slot] ?? 0;
+      if (atUs <= timestampUs) {
+        return offset + ((laterOffset - offset) * (timestampUs - atUs)) / (laterUs - atUs);
+      }
+      laterUs = atUs;
+      laterOffset = offset;
     }
-    return this.#historyOffsets[oldest % HISTORY] ?? 0;
+    return laterOffset;
   }
 
   #slew(advanceUs: number): void {
@@ -193,14 +206,12 @@ class Anchor {
     const highest = late ? MAX_SLEW_UP : MAX_SLEW_DOWN;
     const rate = Math.min(highest, Math.max(MIN_SLEW, Math.abs(errorUs) / timeUs));
     const step = Math.min(Math.abs(errorUs), rate * advanceUs);
-    const movedUs = late ? step : -step;
-    this.#offsetUs += movedUs;
-    this.rate = 1 + movedUs / advanceUs;
+    this.#offsetUs += late ? step : -step;
   }
 
   #remember(): void {
     const slot = this.#historyCount % HISTORY;
-    this.#historyTimestamps[slot] = this.#newestUs;
+    this.#historyTimestamps[slot] = this.#frontUs;
     this.#historyOffsets[slot] = this.#offsetUs;
     this.#historyCount++;
   }

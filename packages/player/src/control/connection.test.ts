@@ -183,6 +183,86 @@ describe("Connection", () => {
     expect(opened[1]?.closed).toBe(false);
   });
 
+  it("goes where an edge that leaves sends it, and takes the rest of what that had begun: no frame is missing or twice", async () => {
+    const first = await play(["a", "b"]);
+    connection.select({ video: "video", audio: "audio" });
+    first.sink.onGroupOpen("audio", "audio", 10);
+    first.sink.onMove("https://c/");
+    const second = opened[1];
+    await vi.advanceTimersByTimeAsync(100);
+    expect([second?.src, connection.src, first.closed]).toEqual(["https://c/", "https://a/", false]);
+    frames = [];
+    // The other edge is ahead by one group of pictures, and level with the sound.
+    second?.sink.onGroupOpen("video", "video", 2);
+    second?.sink.onGroupOpen("audio", "audio", 10);
+    second?.sink.onFrame("video", "video", 2, FRAME);
+    expect([connection.src, first.closed, connection.moves]).toEqual(["https://c/", false, 1]);
+    expect(frames).toEqual(["group 2", "group 10", "frame 2"]);
+    first.sink.onFrame("audio", "audio", 10, FRAME);
+    first.sink.onFrame("video", "video", 1, FRAME);
+    second?.sink.onFrame("audio", "audio", 10, FRAME);
+    // From here on the sound is the other edge's matter, as are its pictures.
+    first.sink.onFrame("audio", "audio", 10, FRAME);
+    first.sink.onGroupOpen("video", "video", 2);
+    first.sink.onFrame("video", "video", 2, FRAME);
+    expect(first.closed).toBe(false);
+    first.sink.onGroupEnd("video", "video", 1, false);
+    expect(frames.slice(3)).toEqual(["frame 10", "frame 1", "frame 10"]);
+    expect(first.closed).toBe(true);
+    expect([lost, connection.reconnects]).toEqual([[], 0]);
+  });
+
+  it("waits no longer than two seconds for the rest", async () => {
+    const first = await play(["a"]);
+    connection.select({ video: "video", audio: undefined });
+    first.sink.onMove("https://c/");
+    await vi.advanceTimersByTimeAsync(100);
+    opened[1]?.sink.onFrame("video", "video", 2, FRAME);
+    await vi.advanceTimersByTimeAsync(1_900);
+    expect(first.closed).toBe(false);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(first.closed).toBe(true);
+  });
+
+  it.each([
+    "http://c/",
+    "nowhere:1",
+    "https://user:secret@c/",
+    `https://c/${"x".repeat(3_000)}`,
+    "https://a/",
+  ])("makes its own choice when an edge that leaves names %s", async (to) => {
+    const first = await play(["a", "b"]);
+    first.sink.onMove(to);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(opened[1]?.src).toBe("https://b/");
+    opened[1]?.sink.onFrame("video", "video", 2, FRAME);
+    expect([connection.src, connection.moves]).toEqual(["https://b/", 1]);
+    expect(connection.refusedMoves).toBe(to === "https://a/" ? 0 : 1);
+  });
+
+  it("tries its own list, round after round, when nobody is where an edge sends it; the session in use stays", async () => {
+    dead = new Set(["b", "c"]);
+    const first = await play(["a", "b"]);
+    dead.add("a");
+    first.sink.onMove("https://c/");
+    await vi.advanceTimersByTimeAsync(1_500);
+    expect(opened.slice(1, 6).map(({ src }) => new URL(src).hostname)).toEqual(["c", "b", "a", "b", "a"]);
+    expect([connection.src, first.closed, lost]).toEqual(["https://a/", false, []]);
+    dead.delete("b");
+    await vi.advanceTimersByTimeAsync(1_500);
+    opened.at(-1)?.sink.onFrame("video", "video", 2, FRAME);
+    expect(connection.src).toBe("https://b/");
+  });
+
+  it("goes on there when the edge does not wait until it has moved", async () => {
+    const first = await play(["a", "b"]);
+    first.sink.onMove("https://c/");
+    first.closed = true;
+    first.sink.onClosed(new PlayerError("unreachable", "closed"));
+    await vi.advanceTimersByTimeAsync(100);
+    expect([connection.src, opened.at(-1)?.src]).toEqual(["https://c/", "https://c/"]);
+  });
+
   it("stays with an edge that answers while its publisher pauses, and asks once a second", async () => {
     await play(["a", "b"]);
     connection.onStarved();

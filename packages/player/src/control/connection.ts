@@ -1,7 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { PlayerError } from "../player-error.ts";
-import { betterOffset, type ClockOffset } from "../sync/clock-offset.ts";
-import { probeTime } from "../sync/probe-time.ts";
+import type { ClockOffset } from "../sync/clock-offset.ts";
 import type { TransportMemory } from "../upstream/transport-memory.ts";
 import type {
   TrackSelection,
@@ -12,23 +11,18 @@ import type {
   UpstreamRequest,
   UpstreamSink,
 } from "../upstream/upstream.ts";
+import { ClockProbe } from "./clock-probe.ts";
+import { EdgeList, type LocateEdges } from "./edge-list.ts";
+import { EdgeMove, type Successor } from "./edge-move.ts";
+import { EdgeSuccession, type SuccessionStep } from "./edge-succession.ts";
 import { EdgeWatch } from "./edge-watch.ts";
+import { ElementMove, mutedTwin } from "./element-move.ts";
 import { LadderWatch } from "./ladder-watch.ts";
-import { headStartMs, rivalOf } from "./race.ts";
+import { rivalOf } from "./race.ts";
 import { RetrySchedule } from "./retry-schedule.ts";
+import { SessionMedia, type WatchedSession } from "./session-media.ts";
+import { TransportRace } from "./transport-race.ts";
 import { TransportTrial, type TransportTrialDeps, type TransportTrialOptions } from "./transport-trial.ts";
-
-/** Enough to start with: at first all time belongs to the picture. */
-const FIRST_PROBES = 2;
-
-/** Of so many one nearly always meets an empty path. */
-const PROBES = 5;
-
-/** When the first measurement is replaced by a better one. */
-const SECOND_PROBE_MS = 1_500;
-
-/** The offset is measured again so often; crystals drift by milliseconds in this time. */
-const PROBE_INTERVAL_MS = 30_000;
 
 /** A session that brings neither media nor an end for this long is given up. */
 const WATCHDOG_MS = 6_000;
@@ -48,8 +42,8 @@ export interface ConnectionDeps {
   readonly fetch: typeof fetch;
   readonly random: () => number;
   readonly memory: Pick<TransportMemory, "recall" | "remember">;
-  /** Finds the edges at the beginning, and again whenever all of them have failed. Rejects with `PlayerError`. */
-  readonly locate?: ((signal: AbortSignal) => Promise<readonly string[]>) | undefined;
+  /** Finds the edges at the beginning, and again whenever all of them have failed. */
+  readonly locate?: LocateEdges | undefined;
   /** Gets everything of the upstream in use but its end. */
   readonly sink: Omit<UpstreamSink, "onConnected" | "onMove" | "onClosed">;
   readonly onTransport: (transport: TransportName) => void;
@@ -65,43 +59,82 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #deps: ConnectionDeps;
   readonly #retries: RetrySchedule;
-  #sources: readonly string[];
+  readonly #edges: EdgeList;
   readonly #abort = new AbortController();
   #attempt = 0;
   #factory = 0;
   #movedTo: string | undefined;
   #upstream: Upstream | undefined;
+  /** Of the session in use. */
+  #media = new SessionMedia();
+  /** Of the session by another transport beside it. */
+  #trialMedia = this.#media;
   #isUp = false;
-  #offset: ClockOffset | undefined;
-  #offsetAtUs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #probeTimer: ReturnType<typeof setTimeout> | undefined;
   #watchdog: ReturnType<typeof setTimeout> | undefined;
   #reconnects = 0;
   #hasMedia = false;
   #selection: TrackSelection | undefined;
-  /** A session to another edge that takes over as soon as it brings media. */
-  #successor: Upstream | undefined;
-  /** The successor is not asked for by the edge: it is dropped if media comes again. */
-  #isSpare = false;
+  readonly #clockProbe: ClockProbe;
+  readonly #succession: EdgeSuccession;
+  readonly #move: EdgeMove;
+  readonly #elementMove: ElementMove;
   readonly #edgeWatch: EdgeWatch;
   readonly #ladder: LadderWatch;
-  /** The same session over the next transport, dialled while the first one has none; the first to be up stays. */
-  #rival: Upstream | undefined;
-  #rivalTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #race: TransportRace;
   #reason: string | undefined;
 
   constructor(options: ConnectionOptions, deps: ConnectionDeps) {
     this.#options = options;
     this.#deps = deps;
-    this.#sources = options.sources;
+    this.#edges = new EdgeList(options.sources, deps.locate);
     this.#retries = new RetrySchedule({ sources: options.sources.length }, { random: deps.random });
     this.#edgeWatch = new EdgeWatch({
       upstream: () => this.#upstream,
       onSilent: () => {
-        this.#openSpare(1);
+        if (!this.#isInElement) this.#succession.onSilent();
         this.#ladder.onSilent();
       },
+    });
+    this.#clockProbe = new ClockProbe({
+      clock: deps.clock,
+      fetch: deps.fetch,
+      onOffset: deps.onClockOffset,
+    });
+    this.#race = new TransportRace(options.factories, {
+      memory: deps.memory,
+      open: (factory, editSink) => this.#openBeside(factory, this.src, editSink),
+      onWon: () => this.#takeRival(),
+    });
+    this.#move = new EdgeMove({
+      open: (...args) => this.#openBeside(...args),
+      selection: () => this.#selection,
+      sink: deps.sink,
+      onTakeOver: (successor) => this.#promote(successor),
+    });
+    this.#elementMove = new ElementMove({
+      request: options.request,
+      upstream: () => this.#upstreamDeps,
+      sinkOf: (factory) => this.#sinkOf(factory, () => false),
+      selection: () => this.#selection,
+      leave: () => this.#drop(),
+      open: () => this.#open(),
+    });
+    this.#succession = new EdgeSuccession({
+      random: deps.random,
+      sources: () => this.#edges.sources,
+      current: () => this.#retries.current,
+      src: () => this.src,
+      open: (...args) => this.#openSuccessor(...args),
+      stop: () => {
+        this.#move.stop();
+        this.#elementMove.stop();
+      },
+      onArrived: (place) => {
+        this.#movedTo = "named" in place ? place.named : undefined;
+        if ("source" in place) this.#retries.moveTo(place.source);
+      },
+      onRescued: () => this.#onRescued(),
     });
     this.#ladder = new LadderWatch(
       { names: options.factories.map(({ transport }) => transport) },
@@ -126,11 +159,11 @@ export class Connection {
   }
 
   get offset(): ClockOffset | undefined {
-    return this.#offset;
+    return this.#clockProbe.offset;
   }
 
   get src(): string {
-    return this.#movedTo ?? this.#sources[this.#retries.current] ?? "";
+    return this.#movedTo ?? this.#edges.sources[this.#retries.current] ?? "";
   }
 
   /** Why this transport is in use; undefined if it is the first choice. */
@@ -141,6 +174,16 @@ export class Connection {
   /** Sessions opened again after one had brought media. */
   get reconnects(): number {
     return this.#reconnects;
+  }
+
+  /** Times that an edge that was about to stop was left for another one, without a pause. */
+  get moves(): number {
+    return this.#succession.moves;
+  }
+
+  /** Times that an edge sent us where we do not go. */
+  get refusedMoves(): number {
+    return this.#succession.refused;
   }
 
   /** Media came from the session in use. */
@@ -185,31 +228,24 @@ export class Connection {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#drop();
+    this.#move.close();
   }
 
-  /** An attempt after which all edges are new, where they are located, or as they were. */
+  /** A new round: where edges are located, they are asked for first. */
   #begin(): void {
-    const { locate } = this.#deps;
     this.#timer = undefined;
-    if (locate === undefined) this.#open();
-    else void this.#openLocated(locate);
+    const renewing = this.#edges.renew(this.#abort.signal);
+    if (renewing === undefined) this.#open();
+    else void this.#openRenewed(renewing);
   }
 
-  async #openLocated(locate: NonNullable<ConnectionDeps["locate"]>): Promise<void> {
-    const { signal } = this.#abort;
+  async #openRenewed(renewing: Promise<PlayerError | undefined>): Promise<void> {
     this.#attempt += 1;
     const attempt = this.#attempt;
-    let failure = new PlayerError("unreachable", "no edge is known");
-    try {
-      this.#sources = await locate(signal);
-    } catch (error) {
-      if (error instanceof PlayerError) failure = error;
-      // The edges of the last answer, or those of the page, may still be there.
-      if (this.#sources.length === 0) this.#sources = this.#options.sources;
-    }
-    if (this.#attempt !== attempt || signal.aborted) return;
-    this.#retries.renew(this.#sources.length);
-    if (this.#sources.length > 0) this.#open();
+    const failure = await renewing;
+    if (this.#attempt !== attempt || this.#abort.signal.aborted) return;
+    this.#retries.renew(this.#edges.sources.length);
+    if (failure === undefined) this.#open();
     else this.#retryLater(failure);
   }
 
@@ -233,75 +269,50 @@ export class Connection {
     this.#hasMedia = false;
     this.#watch();
     this.#ladder.onOpen(this.#factory);
+    this.#media = new SessionMedia();
     this.#upstream = factory.open(
       { ...this.#options.request, src: this.src },
-      this.#sinkOf(factory, () => this.#attempt === attempt),
+      this.#media.watch(
+        this.#sinkOf(factory, () => this.#attempt === attempt),
+        this.#deps.sink,
+      ),
       this.#upstreamDeps,
     );
-    this.#startRace();
+    if (this.#race.start(this.#factory, this.src)) this.#reason = undefined;
   }
 
-  #startRace(): void {
-    const index = rivalOf(this.#options.factories, this.#factory);
-    if (index === undefined) return;
-    this.#reason = undefined;
-    const last = this.#deps.memory.recall(this.src);
-    const delayMs = headStartMs(last);
-    const reason =
-      delayMs === 0
-        ? "it was the first to be up at this edge lately"
-        : `WebTransport had no session after ${delayMs} ms`;
-    this.#rivalTimer = setTimeout(() => this.#openRival(index, reason), delayMs);
-  }
-
-  #openRival(index: number, reason: string): void {
-    this.#rivalTimer = undefined;
-    const factory = this.#options.factories[index];
-    if (factory === undefined) return;
-    let rival: Upstream | undefined;
-    const inUse = this.#sinkOf(factory, () => this.#upstream === rival);
-    rival = factory.open(
-      { ...this.#options.request, src: this.src },
-      {
-        ...inUse,
-        onConnected: (timeBaseUrl) => {
-          if (this.#rival === rival) {
-            this.#deps.memory.remember(this.src, factory.transport);
-            this.#takeRival(index, reason);
-          }
-          inUse.onConnected(timeBaseUrl);
-        },
-        onClosed: (error) => {
-          if (this.#rival === rival) this.#rival = undefined;
-          else inUse.onClosed(error);
-        },
-      },
+  /** A session beside the one in use, which may become it. */
+  #openBeside(
+    factory: UpstreamFactory,
+    src: string,
+    editSink: (inUse: UpstreamSink) => UpstreamSink,
+  ): WatchedSession {
+    const media = new SessionMedia();
+    let upstream: Upstream | undefined;
+    const inUse = this.#sinkOf(factory, () => upstream !== undefined && this.#upstream === upstream);
+    upstream = factory.open(
+      { ...this.#options.request, src },
+      media.watch(editSink(inUse), this.#deps.sink),
       this.#upstreamDeps,
     );
-    this.#rival = rival;
+    return { upstream, media };
   }
 
-  #takeRival(index: number, reason: string): void {
-    const rival = this.#rival;
-    this.#rival = undefined;
+  #takeRival(reason?: string): void {
+    const rival = this.#race.take();
+    if (rival === undefined) return;
     this.#attempt += 1;
     this.#upstream?.close();
-    this.#upstream = rival;
-    this.#factory = index;
-    this.#reason = reason;
-    this.#ladder.onRaceWon(index);
-  }
-
-  #endRace(): void {
-    clearTimeout(this.#rivalTimer);
-    this.#rivalTimer = undefined;
-    this.#rival?.close();
-    this.#rival = undefined;
+    this.#upstream = rival.upstream;
+    this.#media = rival.media;
+    this.#factory = rival.index;
+    this.#reason = reason ?? rival.reason;
+    this.#ladder.onRaceWon(rival.index);
   }
 
   get #upstreamDeps(): UpstreamDeps {
     const { clock, fetch } = this.#deps;
-    return { clock, fetch, serverOffsetUs: () => this.#offset?.offsetUs };
+    return { clock, fetch, serverOffsetUs: () => this.offset?.offsetUs };
   }
 
   /** Passes on what an upstream tells for as long as it is the one in use. */
@@ -321,7 +332,7 @@ export class Connection {
       onAnnounced: () => isCurrent() && this.#onAnnounced(),
       onEnded: () => isCurrent() && this.#onEnded(),
       onConnected: (timeBaseUrl) => isCurrent() && this.#onConnected(factory.transport, timeBaseUrl),
-      onMove: (src) => isCurrent() && this.#onMove(src),
+      onMove: (to) => isCurrent() && this.#succession.onGoaway(to),
       onClosed: (error) => isCurrent() && this.#onClosed(error),
     };
   }
@@ -332,9 +343,9 @@ export class Connection {
     if (transport === "webtransport" && rivalOf(this.#options.factories, this.#factory) !== undefined) {
       this.#deps.memory.remember(this.src, transport);
     }
-    this.#endRace();
+    this.#race.end();
     this.#deps.onTransport(transport);
-    void this.#probe(timeBaseUrl, FIRST_PROBES);
+    this.#clockProbe.start(timeBaseUrl);
   }
 
   #onAnnounced(): void {
@@ -352,105 +363,41 @@ export class Connection {
     this.#deps.sink.onEnded();
   }
 
-  /** The edge is leaving: its successor is opened first, and takes over with its first frame. */
-  #onMove(to: string): void {
-    const url = URL.canParse(to, this.src) ? new URL(to, this.src) : undefined;
-    if (url === undefined || !/^https?:$/.test(url.protocol)) return;
-    this.#isSpare = false;
-    this.#openSuccessor(url.href, {
-      onPromoted: () => {
-        this.#movedTo = url.href;
-      },
-      onFailed: () => {},
-    });
+  get #isInElement(): boolean {
+    return this.#options.factories[this.#factory]?.inElement === true;
   }
 
-  /**
-   * The edge is silent: another one of the list is dialled beside it, `ahead` places on and in the end itself, and
-   * takes over with its first frame. If it was only the path that was held up, the session in use has lost nothing.
-   */
-  #openSpare(ahead: number): void {
-    const sources = this.#sources;
-    const source = (this.#retries.current + ahead) % sources.length;
-    const src = sources[source];
-    if (src === undefined || ahead > sources.length || this.#successor !== undefined) return;
-    this.#isSpare = true;
-    this.#openSuccessor(src, {
-      onPromoted: () => {
-        this.#movedTo = undefined;
-        this.#retries.moveTo(source);
-        clearTimeout(this.#watchdog);
-        this.#watchdog = undefined;
-        this.#watch();
-        this.#deps.onLost(new PlayerError("unreachable", "the edge does not answer"));
-      },
-      onFailed: () => this.#openSpare(ahead + 1),
-    });
+  #openSuccessor(src: string, step: SuccessionStep): void {
+    const factory = this.#options.factories[this.#factory];
+    if (factory === undefined) return;
+    if (this.#isInElement) this.#elementMove.start(factory, src, step);
+    else this.#move.start(factory, src, step);
+  }
+
+  #onRescued(): void {
+    this.#reconnects += 1;
+    clearTimeout(this.#watchdog);
+    this.#watchdog = undefined;
+    this.#watch();
+    this.#deps.onLost(new PlayerError("unreachable", "the edge does not answer"));
   }
 
   #stopEdgeWatch(): void {
     this.#edgeWatch.stop();
-    if (!this.#isSpare) return;
-    this.#isSpare = false;
-    this.#successor?.close();
-    this.#successor = undefined;
+    this.#succession.onMedia();
   }
 
-  #openSuccessor(
-    src: string,
-    then: { readonly onPromoted: () => void; readonly onFailed: () => void },
-  ): void {
-    const factory = this.#options.factories[this.#factory];
-    if (factory === undefined) return;
-    this.#successor?.close();
-    const attempt = this.#attempt;
-    let successor: Upstream | undefined;
-    let timeBaseUrl: string | undefined;
-    const isWaiting = (): boolean => this.#successor === successor && this.#attempt === attempt;
-    const { sink } = this.#deps;
-    const inUse = this.#sinkOf(factory, () => this.#upstream === successor);
-    successor = factory.open(
-      { ...this.#options.request, src },
-      {
-        ...inUse,
-        onConnected: (baseUrl) => {
-          timeBaseUrl = baseUrl;
-        },
-        onCatalog: (catalog) => {
-          if (!isWaiting()) inUse.onCatalog(catalog);
-          else if (this.#selection !== undefined) successor?.select(this.#selection);
-        },
-        onFrame: (kind, track, sequence, frame) => {
-          if (isWaiting() && successor !== undefined) {
-            this.#promote(successor, timeBaseUrl);
-            then.onPromoted();
-            sink.onGroupOpen(kind, track, sequence);
-          }
-          inUse.onFrame(kind, track, sequence, frame);
-        },
-        onClosed: (error) => {
-          if (!isWaiting()) {
-            inUse.onClosed(error);
-            return;
-          }
-          this.#successor = undefined;
-          then.onFailed();
-        },
-      },
-      this.#upstreamDeps,
-    );
-    this.#successor = successor;
-  }
-
-  #promote(successor: Upstream, timeBaseUrl: string | undefined): void {
-    this.#upstream?.close();
-    this.#upstream = successor;
-    this.#successor = undefined;
-    this.#isSpare = false;
-    this.#reconnects += 1;
+  /** Returns the session that was in use. */
+  #promote(successor: Successor): WatchedSession | undefined {
+    const predecessor = this.#upstream && { upstream: this.#upstream, media: this.#media };
+    this.#upstream = successor.upstream;
+    this.#media = successor.media;
+    this.#isUp = true;
     this.#attempt += 1;
-    clearTimeout(this.#probeTimer);
-    if (timeBaseUrl !== undefined) void this.#probe(timeBaseUrl, FIRST_PROBES);
+    // It may have been changed since the other edge's catalog came.
+    if (this.#selection !== undefined) successor.upstream.select(this.#selection);
+    if (successor.timeBaseUrl !== undefined) this.#clockProbe.start(successor.timeBaseUrl);
+    return predecessor;
   }
 
   /** A session by another transport beside the one in use, at the same edge. */
@@ -461,9 +408,11 @@ export class Connection {
   ): TransportTrial | undefined {
     const factory = this.#options.factories[rung];
     // The rival of a race that is still on is dialled already.
-    if (factory === undefined || this.#rival?.transport === factory.transport) return undefined;
+    if (factory === undefined || this.#race.rival?.transport === factory.transport) return undefined;
     const { sink } = this.#deps;
     const { request } = this.#options;
+    const media = new SessionMedia();
+    this.#trialMedia = media;
     const trial: TransportTrial = new TransportTrial(
       {
         factory,
@@ -475,11 +424,14 @@ export class Connection {
       {
         ...then,
         upstream: this.#upstreamDeps,
-        sink: {
-          ...this.#sinkOf(factory, () => this.#upstream === trial.upstream),
-          onCatalog: (catalog) => sink.onCatalog(catalog),
-          onTimed: (...args) => sink.onTimed(...args),
-        },
+        sink: media.watch(
+          {
+            ...this.#sinkOf(factory, () => this.#upstream === trial.upstream),
+            onCatalog: (catalog) => sink.onCatalog(catalog),
+            onTimed: (...args) => sink.onTimed(...args),
+          },
+          sink,
+        ),
       },
     );
     return trial;
@@ -502,6 +454,7 @@ export class Connection {
       return;
     }
     this.#upstream = trial.upstream;
+    this.#media = this.#trialMedia;
     this.#ladder.onOpen(rung);
     this.#watch();
     if (trial.timeBaseUrl !== undefined) {
@@ -514,9 +467,9 @@ export class Connection {
     const wasUp = this.#isUp;
     // What one transport cannot carry another one may; without another one it stays like that.
     const isOfTransport = error.code === "unsupported" || error.code === "codec";
-    if (this.#rival !== undefined && (error.shouldRetry() || isOfTransport)) {
+    if (this.#race.rival !== undefined && (error.shouldRetry() || isOfTransport)) {
       this.#ladder.onRefused(this.#factory, error);
-      this.#takeRival(this.#factory + 1, error.message);
+      this.#takeRival(error.message);
       this.#deps.onLost(error);
       return;
     }
@@ -524,8 +477,16 @@ export class Connection {
       this.#deps.onLost(error);
       return;
     }
+    const { goal } = this.#succession;
     this.#drop();
     if (hadMedia) this.#reconnects += 1;
+    if (goal !== undefined) {
+      // The edge did not wait for us to be where it has sent us.
+      this.#movedTo = goal;
+      this.#deps.onLost(error);
+      this.#open();
+      return;
+    }
     if (!error.shouldRetry() && (!isOfTransport || this.#options.factories.length === 1)) {
       this.#deps.onFailed(error);
       return;
@@ -565,12 +526,10 @@ export class Connection {
     this.#attempt += 1;
     this.#edgeWatch.stop();
     this.#ladder.stop();
-    this.#endRace();
-    this.#successor?.close();
-    this.#successor = undefined;
-    this.#isSpare = false;
+    this.#race.end();
+    this.#succession.cancel();
     this.#isUp = false;
-    clearTimeout(this.#probeTimer);
+    this.#clockProbe.stop();
     clearTimeout(this.#watchdog);
     this.#watchdog = undefined;
     this.#upstream?.close();
@@ -584,28 +543,4 @@ export class Connection {
       this.#onClosed(new PlayerError("unreachable", "the session brings no media"));
     }, WATCHDOG_MS);
   }
-
-  async #probe(timeBaseUrl: string, count: number): Promise<void> {
-    const attempt = this.#attempt;
-    const { clock, fetch } = this.#deps;
-    const fresh = await probeTime(timeBaseUrl, count, { clock, fetch, signal: this.#abort.signal });
-    if (this.#attempt !== attempt || this.#abort.signal.aborted) return;
-    if (fresh !== undefined) {
-      const nowUs = clock.nowUs();
-      this.#offset = betterOffset(this.#offset, fresh, nowUs - this.#offsetAtUs);
-      if (this.#offset === fresh) this.#offsetAtUs = nowUs;
-      this.#deps.onClockOffset(this.#offset);
-    }
-    const pauseMs = count === FIRST_PROBES ? SECOND_PROBE_MS : PROBE_INTERVAL_MS;
-    this.#probeTimer = setTimeout(() => void this.#probe(timeBaseUrl, PROBES), pauseMs);
-  }
-}
-
-/** An element like that of the page, for media that nobody is to see or hear. */
-function mutedTwin({
-  mediaElement,
-}: Pick<UpstreamRequest, "mediaElement">): Pick<UpstreamRequest, "mediaElement"> {
-  const twin = mediaElement?.cloneNode(false) as HTMLVideoElement | undefined;
-  if (twin !== undefined) twin.muted = true;
-  return { mediaElement: twin };
 }

@@ -57,6 +57,10 @@ export interface PlayerStats {
   readonly joinMs: number | undefined;
   /** Sessions that had to be opened again. */
   readonly reconnects: number;
+  /** Edges that were about to stop and were left for another one without a pause. */
+  readonly moves: number;
+  /** Times that an edge sent the player where it does not go. */
+  readonly refusedMoves: number;
   /** Media times of the frames presented last (up to 240), µs, oldest first. */
   readonly presentedTimestampsUs: readonly number[];
 }

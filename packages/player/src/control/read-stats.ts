@@ -61,6 +61,8 @@ export function readStats(sources: StatsSources, nowUs: number): PlayerStats {
     renditions: tracks?.renditions ?? [],
     joinMs: firstPaintUs === undefined ? undefined : (firstPaintUs - sources.playAtUs) / 1000,
     reconnects: connection?.reconnects ?? 0,
+    moves: connection?.moves ?? 0,
+    refusedMoves: connection?.refusedMoves ?? 0,
     presentedTimestampsUs: playback?.presented.timestampsUs() ?? [],
   };
 }

@@ -3,7 +3,8 @@ import { normalizePath, ServedBroadcast, ServedTrack, type TrackInfo } from "@ca
 import { type Clock, createBrowserClock } from "../clock.ts";
 import { PlayerError } from "../player-error.ts";
 import { AudioSender } from "./audio-sender.ts";
-import { type OpenMedia, openMedia } from "./open-media.ts";
+import { captureMedia } from "./capture-media.ts";
+import type { OpenMedia } from "./open-media.ts";
 import { PublishConnection } from "./publish-connection.ts";
 import {
   type Publisher,
@@ -13,6 +14,7 @@ import {
   type VideoLimits,
   videoLimitsOf,
 } from "./publish-options.ts";
+import { PublisherStatus } from "./publisher-status.ts";
 import { VideoSender } from "./video-sender.ts";
 
 const MICROSECONDS = 1_000_000;
@@ -29,8 +31,7 @@ export class MediaPublisher implements Publisher {
   readonly #audioTrack: ServedTrack;
   readonly #broadcast: ServedBroadcast;
   #limits: VideoLimits;
-  #state: PublisherState = "starting";
-  #error: PlayerError | undefined;
+  readonly #status: PublisherStatus;
   #media: OpenMedia | undefined;
   #connection: PublishConnection | undefined;
   #video: VideoSender | undefined;
@@ -56,6 +57,7 @@ export class MediaPublisher implements Publisher {
     const path = normalizePath(options.broadcast);
     if (path === "") throw new PlayerError("configuration", "the broadcast has no name");
     this.#options = options;
+    this.#status = new PublisherStatus(options.onState);
     this.#limits = videoLimitsOf(options);
     const nowMs = this.#clock.nowUs() / 1000;
     this.#catalogTrack = new ServedTrack("catalog.json", trackInfo(100), nowMs);
@@ -66,11 +68,11 @@ export class MediaPublisher implements Publisher {
   }
 
   get state(): PublisherState {
-    return this.#state;
+    return this.#status.state;
   }
 
   get error(): PlayerError | undefined {
-    return this.#error;
+    return this.#status.error;
   }
 
   get stream(): MediaStream | undefined {
@@ -81,7 +83,7 @@ export class MediaPublisher implements Publisher {
     const session = this.#connection?.stats;
     const video = this.#video?.stats();
     return {
-      state: this.#state,
+      state: this.#status.state,
       codec: video?.codec,
       width: video?.size?.width ?? 0,
       height: video?.size?.height ?? 0,
@@ -112,17 +114,10 @@ export class MediaPublisher implements Publisher {
 
   async #start(): Promise<void> {
     try {
-      const { video, audio, source } = this.#options;
-      const { width, height, fps } = this.#limits;
-      const media = await openMedia(source, {
-        video: video !== false && { width, height, framerate: fps },
-        audio: audio !== false,
-        videoDeviceId: video === false ? undefined : video?.deviceId,
-        audioDeviceId: audio === false ? undefined : audio?.deviceId,
-      });
+      const media = await captureMedia(this.#options, this.#limits);
       this.#media = media;
       media.onEnded(() => this.#finish("stopped", undefined));
-      if (this.#isOver()) {
+      if (this.#status.isOver) {
         media.stop();
         return;
       }
@@ -135,7 +130,7 @@ export class MediaPublisher implements Publisher {
       );
       return;
     }
-    this.#set("connecting");
+    this.#status.set("connecting");
     this.#connection = new PublishConnection(
       { url: this.#options.url, token: this.#options.token },
       {
@@ -150,18 +145,18 @@ export class MediaPublisher implements Publisher {
   }
 
   #onUp(): void {
-    this.#set("live");
+    this.#status.set("live");
     this.#video?.startAnew();
   }
 
   #onDown(error: PlayerError): void {
-    if (this.#state === "live") this.#reconnects += 1;
-    this.#set(this.#state === "connecting" ? "connecting" : "reconnecting", error);
+    if (this.#status.state === "live") this.#reconnects += 1;
+    this.#status.set(this.#status.state === "connecting" ? "connecting" : "reconnecting", error);
   }
 
   /** Media starts with the first measurement: later ones would make its time jump. */
   #onClockOffset(offsetUs: number): void {
-    if (this.#offsetUs !== undefined || this.#isOver()) return;
+    if (this.#offsetUs !== undefined || this.#status.isOver) return;
     this.#offsetUs = offsetUs;
     this.#startSenders();
   }
@@ -221,7 +216,7 @@ export class MediaPublisher implements Publisher {
   }
 
   #writeCatalog(): void {
-    if (this.#isOver()) return;
+    if (this.#status.isOver) return;
     const bytes = encodeCatalog({
       ...(this.#videoRendition && { video: { renditions: { video: this.#videoRendition } } }),
       ...(this.#audioRendition && { audio: { renditions: { audio: this.#audioRendition } } }),
@@ -232,26 +227,15 @@ export class MediaPublisher implements Publisher {
     this.#catalogTrack.finishGroup();
   }
 
-  #isOver(): boolean {
-    return this.#state === "stopped" || this.#state === "failed";
-  }
-
   #finish(state: "stopped" | "failed", error: PlayerError | undefined): void {
-    if (this.#isOver()) return;
+    if (this.#status.isOver) return;
     clearInterval(this.#adaptTimer);
     clearTimeout(this.#catalogTimer);
     this.#video?.stop();
     this.#audio?.stop();
     this.#connection?.close();
     this.#media?.stop();
-    this.#set(state, error);
-  }
-
-  #set(state: PublisherState, error?: PlayerError): void {
-    if (state === this.#state && error === this.#error) return;
-    this.#state = state;
-    this.#error = error;
-    this.#options.onState?.(state, error);
+    this.#status.set(state, error);
   }
 }
 

@@ -5,7 +5,8 @@ import { type Refusal, refusalError } from "../webrtc/http-resource.ts";
 import { PeerLink } from "../webrtc/peer-link.ts";
 import { codecName, type StatsEntry, statsNumber } from "../webrtc/stats-entry.ts";
 import { withStereoOpus } from "../webrtc/stereo-opus.ts";
-import { type OpenMedia, openMedia } from "./open-media.ts";
+import { captureMedia } from "./capture-media.ts";
+import type { OpenMedia } from "./open-media.ts";
 import { orderVideoCodecs } from "./order-codecs.ts";
 import {
   type Publisher,
@@ -15,6 +16,7 @@ import {
   type VideoLimits,
   videoLimitsOf,
 } from "./publish-options.ts";
+import { PublisherStatus } from "./publisher-status.ts";
 import { videoEncoding } from "./sender-parameters.ts";
 
 const DEFAULT_AUDIO_BPS = 96_000;
@@ -25,8 +27,7 @@ export class WhipPublisher implements Publisher {
   readonly #abort = new AbortController();
   readonly #retries = new RetrySchedule({ sources: 1 }, { random: Math.random });
   #limits: VideoLimits;
-  #state: PublisherState = "starting";
-  #error: PlayerError | undefined;
+  readonly #status: PublisherStatus;
   #media: OpenMedia | undefined;
   #link: PeerLink | undefined;
   #videoSender: RTCRtpSender | undefined;
@@ -48,16 +49,17 @@ export class WhipPublisher implements Publisher {
       throw new PlayerError("configuration", "the broadcast has no name");
     }
     this.#options = options;
+    this.#status = new PublisherStatus(options.onState);
     this.#limits = videoLimitsOf(options);
     void this.#start();
   }
 
   get state(): PublisherState {
-    return this.#state;
+    return this.#status.state;
   }
 
   get error(): PlayerError | undefined {
-    return this.#error;
+    return this.#status.error;
   }
 
   get stream(): MediaStream | undefined {
@@ -67,7 +69,7 @@ export class WhipPublisher implements Publisher {
   stats(): PublisherStats {
     return {
       ...this.#stats,
-      state: this.#state,
+      state: this.#status.state,
       backlogBytes: 0,
       reconnects: this.#reconnects,
       clockOffsetUs: undefined,
@@ -84,31 +86,25 @@ export class WhipPublisher implements Publisher {
   }
 
   async #start(): Promise<void> {
-    const { source, video, audio, url, broadcast, token } = this.#options;
+    const { url, broadcast, token } = this.#options;
     try {
-      const { width, height, fps } = this.#limits;
-      const media = await openMedia(source, {
-        video: video !== false && { width, height, framerate: fps },
-        audio: audio !== false,
-        videoDeviceId: video === false ? undefined : video?.deviceId,
-        audioDeviceId: audio === false ? undefined : audio?.deviceId,
-      });
+      const media = await captureMedia(this.#options, this.#limits);
       this.#media = media;
       media.onEnded(() => this.#finish("stopped", undefined));
-      if (this.#isOver()) {
+      if (this.#status.isOver) {
         media.stop();
         return;
       }
       if (this.#tracks(media).length === 0) {
         throw new PlayerError("configuration", "the source has no track of a wanted kind");
       }
-      this.#set("connecting");
+      this.#status.set("connecting");
       const address = await resolveEndpoint(
         "whip",
         { src: url, broadcast, token },
         { fetch: globalThis.fetch.bind(globalThis), signal: this.#abort.signal },
       );
-      if (!this.#isOver()) this.#connect(media, address);
+      if (!this.#status.isOver) this.#connect(media, address);
     } catch (cause) {
       this.#finish(
         "failed",
@@ -139,7 +135,7 @@ export class WhipPublisher implements Publisher {
         fetch: globalThis.fetch.bind(globalThis),
         editAnswer: (answer) => withStereoOpus(answer, this.#audioBps),
         onConnected: () => this.#onConnected(),
-        onInterrupted: () => this.#set("reconnecting"),
+        onInterrupted: () => this.#status.set("reconnecting"),
         onStats: (report) => this.#onStats([...report.values()]),
         onRefused: (refusal) => this.#onRefused(refusal, again),
         onClosed: (error) => this.#onLost(error, again),
@@ -182,7 +178,7 @@ export class WhipPublisher implements Publisher {
   #onConnected(): void {
     this.#wasLive = true;
     this.#retries.onSuccess();
-    this.#set("live");
+    this.#status.set("live");
   }
 
   #onRefused(refusal: Refusal, again: () => void): void {
@@ -196,16 +192,16 @@ export class WhipPublisher implements Publisher {
 
   #onLost(error: PlayerError, again: () => void): void {
     this.#link = undefined;
-    if (this.#isOver()) return;
+    if (this.#status.isOver) return;
     const decision = error.shouldRetry() ? this.#retries.onFailure() : undefined;
     if (decision === undefined) {
       this.#finish("failed", error);
       return;
     }
-    if (this.#state === "live" || this.#state === "reconnecting") {
+    if (this.#status.state === "live" || this.#status.state === "reconnecting") {
       this.#reconnects += 1;
-      this.#set("reconnecting", error);
-    } else this.#set("connecting", error);
+      this.#status.set("reconnecting", error);
+    } else this.#status.set("connecting", error);
     this.#retryTimer = setTimeout(again, decision.delayMs);
   }
 
@@ -232,24 +228,13 @@ export class WhipPublisher implements Publisher {
     if (Math.abs(scale - this.#appliedScale) > 0.01) this.#applyLimits();
   }
 
-  #isOver(): boolean {
-    return this.#state === "stopped" || this.#state === "failed";
-  }
-
   #finish(state: "stopped" | "failed", error: PlayerError | undefined): void {
-    if (this.#isOver()) return;
+    if (this.#status.isOver) return;
     this.#abort.abort();
     clearTimeout(this.#retryTimer);
     this.#link?.close();
     this.#media?.stop();
-    this.#set(state, error);
-  }
-
-  #set(state: PublisherState, error?: PlayerError): void {
-    if (state === this.#state && error === this.#error) return;
-    this.#state = state;
-    this.#error = error;
-    this.#options.onState?.(state, error);
+    this.#status.set(state, error);
   }
 }
 

@@ -73,7 +73,7 @@ export interface UpstreamSink {
   onAnnounced(): void;
   /** The publisher is gone; the session stays up and waits for it. */
   onEnded(): void;
-  /** The edge asks its viewers to move to another one. */
+  /** The edge is about to stop and asks its viewers to go on at another one; "" = any. Comes from outside. */
   onMove(src: string): void;
   /** The upstream is dead. Called at most once, not after `close()`. */
   onClosed(error: PlayerError): void;

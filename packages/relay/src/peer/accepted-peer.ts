@@ -53,6 +53,8 @@ export class AcceptedPeer {
   private readonly openedAtMs: number;
   private authorize: AuthorizePeer | undefined;
   private sentAway = false;
+  /** The path that the peer's names are relative to. */
+  private root = "";
 
   constructor(session: Session, options: AcceptedPeerOptions, deps: AcceptedPeerDeps) {
     this.session = session;
@@ -107,6 +109,7 @@ export class AcceptedPeer {
 
   private open(scope: SessionScope): void {
     if (this.session.closed) return;
+    this.root = scope.root;
     const { deps, options, peer, session } = this;
     // First the way up: what a publisher asks for may depend on what he publishes.
     if (options.acceptPublishers && scope.put.length > 0) this.openUpstream(scope);
@@ -164,7 +167,7 @@ export class AcceptedPeer {
   goaway(uri: string): void {
     if (this.sentAway) return;
     this.sentAway = true;
-    this.peer.moq.goaway(uri);
+    this.peer.moq.goaway(withRoot(uri, this.root));
   }
 
   /** Some times a second; `second` is true once a second. */
@@ -189,4 +192,13 @@ export class AcceptedPeer {
   close(code: ErrorCode, reason: string): void {
     this.peer.close(code, reason, { linger: false });
   }
+}
+
+/** GOAWAY names a whole session URL: without a path of its own it is the same path at another node. */
+function withRoot(uri: string, root: string): string {
+  if (root === "" || !URL.canParse(uri)) return uri;
+  const url = new URL(uri);
+  if (url.pathname !== "/" || url.search !== "") return uri;
+  url.pathname = root;
+  return url.href;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { chooseRoute, hashRoute, sameIncarnation } from "./choose-route.ts";
+import { candidateRoutes, chooseRoute, hashRoute, sameIncarnation } from "./choose-route.ts";
 import type { Route } from "./route.ts";
 
 function route(hops: readonly number[], lingerUntilMs = 0): Route {
@@ -22,6 +22,23 @@ describe("chooseRoute", () => {
     expect(chooseRoute([a, b])).toBe(chooseRoute([b, a]));
     expect(hashRoute("x", [1, 2])).not.toBe(hashRoute("x", [2, 1]));
     expect(hashRoute("x", [1])).not.toBe(hashRoute("x", [1 + 2 ** 32]));
+  });
+});
+
+describe("candidateRoutes", () => {
+  it("keeps to a live incarnation, and to what is published here", () => {
+    const current = route([1, 2]);
+    const other = route([5]);
+    const here = route([]);
+    expect(candidateRoutes([current, other], current)).toEqual([current]);
+    expect(candidateRoutes([current, other, here], current)).toEqual([current, here]);
+  });
+
+  it("lets another incarnation take over once the present one is gone or only lingers", () => {
+    const lingering = route([1, 2], 5_000);
+    const other = route([5]);
+    expect(candidateRoutes([lingering, other], lingering)).toEqual([lingering, other]);
+    expect(candidateRoutes([other, route([6])], lingering)).toHaveLength(2);
   });
 });
 

@@ -13,6 +13,19 @@ export function chooseRoute(routes: readonly Route[]): Route | undefined {
   return best;
 }
 
+/**
+ * The routes that a broadcast may change to. As long as its incarnation is live that is not given up for another one,
+ * however near: a second publisher of a path, whom another origin has let in and may send away again, must not end
+ * what viewers see.
+ */
+export function candidateRoutes(routes: readonly Route[], current: Route): readonly Route[] {
+  if (routes.length < 2) return routes;
+  const same = routes.filter(
+    (route) => route.lingerUntilMs === 0 && (route.hops.length === 0 || sameIncarnation(route, current)),
+  );
+  return same.length > 0 ? same : routes;
+}
+
 /** The routes by several parents that are as good as `best`, for a placement to decide between. */
 export function equalRoutes(routes: readonly Route[], best: Route): Route[] {
   return routes.filter(

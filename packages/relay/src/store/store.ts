@@ -2,7 +2,7 @@ import { ERROR_CODES } from "@canopy/protocol";
 import { type Clock, createClock, normalizeScopePath } from "@canopy/runtime";
 import { RelayError } from "../relay-error.ts";
 import { Broadcast } from "./broadcast.ts";
-import { chooseRoute, equalRoutes, sameIncarnation, sameWay } from "./choose-route.ts";
+import { candidateRoutes, chooseRoute, equalRoutes, sameIncarnation, sameWay } from "./choose-route.ts";
 import { FlushQueue, type ScheduleFlush } from "./flush-queue.ts";
 import type { Route, RouteParent, RouteSource } from "./route.ts";
 import type { StoreContext } from "./store-context.ts";
@@ -210,8 +210,8 @@ export class Store implements StoreContext, Iterable<Broadcast> {
   }
 
   private reselect(broadcast: Broadcast): void {
-    const best = this.place(broadcast.routes, broadcast.flowing);
     const current = broadcast.route;
+    const best = this.place(candidateRoutes(broadcast.routes, current), broadcast.flowing);
     if (best === undefined) this.placement?.forget(broadcast.path);
     if (best === current) return;
     if (best !== undefined && sameIncarnation(best, current)) {

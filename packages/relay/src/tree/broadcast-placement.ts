@@ -4,7 +4,7 @@ import { pickParent, placeBroadcasts, shareOf } from "./place-broadcasts.ts";
 import { hashKey } from "./rendezvous.ts";
 
 export interface BroadcastPlacementOptions {
-  /** How long nothing may have changed before broadcasts are moved to where all nodes would have them. */
+  /** How long after parents came or went, or a broadcast began or ended, what flows is moved to where all nodes would have it. */
   readonly settleMs: number;
   /** Added to it, times a random number, so that the children of one parent do not all move at once. */
   readonly spreadMs: number;
@@ -88,6 +88,8 @@ export class BroadcastPlacement implements RoutePlacement {
     bump(this.loads, placed.parent, -1);
     bump(this.loads, parent, 1);
     this.broadcasts.set(path, { key: placed.key, parents, parent });
+    // A parent that has just come has not told everything yet, and may be gone again.
+    this.reviewAtMs = undefined;
     this.changed();
   }
 
@@ -106,9 +108,10 @@ export class BroadcastPlacement implements RoutePlacement {
     );
   }
 
+  /** Broadcasts that come and go all the time do not put the review off for ever. */
   private changed(): void {
     const { settleMs, spreadMs } = this.options;
-    this.reviewAtMs = this.deps.nowMs() + settleMs + this.deps.random() * spreadMs;
+    this.reviewAtMs ??= this.deps.nowMs() + settleMs + this.deps.random() * spreadMs;
   }
 
   /** Paths whose placement has just changed: the store is to reconsider them. To be called some times a second. */

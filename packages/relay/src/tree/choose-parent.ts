@@ -15,6 +15,8 @@ export interface Parent {
  */
 export interface ParentChooser {
   choose(avoid: ReadonlySet<string>): Parent | undefined;
+  /** One that is to be preferred to the parent in use, and is dialled beside it. Asked about once a second. */
+  better?(current: string, avoid: ReadonlySet<string>): Parent | undefined;
 }
 
 /** The parents of the configuration: the first that is not to be avoided, in the order given. */

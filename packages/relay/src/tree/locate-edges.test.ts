@@ -27,13 +27,13 @@ function arrive(edges: readonly Edge[], viewers: number, region = "eu"): number[
 }
 
 describe("locateEdges", () => {
-  it("names three edges of the region, others only when it has too few", () => {
-    const edges = [...[1, 2, 3, 4].map((id) => edge(id)), ...[5, 6].map((id) => edge(id, "us"))];
-    const eu = locateEdges(edges, { viewer: "a", region: "eu" });
-    expect(eu).toHaveLength(3);
-    expect(eu.every(({ region }) => region === "eu")).toBe(true);
-    const us = locateEdges(edges, { viewer: "a", region: "us" });
-    expect(us.map(({ region }) => region)).toEqual(["us", "us", "eu"]);
+  it("names edges of the region, and one of another for when the region is lost", () => {
+    const edges = [...[1, 2, 3, 4].map((id) => edge(id)), edge(5, "us")];
+    const regions = (region: string, among = edges): string[] =>
+      locateEdges(among, { viewer: "a", region }).map((located) => located.region);
+    expect(regions("eu")).toEqual(["eu", "eu", "us"]);
+    expect(regions("us")).toEqual(["us", "eu", "eu"]);
+    expect(regions("eu", edges.slice(0, 4))).toEqual(["eu", "eu", "eu"]);
     expect(locateEdges(edges, { viewer: "a", region: "nowhere" })).toHaveLength(3);
   });
 

@@ -23,7 +23,7 @@ const BUSY_UTILIZATION = 0.9;
 const MAX_SIZE_FACTOR = 4;
 
 /**
- * The edges for one viewer, best first: those of the region before others, by rendezvous of the viewer and the edge's
+ * The edges for one viewer, best first: those of the region before one of another, by rendezvous of the viewer and the edge's
  * size, passing over edges that have more than 1.25 times their share. Loads are those that the edges tell: one that
  * says it is idle gets its share all the same and what others overflow by, never all viewers; one that says it is
  * full gets none. Edges that leave are not named; full ones only if there are no others.
@@ -32,13 +32,11 @@ export function locateEdges<T extends PlacedNode>(nodes: Iterable<T>, options: L
   const count = options.count ?? DEFAULT_COUNT;
   const edges = [...nodes].filter((node) => node.tier >= EDGE_TIER && !node.draining);
   const home = edges.filter((node) => node.region === options.region);
-  const located = orderByRoom(home.length > 0 ? home : edges, options).slice(0, count);
-  // Better a far edge than none when the near ones are gone.
-  if (home.length > 0 && located.length < count) {
-    const abroad = edges.filter((node) => node.region !== options.region);
-    located.push(...orderByRoom(abroad, options).slice(0, count - located.length));
-  }
-  return located;
+  if (home.length === 0) return orderByRoom(edges, options).slice(0, count);
+  const abroad = edges.filter((node) => node.region !== options.region);
+  // The last one stands elsewhere: when a region is lost, the list is all that its viewers have at first.
+  const near = orderByRoom(home, options).slice(0, abroad.length > 0 ? Math.max(1, count - 1) : count);
+  return [...near, ...orderByRoom(abroad, options).slice(0, count - near.length)];
 }
 
 /** Those with room by rendezvous, then busy ones, then full ones. */

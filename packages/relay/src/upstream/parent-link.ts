@@ -49,6 +49,8 @@ const BACKOFF = { baseMs: 100, capMs: 3_000 };
 /** A parent that crashed is back within a few seconds: for that long viewers wait for no more than a short pause. */
 const URGENT_FOR_MS = 5_000;
 const URGENT_CAP_MS = 200;
+/** How often it is asked whether there is a better parent than the one in use. */
+const BETTER_INTERVAL_MS = 1_000;
 /** A parent that lets children in and loses them sooner counts as one that refuses: it is not dialled in a loop. */
 const SOUND_AFTER_MS = 1_000;
 
@@ -71,8 +73,9 @@ export class ParentLink {
   private orphanedAtMs = Number.NEGATIVE_INFINITY;
   /** Earliest time of the next attempt; undefined = none is due. */
   private retryAtMs: number | undefined;
-  /** Where the current parent sends its children. */
-  private redirectTo: string | undefined;
+  /** Where the current parent sends its children, or one that is better than it. */
+  private redirectTo: Parent | undefined;
+  private betterAtMs = 0;
   private closed = false;
 
   constructor(options: ParentLinkOptions, deps: ParentLinkDeps) {
@@ -120,13 +123,24 @@ export class ParentLink {
     if (this.next !== undefined && nowMs - this.next.startedAtMs > this.options.connectTimeoutMs) {
       this.next.lose("refused");
     } else if (this.next?.isSilent(nowMs)) this.next.lose("silent");
+    if (nowMs >= this.betterAtMs) this.lookForBetter(nowMs);
     if (this.next === undefined && this.retryAtMs !== undefined && nowMs >= this.retryAtMs) this.dial(nowMs);
+  }
+
+  private lookForBetter(nowMs: number): void {
+    this.betterAtMs = nowMs + BETTER_INTERVAL_MS;
+    const { current, next, retryAtMs } = this;
+    if (current === undefined || current.leaving || next !== undefined || retryAtMs !== undefined) return;
+    const better = this.deps.chooser.better?.(current.parent.url, new Set(this.avoid.keys()));
+    if (better === undefined) return;
+    this.redirectTo = better;
+    this.retryAtMs = nowMs;
   }
 
   private dial(nowMs: number): void {
     const redirected = this.redirectTo;
     this.redirectTo = undefined;
-    const parent = redirected === undefined ? this.choose() : { ...this.current?.parent, url: redirected };
+    const parent = redirected ?? this.choose();
     if (parent === undefined) {
       this.retryLater(nowMs);
       return;
@@ -166,7 +180,10 @@ export class ParentLink {
     this.forgetFailures(nowMs);
     this.countSwitch("goaway", connection.parent.url);
     this.avoidFor(connection.parent.url, nowMs);
-    this.redirectTo = this.readRedirect(uri, connection.parent.url);
+    const url = this.readRedirect(uri, connection.parent.url);
+    const { token } = connection.parent;
+    // With the token that was good here, but not the pin: another node has another certificate.
+    this.redirectTo = url === undefined ? undefined : { url, ...(token !== undefined && { token }) };
     if (this.next === undefined) this.retryAtMs = nowMs;
     this.tick(nowMs);
   }
@@ -199,6 +216,8 @@ export class ParentLink {
     } else return;
     this.avoidFor(connection.parent.url, nowMs);
     if (this.next !== undefined) return;
+    // It was only looked whether a better one is there.
+    if (this.current !== undefined && !this.current.leaving) return;
     const first = this.failures === 0;
     this.failures += 1;
     // The first attempt after a loss is made at once: every millisecond is one that viewers wait.

@@ -127,13 +127,16 @@ export class ParentSlot {
     this.deps.logger.info({ parent: this.candidate.url, rank: this.place.rank }, "parent connected");
   }
 
-  /** A record that leads to another node would count that node twice, and its rank would be somebody else's. */
+  /**
+   * A record that leads to another node would count that node twice, and its rank would be somebody else's. A node
+   * that was started again is another one until the registry knows it.
+   */
   private onOriginId(connection: ParentConnection, originId: number): void {
     if (this.connection !== connection || originId === this.candidate.id) return;
     this.mistaken = true;
     this.deps.counters.parentsMistaken += 1;
     const { url, id } = this.candidate;
-    if (this.failures === 0) this.deps.logger.warn({ parent: url, id, originId }, "parent is another node");
+    if (this.failures === 0) this.deps.logger.info({ parent: url, id, originId }, "parent is another node");
     connection.lose("refused");
   }
 

@@ -7,6 +7,7 @@ import type { Metrics } from "../metrics/metrics.ts";
 import { RuntimeError } from "../runtime-error.ts";
 import type { Clock } from "../time/clock.ts";
 import { type Readiness, registerBasicRoutes } from "./basic-routes.ts";
+import { destroyResetStreams } from "./destroy-reset-streams.ts";
 import { createProblemHandler, problemBody, sendProblem } from "./problem.ts";
 
 /** Largest request body unless a route sets its own; an SDP offer is under 20 kB. */
@@ -123,8 +124,10 @@ export async function createHttpServer(
   server.maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
   // Connections that never finish the TLS handshake, or break it, are not worth a line each.
   server.on("tlsClientError", (_error: Error, socket: TLSSocket) => socket.destroy());
+  const stopSweep = tls === undefined ? undefined : destroyResetStreams(server);
 
   const close = async (): Promise<void> => {
+    stopSweep?.();
     await app.close();
   };
   return {

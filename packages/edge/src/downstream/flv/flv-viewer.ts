@@ -44,13 +44,6 @@ export class FlvViewer implements GatedSession {
     return "stream" in response ? (response.stream?.writableLength ?? 0) : response.writableLength;
   }
 
-  /** A stream of HTTP/2 that its reader resets while writes are under way can be over before `close` comes. */
-  get #isGone(): boolean {
-    const response = this.#response;
-    if (!("stream" in response)) return response.destroyed;
-    return response.stream === undefined || response.stream.closed || response.stream.destroyed;
-  }
-
   /** Headers and the newest group, whatever they take: the chunks are everybody's. */
   begin(chunks: readonly Uint8Array[]): void {
     this.isNew = false;
@@ -80,10 +73,6 @@ export class FlvViewer implements GatedSession {
   /** Called once a second. */
   tick(nowMs: number): void {
     if (this.closed) return;
-    if (this.#isGone) {
-      this.close();
-      return;
-    }
     const { bufferedBytes } = this;
     const isStuck = this.#isSkipping && bufferedBytes > 0 && bufferedBytes >= this.#waitingBytes;
     this.#waitingBytes = bufferedBytes;

@@ -137,7 +137,8 @@ function closeWhenStalled(raw: Reply["raw"] | Http2ServerResponse, stalledMs: nu
     return;
   }
   const { stream } = raw;
-  stream?.setTimeout(stalledMs, () => stream.close());
+  // `close` would wait until the bytes are taken.
+  stream?.setTimeout(stalledMs, () => stream.destroy());
 }
 
 /** The connection that waits for the answer: it closes with the answer, too, but then nobody listens any more. */

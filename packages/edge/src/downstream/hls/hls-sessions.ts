@@ -4,6 +4,8 @@ import { ProblemError } from "@canopy/runtime";
 
 /** A player that has not asked for a playlist for this long is gone: classic ones ask once in a target duration. */
 const IDLE_MS = 20_000;
+/** A node that drains waits for its viewers: those of low latency ask several times a second, and are gone sooner. */
+const DRAINING_IDLE_MS = 4_000;
 const ID_BYTES = 9;
 const ID_PATTERN = /^[A-Za-z0-9_-]{12}$/;
 
@@ -26,6 +28,7 @@ class HlsSession implements GatedSession {
 export class HlsSessions {
   readonly #sessions = new Map<string, HlsSession>();
   readonly #nowMs: () => number;
+  #gate: SessionGate | undefined;
 
   constructor(deps: { readonly nowMs: () => number }) {
     this.#nowMs = deps.nowMs;
@@ -46,6 +49,7 @@ export class HlsSessions {
     parts: { readonly gate: SessionGate; readonly address: string },
   ): void {
     const { gate, address } = parts;
+    this.#gate = gate;
     // Whoever asks without an id of ours, such as a tool with a playlist's bare URL, is one viewer per address.
     const key = typeof id === "string" && ID_PATTERN.test(id) ? id : `@${address}`;
     const nowMs = this.#nowMs();
@@ -66,8 +70,9 @@ export class HlsSessions {
   }
 
   tick(nowMs: number): void {
+    const idleMs = this.#gate?.draining === true ? DRAINING_IDLE_MS : IDLE_MS;
     for (const [id, session] of this.#sessions) {
-      if (nowMs - session.lastSeenMs <= IDLE_MS) continue;
+      if (nowMs - session.lastSeenMs <= idleMs) continue;
       session.closed = true;
       this.#sessions.delete(id);
     }

@@ -13,6 +13,7 @@ import {
   Output,
 } from "mediabunny";
 import { OriginError } from "../../origin-error.ts";
+import { dropStrandedPictures } from "./drop-stranded-pictures.ts";
 import { initFile, type RecordingContents, type SegmentEntry, segmentFile } from "./recording-journal.ts";
 
 /** A track of the file. What cannot go on in one track of it, such as another codec, begins a further one. */
@@ -150,6 +151,7 @@ class TrackWriter {
     }
     const packets: EncodedPacket[] = [];
     for await (const packet of new EncodedPacketSink(track).packets()) packets.push(packet);
+    if (segment.track === "video") dropStrandedPictures(packets);
     return packets;
   }
 

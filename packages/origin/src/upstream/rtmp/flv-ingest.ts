@@ -87,15 +87,14 @@ export class FlvIngest implements RtmpPublication {
     const known = this.#shaper.sps;
     const { bFrames } = this.#shaper;
     const unit = this.#shaper.shapeLengthPrefixed(tag.data);
-    const mediaUs = ingest.clock.map(VIDEO_TRACK, decodeUs, arrivalUs);
-    if (unit === undefined) return 0;
     const reorderUs = tag.compositionTimeMs * 1_000;
+    const presentUs = ingest.clock.map(VIDEO_TRACK, decodeUs, arrivalUs, reorderUs);
+    if (unit === undefined) return 0;
     video.meter.maxReorderUs = Math.max(video.meter.maxReorderUs, reorderUs);
     if (known !== this.#shaper.sps || bFrames !== this.#shaper.bFrames || this.#jitterGrew(video.meter)) {
       this.#describeVideo();
     }
     ingest.announce();
-    const presentUs = ingest.clock.present(VIDEO_TRACK, mediaUs, reorderUs);
     video.lane.writeH264(presentUs, unit.annexB, unit.keyframe);
     return this.#hold(decodeUs, arrivalUs);
   }

@@ -21,6 +21,8 @@ export interface HlsEngine extends ElementSource {
 
 export interface HlsEngineDeps {
   readonly onMessage: (message: TimedMessage) => void;
+  /** The edge is about to stop: its viewers should go on at `to`, "" = at any other. May come with every playlist. */
+  readonly onGoaway: (to: string) => void;
   /** It goes no further with these playlists: they have to be asked for anew. */
   readonly onLost: (error: PlayerError) => void;
   /** Another playlist, another codec or another reason that trying again does not change. */

@@ -50,6 +50,8 @@ const SEGMENT_POLICY = {
   },
 };
 
+const GOAWAY_HEADER = "canopy-goaway";
+
 const CONFIG: Partial<HlsConfig> = {
   lowLatencyMode: true,
   backBufferLength: BACK_BUFFER_S,
@@ -141,6 +143,10 @@ export class HlsJsEngine implements HlsEngine {
       this.#timeline.setSegments(segmentsOf(details));
       this.#readDateRanges(details);
     });
+    hls.on(Events.LEVEL_LOADED, (_event, { networkDetails }) => {
+      const to = readGoaway(networkDetails);
+      if (to !== undefined) this.#deps.onGoaway(to);
+    });
     hls.on(Events.LEVEL_PTS_UPDATED, (_event, { details }) =>
       this.#timeline.setSegments(segmentsOf(details)),
     );
@@ -200,6 +206,16 @@ export class HlsJsEngine implements HlsEngine {
       new PlayerError(type === "mediaError" ? "decode" : "unreachable", `HLS: ${text}`, cause),
     );
   }
+}
+
+/** An edge that is about to stop names another one with every answer, or `*` for any. */
+function readGoaway(details: XMLHttpRequest | Response | null): string | undefined {
+  if (details === null) return undefined;
+  const value =
+    details instanceof XMLHttpRequest
+      ? details.getResponseHeader(GOAWAY_HEADER)
+      : details.headers.get(GOAWAY_HEADER);
+  return value === null ? undefined : value === "*" ? "" : value;
 }
 
 function segmentsOf({ fragments, fragmentHint }: LevelDetails): DatedSegment[] {

@@ -49,6 +49,7 @@ export class HlsSession {
   #toldS = -1;
   #hasPresented = false;
   #freezes = 0;
+  #isSentAway = false;
 
   constructor(options: HlsSessionOptions, deps: HlsSessionDeps) {
     this.#deps = deps;
@@ -56,6 +57,7 @@ export class HlsSession {
     this.#control = new LiveEdgeControl(options);
     this.#engine = options.createEngine({
       onMessage: (message) => this.#onMessage(message),
+      onGoaway: (to) => this.#onGoaway(to),
       onLost: (error) => this.#end(() => deps.onLost(error)),
       onFailed: (error) => this.#end(() => deps.onFailed(error)),
     });
@@ -124,6 +126,12 @@ export class HlsSession {
   #onMessage(message: TimedMessage): void {
     this.#times.add(message.at);
     this.#deps.sink.onTimed(message, "hls");
+  }
+
+  #onGoaway(to: string): void {
+    if (this.#isSentAway) return;
+    this.#isSentAway = true;
+    this.#deps.sink.onMove(to);
   }
 
   #onPicture(metadata: ElementFrameMetadata): void {

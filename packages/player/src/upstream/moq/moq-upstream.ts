@@ -35,7 +35,6 @@ export interface MoqUpstreamOptions {
 /** Receives a broadcast over MoQ: announcement, catalog, then the selected tracks. */
 export class MoqUpstream implements Upstream {
   readonly transport: TransportName;
-  readonly #request: UpstreamRequest;
   readonly #sink: UpstreamSink;
   readonly #path: string;
   readonly #abort = new AbortController();
@@ -51,7 +50,6 @@ export class MoqUpstream implements Upstream {
 
   constructor(options: MoqUpstreamOptions, request: UpstreamRequest, sink: UpstreamSink, deps: UpstreamDeps) {
     this.transport = options.transport;
-    this.#request = request;
     this.#sink = sink;
     this.#path = normalizePath(request.broadcast);
     options.dial(request, { ...deps, protocols: MOQ_PROTOCOLS, signal: this.#abort.signal }).then(
@@ -206,8 +204,7 @@ export class MoqUpstream implements Upstream {
   }
 
   #onGoaway(uri: string): void {
-    if (this.#closed) return;
-    this.#sink.onMove(uri === "" ? this.#request.src : uri);
+    if (!this.#closed) this.#sink.onMove(uri);
   }
 
   #onSessionClosed(close: SessionClose): void {

@@ -1,4 +1,4 @@
-import { decodeTimedMessage } from "@canopy/media/timed";
+import { decodeGoawayMessage, decodeTimedMessage } from "@canopy/media/timed";
 import type { PlayerError } from "../../player-error.ts";
 import type { Refusal } from "../../webrtc/http-resource.ts";
 import { PeerLink } from "../../webrtc/peer-link.ts";
@@ -161,6 +161,8 @@ export class WhepSession {
         this.#deps.sink.onTimed(decodeTimedMessage(bytes), "track");
       } catch {
         // One broken message is passed over; the next ones are as good as ever.
+        const to = decodeGoawayMessage(bytes);
+        if (to !== undefined) this.#deps.sink.onMove(to);
       }
     };
   }

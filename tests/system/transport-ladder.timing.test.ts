@@ -137,7 +137,10 @@ describe("the ladder of transports", () => {
     expect(stats.transportReason).toBeTruthy();
     await viewer.close();
   });
+});
 
+// Mostly waits, of the player's own: at once.
+describe.concurrent("the ladder of transports on a path that changes", () => {
   it("goes down when UDP turns bad and up again when it is good, with a picture all the time and each event once", async () => {
     await using path = await EdgePath.open(dev.edges[0] ?? "", 7);
     const viewer = await watch(chromium, { path, transports: "webtransport,hls" });

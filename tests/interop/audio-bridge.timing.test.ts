@@ -1,7 +1,7 @@
 import { type Catalog, parseCatalog } from "@canopy/media/catalog";
 import { decodeLegacyFrame } from "@canopy/media/container";
 import { framePayload } from "@canopy/protocol";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   BURST_EVERY_US,
   encodeBursts,
@@ -19,14 +19,13 @@ import { waitFor } from "../harness/wait-for.ts";
 /** What viewers may notice of sound and picture apart, and a fifth of it for what the bridge adds. */
 const MAX_SKEW_US = 20_000;
 const MAX_BRIDGE_SKEW_US = 4_000;
+const AAC_FRAME_US = (1_024 * 1e6) / 44_100;
+const OPUS_FRAME_US = 20_000;
+/** To each side of a moment, when the speed of the media clock is looked at: times of RTMP are whole milliseconds. */
+const SPEED_FRAMES = 4;
 const MEASURED_SECONDS = 5;
 /** The edge, the relay and the origin each keep a track for 5 s after the last one left. */
 const RELEASE_MS = 60_000;
-
-const open: AsyncDisposable[] = [];
-afterEach(async () => {
-  for (const resource of open.splice(0).reverse()) await resource[Symbol.asyncDispose]();
-});
 
 interface DescribedTrack {
   readonly name: string;
@@ -56,17 +55,15 @@ function bridged(api: string, path: string, name: string): Promise<DescribedTrac
 function publishFlashesAndBursts(url: string): StartedProcess {
   const picture = "color=black:size=160x96:rate=50,drawbox=color=white:t=fill:enable='lt(mod(t,0.5),0.1)'";
   const tone = "if(lt(mod(t,0.5),0.1),0.4*cos(2*PI*1000*mod(t,0.5)),0)";
-  const publisher = startProcess("ffmpeg", [
+  return startProcess("ffmpeg", [
     ...["-hide_banner", "-loglevel", "warning"],
     ...["-re", "-f", "lavfi", "-i", picture, "-re", "-f", "lavfi", "-i", `aevalsrc='${tone}':s=44100`],
     ...["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p", "-g", "25"],
     ...["-c:a", "aac", "-ac", "2", "-b:a", "128k", "-f", "flv", url],
   ]);
-  open.push(publisher);
-  return publisher;
 }
 
-interface Recorded {
+interface Recorded extends AsyncDisposable {
   readonly viewer: MoqViewer;
   readonly frames: ReadonlyMap<string, SoundFrame[]>;
   catalog: Catalog | undefined;
@@ -84,8 +81,8 @@ async function record(url: string, broadcast: string, tracks: readonly string[])
       else frames.get(track)?.push(copyFrame(framePayload(frame)));
     },
   });
-  open.push({ [Symbol.asyncDispose]: async () => viewer.close() });
   return {
+    [Symbol.asyncDispose]: async () => viewer.close(),
     viewer,
     frames,
     get catalog() {
@@ -120,6 +117,27 @@ function skews(events: readonly number[], reference: readonly number[]): number[
     .map((event) => event - reference.reduce((a, b) => (Math.abs(b - event) < Math.abs(a - event) ? b : a)));
 }
 
+/**
+ * Bursts further from the original than the bridge may put them. Sound keeps its speed within a frame; where the media
+ * clock moves (a publisher whose frames came late at first), as much of a frame as it is faster or slower comes on top.
+ */
+function strays(
+  made: readonly number[],
+  original: readonly number[],
+  frames: readonly SoundFrame[],
+  frameUs: number,
+) {
+  return made.flatMap((onsetUs) => {
+    const [skewUs] = skews([onsetUs], original);
+    const next = frames.findIndex(({ timestampUs }) => timestampUs > onsetUs);
+    const [from, to] = [Math.max(0, next - SPEED_FRAMES), Math.min(frames.length - 1, next + SPEED_FRAMES)];
+    const spanUs = (frames[to]?.timestampUs ?? 0) - (frames[from]?.timestampUs ?? 0);
+    const slew = Math.abs(spanUs / ((to - from) * frameUs) - 1);
+    const isNear = skewUs === undefined || Math.abs(skewUs) < MAX_BRIDGE_SKEW_US + slew * frameUs;
+    return isNear ? [] : [{ onsetUs, skewUs, slew }];
+  });
+}
+
 function worst(values: readonly number[]): number {
   return values.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
 }
@@ -129,7 +147,7 @@ function description(catalog: Catalog | undefined, name: string): Uint8Array {
   return Buffer.from(catalog?.audio?.renditions[name]?.description ?? "", "hex");
 }
 
-describe("the audio bridge", () => {
+describe.concurrent("the audio bridge", () => {
   let canopy: CanopyDev;
   let edge: string;
 
@@ -143,21 +161,21 @@ describe("the audio bridge", () => {
 
   it("makes Opus of a publisher's AAC in step with picture and sound, once, and only while somebody follows it", async () => {
     const path = "live/bursts";
-    publishFlashesAndBursts(`${canopy.rtmp}/${path}`);
+    await using _publisher = publishFlashesAndBursts(`${canopy.rtmp}/${path}`);
     expect(await bridged(canopy.origin, path, "audio-opus")).toMatchObject({
       codec: "opus",
       bridgeOf: "audio",
       active: false,
     });
-    const others = await record(edge, path, ["video", "audio"]);
+    await using others = await record(edge, path, ["video", "audio"]);
     await untilSeconds(others, 2);
     expect(await metric(canopy.origin, 'canopy_bridge_frames_total{kind="aac-opus"}')).toBe(0);
     const renditions = others.catalog?.audio?.renditions ?? {};
     expect(Object.keys(renditions)).toEqual(["audio", "audio-opus"]);
     expect(others.catalog?.canopy?.bridges).toEqual({ "audio-opus": "audio" });
 
-    const one = await record(edge, path, ["video", "audio", "audio-opus"]);
-    const two = await record(edge, path, ["audio-opus"]);
+    await using one = await record(edge, path, ["video", "audio", "audio-opus"]);
+    await using two = await record(edge, path, ["audio-opus"]);
     await untilSeconds(one, MEASURED_SECONDS);
     await untilSeconds(two, 1);
     expect(await metric(canopy.origin, 'canopy_bridges{kind="aac-opus"}')).toBe(1);
@@ -176,7 +194,7 @@ describe("the audio bridge", () => {
       `Opus of AAC: ${(worst(fromSound) / 1_000).toFixed(2)} ms from its original, ${(worst(fromPicture) / 1_000).toFixed(2)} ms from the picture, over ${fromSound.length} bursts and ${flashes.length} flashes`,
     );
     expect(fromSound.length).toBeGreaterThanOrEqual(2 * MEASURED_SECONDS - 3);
-    expect(worst(fromSound)).toBeLessThan(MAX_BRIDGE_SKEW_US);
+    expect(strays(made, original, one.frames.get("audio") ?? [], AAC_FRAME_US)).toEqual([]);
     expect(fromPicture.length).toBeGreaterThanOrEqual(2 * MEASURED_SECONDS - 3);
     expect(worst(fromPicture)).toBeLessThan(MAX_SKEW_US);
 
@@ -206,13 +224,15 @@ describe("the audio bridge", () => {
       seconds: 60,
     });
     const rendition = { codec: "opus", sampleRate: 48_000, numberOfChannels: 2 };
-    open.push(await SoundPublisher.connect({ url: canopy.origin, broadcast: path, rendition, frames }));
+    await using _publisher = await SoundPublisher.connect({
+      ...{ url: canopy.origin, broadcast: path, rendition, frames },
+    });
     expect(await bridged(canopy.origin, path, "audio-aac")).toMatchObject({
       codec: "mp4a.40.2",
       bridgeOf: "audio",
       active: false,
     });
-    const recorded = await record(edge, path, ["audio", "audio-aac"]);
+    await using recorded = await record(edge, path, ["audio", "audio-aac"]);
     await untilSeconds(recorded, MEASURED_SECONDS);
     const original = await findBursts("opus", recorded.frames.get("audio") ?? []);
     const config = description(recorded.catalog, "audio-aac");
@@ -222,14 +242,14 @@ describe("the audio bridge", () => {
       `AAC of Opus: ${(worst(fromSound) / 1_000).toFixed(2)} ms from its original, over ${fromSound.length} bursts`,
     );
     expect(fromSound.length).toBeGreaterThanOrEqual(2 * MEASURED_SECONDS - 3);
-    expect(worst(fromSound)).toBeLessThan(MAX_BRIDGE_SKEW_US);
+    expect(strays(made, original, recorded.frames.get("audio") ?? [], OPUS_FRAME_US)).toEqual([]);
   });
 });
 
-describe("an origin without FFmpeg", () => {
+describe.concurrent("an origin without FFmpeg", () => {
   it("runs, serves the publisher's sound, and says that it cannot make another", async () => {
     const port = await findFreePorts(2);
-    const origin = startProcess(
+    await using _origin = startProcess(
       process.execPath,
       [
         CANOPY_COMMAND,
@@ -242,14 +262,13 @@ describe("an origin without FFmpeg", () => {
       ],
       { env: { NODE_OPTIONS: `--import ${refuseModule("node-av")}` } },
     );
-    open.push(origin);
     const api = `http://127.0.0.1:${port}`;
     await waitFor("the origin", async () => (await fetch(`${api}/readyz`)).ok);
     const path = "live/bursts";
-    publishFlashesAndBursts(`rtmp://127.0.0.1:${port + 1}/${path}`);
+    await using _publisher = publishFlashesAndBursts(`rtmp://127.0.0.1:${port + 1}/${path}`);
     await bridged(api, path, "audio-opus");
 
-    const recorded = await record(api, path, ["audio", "audio-opus"]);
+    await using recorded = await record(api, path, ["audio", "audio-opus"]);
     await waitFor("the end of the bridged track", () => recorded.viewer.view("audio-opus").closed);
     const warning = await waitFor("the warning", async () => {
       const described = await describeBroadcast(api, path);

@@ -211,11 +211,11 @@ describe("WebRTC at both rims", () => {
     const viewers = [await view(CLOCK, "whep"), await view(CLOCK, "webtransport", { edge: 1 })];
     const recorder = await BroadcastRecorder.open(dev.edges[0] ?? "", CLOCK, ["video"]);
     try {
-      for (const viewer of viewers) await viewer.presents(60);
+      await Promise.all(viewers.map((viewer) => viewer.presents(60)));
       await waitFor("the recorder's first frames", () => recorder.frames("video").length > 30);
       const noted = viewers.map(noteShown);
       const posted = await postRandomMessages(
-        { seed: 20_261, count: 500, meanGapMs: 60 },
+        { seed: 20_261, count: 500, meanGapMs: 30 },
         { origin: dev.origin, broadcast: CLOCK },
       );
       const last = Math.max(...posted.map(({ at }) => at));
@@ -277,9 +277,9 @@ describe("WebRTC at both rims", () => {
       await view(CLOCK, "webtransport", { edge: 1, query, browser: other }),
     ];
     try {
-      for (const viewer of viewers) await viewer.presents(300);
-      for (const viewer of viewers) await viewer.takePainted();
-      for (const viewer of viewers) await viewer.presents(300);
+      await Promise.all(viewers.map((viewer) => viewer.presents(300)));
+      await Promise.all(viewers.map((viewer) => viewer.takePainted()));
+      await Promise.all(viewers.map((viewer) => viewer.presents(300)));
       const [first = [], second = []] = await Promise.all(viewers.map((viewer) => viewer.takePainted()));
       const seen = new Map(second.map(({ frame, seenMs }) => [frame, seenMs]));
       const apartMs = first

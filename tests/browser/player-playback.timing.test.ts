@@ -1,13 +1,18 @@
-import { join } from "node:path";
-import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launchChromium, type TestChromium } from "../harness/chromium.ts";
 import { waitFor } from "../harness/wait-for.ts";
-import { ROOT } from "../repository/repository-files.ts";
-import { bundlePage } from "./player/bundle-page.ts";
 import type { ClipFrames } from "./player/clip-frames.ts";
 import { makeClipFrames } from "./player/make-clip-frames.ts";
-import type { PageLog } from "./player/player-page.ts";
+import {
+  bundlePlayerPage,
+  openPlayerTab,
+  type PlayerTab,
+  readLog,
+  stats,
+  waitForFrames,
+  waitForMoreFrames,
+  waitForState,
+} from "./player/player-tab.ts";
 import { RelayEdge } from "./player/relay-edge.ts";
 
 const CLIP = { seconds: 8, fps: 25, size: "640x360", keyframeInterval: 25 };
@@ -22,61 +27,14 @@ let reordered: ClipFrames;
 beforeAll(async () => {
   plain = makeClipFrames({ ...CLIP, bFrames: 0 });
   reordered = makeClipFrames({ ...CLIP, bFrames: 3 });
-  [script, chromium] = await Promise.all([
-    bundlePage(join(ROOT, "tests", "browser", "player", "player-page.ts")),
-    launchChromium(),
-  ]);
+  [script, chromium] = await Promise.all([bundlePlayerPage(), launchChromium()]);
 });
 
 afterAll(async () => {
   await chromium?.close();
 });
 
-interface PlayerTab extends AsyncDisposable {
-  readonly page: Page;
-  readonly errors: string[];
-}
-
-async function openPlayerPage(clip: ClipFrames): Promise<PlayerTab> {
-  const { page, errors } = await chromium.openPage();
-  await page.addScriptTag({ content: script, type: "module" });
-  await page.waitForFunction(() => window.PlayerPage !== undefined);
-  await page.evaluate((frames) => {
-    window.page = new window.PlayerPage(frames);
-  }, clip);
-  return { page, errors, [Symbol.asyncDispose]: () => page.context().close() };
-}
-
-function readLog(page: Page): Promise<PageLog> {
-  return page.evaluate(() => window.page.log);
-}
-
-function stats(page: Page) {
-  return page.evaluate(() => {
-    const { player } = window.page;
-    if (player === undefined) throw new Error("the page has no player");
-    return player.stats();
-  });
-}
-
-async function waitForFrames(page: Page, count: number): Promise<void> {
-  const presented = () => page.evaluate(() => window.page.log.presented.length);
-  try {
-    await waitFor(`${count} presented frames`, async () => (await presented()) >= count);
-  } catch (error) {
-    const { states, errors } = await readLog(page);
-    throw new Error(`${String(error)}; states ${states.join()}; errors ${errors.join()}`, { cause: error });
-  }
-}
-
-async function waitForState(page: Page, state: string): Promise<void> {
-  await waitFor(`the state ${state}`, async () => (await readLog(page)).states.at(-1) === state);
-}
-
-/** Waits until `count` more frames than now have been presented. */
-async function waitForMoreFrames(page: Page, count: number): Promise<void> {
-  await waitForFrames(page, (await readLog(page)).presented.length + count);
-}
+const openPlayerPage = (clip: ClipFrames): Promise<PlayerTab> => openPlayerTab(chromium, script, clip);
 
 const clips = [
   { name: "without B-frames", clip: () => plain },
@@ -224,65 +182,6 @@ describe("Playback", () => {
 });
 
 describe("MoqUpstream", () => {
-  it("plays what comes over MoQ, with messages from the track", async () => {
-    await using tab = await openPlayerPage(plain);
-    const { page } = tab;
-    await page.evaluate(() => window.page.start({}, "moq"));
-    await waitForFrames(page, 40);
-    await page.evaluate(() => {
-      const at = Math.round(window.page.nowUs() + 200_000);
-      window.page.moq.sendTimed({ v: 1, id: "one", type: "cue", at, data: null });
-    });
-    await waitFor("the message", async () => (await readLog(page)).timed.length === 1);
-    const log = await readLog(page);
-    expect(log.timed[0]).toMatchObject({ id: "one", source: "track" });
-    expect(log.errors).toEqual([]);
-    expect(tab.errors).toEqual([]);
-  });
-
-  it("waits at the end of the broadcast and goes on when the publisher is back", async () => {
-    await using tab = await openPlayerPage(plain);
-    const { page } = tab;
-    await page.evaluate(() => window.page.start({}, "moq"));
-    await waitForFrames(page, 25);
-    await page.evaluate(() => window.page.moq.endBroadcast());
-    await waitForState(page, "ended");
-    await page.evaluate(() => window.page.moq.startAgain());
-    await waitForState(page, "playing");
-    await waitForMoreFrames(page, 30);
-    expect((await readLog(page)).states).toEqual(["connecting", "playing", "ended", "connecting", "playing"]);
-  });
-
-  it("waits for a broadcast that has not begun", async () => {
-    await using tab = await openPlayerPage(plain);
-    const { page } = tab;
-    await page.evaluate(() => {
-      window.page.moq.endBroadcast();
-      window.page.start({}, "moq");
-    });
-    await waitForState(page, "ended");
-    await page.evaluate(() => window.page.moq.startAgain());
-    await waitForFrames(page, 30);
-    expect((await readLog(page)).states.at(-1)).toBe("playing");
-  });
-
-  it("comes back after a lost session, from the next edge of the list, and keeps the picture", async () => {
-    await using tab = await openPlayerPage(plain);
-    const { page } = tab;
-    await page.evaluate(() => window.page.start({ src: "https://one.test, https://two.test" }, "moq"));
-    await waitForFrames(page, 25);
-    await page.evaluate(() => {
-      window.page.moq.unreachable.add("https://one.test");
-      window.page.moq.dropSessions();
-    });
-    await waitForMoreFrames(page, 50);
-    const { src, reconnects, width } = await stats(page);
-    expect(src).toBe("https://two.test");
-    expect(reconnects).toBe(1);
-    expect(width).toBe(640);
-    expect((await readLog(page)).states.at(-1)).toBe("playing");
-  });
-
   it("moves to the edge that a GOAWAY names without a gap", async () => {
     await using tab = await openPlayerPage(plain);
     const { page } = tab;
@@ -315,23 +214,6 @@ describe("MoqUpstream", () => {
     const steps = times.slice(1).map((time, index) => time - (times[index] ?? 0));
     expect(Math.min(...steps)).toBeGreaterThan(0);
     expect(Math.max(...steps)).toBeLessThan(8 * FRAME_US);
-  });
-
-  it("says failed when no edge ever answers", async () => {
-    await using tab = await openPlayerPage(plain);
-    const { page } = tab;
-    await page.evaluate(() => {
-      window.page.moq.isUnreachable = true;
-      window.page.start({}, "moq");
-    });
-    await waitForState(page, "failed");
-    const log = await readLog(page);
-    expect(log.errors.at(-1)).toMatch(/^unreachable/);
-    await page.evaluate(() => {
-      window.page.moq.isUnreachable = false;
-      window.page.player?.play();
-    });
-    await waitForFrames(page, 10);
   });
 });
 

@@ -9,6 +9,8 @@ import { waitFor } from "../harness/wait-for.ts";
 import { Samples } from "../load/samples.ts";
 
 const BROADCAST = "live/slow-viewer";
+/** Each at an edge of its own, so that both are tried at once. */
+const TRANSPORTS = ["webtransport", "websocket"] as const;
 const TRACKS = ["video", "audio"];
 const QUICK_VIEWERS = 19;
 /** So that a pause of this whole machine costs nobody a group. */
@@ -27,7 +29,7 @@ let dev: CanopyDev;
 let publisher: StartedProcess;
 
 beforeAll(async () => {
-  dev = await startCanopyDev({ edges: 1 });
+  dev = await startCanopyDev({ edges: TRANSPORTS.length });
   const clip = makeClip({ seconds: 30, bitrateKbps: 1_000 });
   publisher = publishWithFfmpeg(clip, `${dev.rtmp}/${BROADCAST}`);
   await waitFor("the broadcast at the origin", async () => {
@@ -51,10 +53,10 @@ async function groupsDropped(edge: string): Promise<number> {
 }
 
 describe("a slow viewer", () => {
-  it.each(["webtransport", "websocket"] as const)(
+  it.concurrent.each(TRANSPORTS)(
     "loses groups of its own over %s, in bounded memory, and nobody else notices",
     async (transport) => {
-      const edge = dev.edges[0] ?? "";
+      const edge = dev.edges[TRANSPORTS.indexOf(transport)] ?? "";
       const loop = new QuicLoop({ flush: 0 });
       const ages = new Samples();
       const quick = await Promise.all(

@@ -54,7 +54,7 @@ function openViewers(broadcast: string): Promise<BrowserViewer[]> {
 
 /** Waits until every viewer has fired all messages, and a moment longer for what must not come. */
 async function waitForAll(viewers: readonly BrowserViewer[], posted: readonly PostedMessage[]) {
-  for (const viewer of viewers) {
+  const wait = async (viewer: BrowserViewer): Promise<void> => {
     await waitFor(
       "all messages to be fired",
       async () => (await viewer.fired()).length >= posted.length,
@@ -63,7 +63,8 @@ async function waitForAll(viewers: readonly BrowserViewer[], posted: readonly Po
       // The comparison below says which ones are missing.
     });
     await viewer.presents(15);
-  }
+  };
+  await Promise.all(viewers.map(wait));
 }
 
 /** In the order in which they are due; the ids of the origin rise within one media time. */
@@ -171,10 +172,10 @@ describe("timed messages", () => {
     const viewers = await openViewers(DEMO);
     const recorder = await BroadcastRecorder.open(edge(0), DEMO, ["video", "timed"]);
     try {
-      for (const viewer of viewers) await viewer.presents(30);
+      await Promise.all(viewers.map((viewer) => viewer.presents(30)));
       await waitFor("the recorder's first frames", () => recorder.frames("video").length > 30);
       const posted = await postRandomMessages(
-        { seed: 20_251, count: 500, meanGapMs: 60 },
+        { seed: 20_251, count: 500, meanGapMs: 30 },
         { origin: dev.origin, broadcast: DEMO },
       );
       await waitForNewest(recorder, "video", lastTime(posted) + ONE_SECOND_US);
@@ -207,7 +208,7 @@ describe("timed messages", () => {
     const viewers = await openViewers("live/b-frames");
     const recorder = await BroadcastRecorder.open(edge(0), "live/b-frames", ["video", "timed"]);
     try {
-      for (const viewer of viewers) await viewer.presents(30);
+      await Promise.all(viewers.map((viewer) => viewer.presents(30)));
       await waitFor("the recorder's first frames", () => recorder.frames("video").length > 30);
       const posted = await postRandomMessages(
         { seed: 7, count: 80, meanGapMs: 60 },

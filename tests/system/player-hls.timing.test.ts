@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BroadcastRecorder } from "../harness/broadcast-recorder.ts";
-import { type BrowserViewer, openViewer } from "../harness/browser-viewer.ts";
+import { type BrowserViewer, openViewer, type PaintedClock } from "../harness/browser-viewer.ts";
 import { type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
 import { launchChromium, type TestChromium } from "../harness/chromium.ts";
 import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
@@ -14,6 +14,10 @@ import { waitFor } from "../harness/wait-for.ts";
 const DEMO = "live/demo";
 /** The element's timeline is rounded to µs, and so is the player's. */
 const CLOCK_US = 3;
+/** What is left to the latency that the player keeps when it has settled, ms. */
+const NEAR_MS = 150;
+/** One or two happen while a player finds its distance. */
+const FEW_STALLS = 3;
 
 let dev: CanopyDev;
 let chromium: TestChromium;
@@ -74,21 +78,36 @@ function tally(values: readonly number[]): Record<number, number> {
 describe("the player over HLS", () => {
   it("paints live pictures whose media time is right, is audible, and keeps its distance", async () => {
     const viewer = await watch();
+    const recorder = await BroadcastRecorder.open(dev.edges[0] ?? "", DEMO, ["video"]);
     await viewer.presents(30);
-    await sleep(12_000);
+    await waitFor("its distance", async () => {
+      const { latencyMs, targetLatencyMs } = await viewer.stats();
+      return Math.abs(latencyMs - targetLatencyMs) < NEAR_MS;
+    });
     await viewer.takePainted();
-    await sleep(8_000);
-    const painted = await viewer.takePainted();
+    const painted: PaintedClock[] = [];
+    await waitFor("pictures", async () => {
+      painted.push(...(await viewer.takePainted()));
+      return painted.length > 150;
+    });
     const stats = await viewer.stats();
+    recorder.close();
     const ages = painted.map(({ captureMs, seenMs }) => seenMs - captureMs);
     const away = painted.map(({ captureMs, mediaTimeUs }) => mediaTimeUs / 1_000 - captureMs);
     console.log(
       `hls: join ${stats.joinMs} ms, age p50 ${Math.round(percentile(ages, 0.5))} ms, p95 ${Math.round(percentile(ages, 0.95))} ms, ${painted.length} pictures, ${JSON.stringify({ ...stats, presentedTimestampsUs: undefined })}`,
     );
-    expect(painted.length).toBeGreaterThan(150);
+    // Of what the encoder had time for.
+    const [firstUs = 0, lastUs = 0] = [painted[0]?.mediaTimeUs, painted.at(-1)?.mediaTimeUs];
+    const sent = recorder
+      .frames("video")
+      .filter(({ timestampUs }) => timestampUs >= firstUs && timestampUs <= lastUs);
+    expect(painted.length).toBeGreaterThan(sent.length * 0.6);
     const frames = painted.map(({ frame }) => frame);
     expect(frames).toEqual([...frames].sort((left, right) => left - right));
-    expect(percentile(ages, 0.5)).toBeLessThan(2_000);
+    // A player that stalled on a busy machine keeps more, as it has to, and that it keeps.
+    const farthestMs = stats.stalls < FEW_STALLS ? 2_000 : stats.targetLatencyMs + 2 * NEAR_MS;
+    expect(percentile(ages, 0.5)).toBeLessThan(farthestMs);
     // Capture is stamped before the encoder; media time is anchored where it arrived.
     expect(percentile(away, 0.95) - percentile(away, 0.05)).toBeLessThan(40);
     expect([stats.state, stats.transport]).toEqual(["playing", "hls"]);

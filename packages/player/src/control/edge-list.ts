@@ -1,0 +1,40 @@
+import { PlayerError } from "../player-error.ts";
+
+/** Rejects with `PlayerError`. */
+export type LocateEdges = (signal: AbortSignal) => Promise<readonly string[]>;
+
+/** The edges that a player may take: those of the page, or those that the network names for it. */
+export class EdgeList {
+  readonly #spare: readonly string[];
+  readonly #locate: LocateEdges | undefined;
+  #sources: readonly string[];
+
+  /** `spare`: the edges of the page; where edges are located the last resort. */
+  constructor(spare: readonly string[], locate: LocateEdges | undefined) {
+    this.#spare = spare;
+    this.#locate = locate;
+    this.#sources = spare;
+  }
+
+  /** In order of preference. */
+  get sources(): readonly string[] {
+    return this.#sources;
+  }
+
+  /** Undefined: they stay as they are. Otherwise they are asked for, and the result is why there is none. */
+  renew(signal: AbortSignal): Promise<PlayerError | undefined> | undefined {
+    return this.#locate === undefined ? undefined : this.#ask(this.#locate, signal);
+  }
+
+  async #ask(locate: LocateEdges, signal: AbortSignal): Promise<PlayerError | undefined> {
+    let failure = new PlayerError("unreachable", "no edge is known");
+    try {
+      this.#sources = await locate(signal);
+    } catch (error) {
+      if (error instanceof PlayerError) failure = error;
+      // The edges of the last answer, or those of the page, may still be there.
+      if (this.#sources.length === 0) this.#sources = this.#spare;
+    }
+    return this.#sources.length > 0 ? undefined : failure;
+  }
+}

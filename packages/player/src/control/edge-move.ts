@@ -1,0 +1,115 @@
+import type { PlayerError } from "../player-error.ts";
+import type { TrackKind, TrackSelection, UpstreamFactory, UpstreamSink } from "../upstream/upstream.ts";
+import type { MediaSink, WatchedSession } from "./session-media.ts";
+
+export interface EdgeMoveDeps {
+  /** Opens a session to `src` whose sink is made of the one that it would have if it were in use. */
+  readonly open: (
+    factory: UpstreamFactory,
+    src: string,
+    editSink: (inUse: UpstreamSink) => UpstreamSink,
+  ) => WatchedSession;
+  /** Tracks that the player has chosen, if it has. */
+  readonly selection: () => TrackSelection | undefined;
+  readonly sink: MediaSink;
+  /** The successor brings media: it is to be the one in use. Returns the one that it takes over from. */
+  readonly onTakeOver: (successor: Successor) => WatchedSession | undefined;
+}
+
+/** A session to another edge. */
+export interface Successor extends WatchedSession {
+  /** Undefined while it is not connected. */
+  readonly timeBaseUrl: string | undefined;
+}
+
+/** What comes of an attempt to move. */
+export interface MoveOutcome {
+  /**
+   * Whether the session that is left is asked for the rest of what it had begun. One that is silent need not be.
+   */
+  readonly keepsPredecessor: boolean;
+  readonly onPromoted: () => void;
+  readonly onFailed: (error: PlayerError) => void;
+}
+
+/**
+ * Opens a session to another edge beside the one in use, which takes over with its first frame. The one that is left
+ * goes on until all that it had begun is there, so that nothing is missing and nothing comes twice.
+ */
+export class EdgeMove {
+  readonly #deps: EdgeMoveDeps;
+  #waiting: WatchedSession | undefined;
+  #predecessor: WatchedSession | undefined;
+
+  constructor(deps: EdgeMoveDeps) {
+    this.#deps = deps;
+  }
+
+  start(factory: UpstreamFactory, src: string, outcome: MoveOutcome): void {
+    this.stop();
+    const { sink, selection } = this.#deps;
+    let session: WatchedSession | undefined;
+    let timeBaseUrl: string | undefined;
+    const isWaiting = (): boolean => session !== undefined && this.#waiting === session;
+    session = this.#deps.open(factory, src, (inUse) => ({
+      ...inUse,
+      onConnected: (baseUrl) => {
+        timeBaseUrl = baseUrl;
+      },
+      onCatalog: (catalog) => {
+        const selected = selection();
+        if (!isWaiting()) inUse.onCatalog(catalog);
+        else if (selected !== undefined) session?.upstream.select(selected);
+      },
+      onFrame: (kind, track, sequence, frame) => {
+        if (isWaiting() && session !== undefined) {
+          this.#waiting = undefined;
+          this.#promote({ ...session, timeBaseUrl }, outcome);
+          session.media.tellOpen(sink);
+        }
+        inUse.onFrame(kind, track, sequence, frame);
+      },
+      onClosed: (error) => {
+        if (!isWaiting()) {
+          inUse.onClosed(error);
+          return;
+        }
+        this.#waiting = undefined;
+        outcome.onFailed(error);
+      },
+    }));
+    this.#waiting = session;
+  }
+
+  /** Gives up a session that has not taken over. Idempotent. */
+  stop(): void {
+    this.#waiting?.upstream.close();
+    this.#waiting = undefined;
+  }
+
+  /** Also ends one that is being left. Idempotent. */
+  close(): void {
+    this.stop();
+    this.#predecessor?.media.close();
+  }
+
+  #promote(successor: Successor, outcome: MoveOutcome): void {
+    this.#predecessor?.media.close();
+    const predecessor = this.#deps.onTakeOver(successor);
+    outcome.onPromoted();
+    if (predecessor === undefined) return;
+    if (!outcome.keepsPredecessor) {
+      predecessor.upstream.close();
+      return;
+    }
+    this.#predecessor = predecessor;
+    predecessor.media.leave(successor.media, kindsOf(this.#deps.selection()), () => {
+      if (this.#predecessor === predecessor) this.#predecessor = undefined;
+      predecessor.upstream.close();
+    });
+  }
+}
+
+function kindsOf(selection: TrackSelection | undefined): TrackKind[] {
+  return (["video", "audio"] as const).filter((kind) => selection?.[kind] !== undefined);
+}
