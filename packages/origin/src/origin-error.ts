@@ -9,6 +9,8 @@ export type OriginErrorCode =
   | "bad-command"
   | "bad-path"
   | "unauthorized"
+  | "token-expired"
+  | "no-room"
   | "broadcast-in-use"
   | "too-many-broadcasts"
   | "too-many-sessions"

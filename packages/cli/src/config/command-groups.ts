@@ -7,6 +7,7 @@ import { devGroup } from "./dev-group.ts";
 import { flvGroup } from "./flv-group.ts";
 import { hlsGroup } from "./hls-group.ts";
 import { ingestGroup } from "./ingest-group.ts";
+import { limitGroup } from "./limit-group.ts";
 import { listenGroup } from "./listen-group.ts";
 import { logGroup } from "./log-group.ts";
 import { quicGroup } from "./quic-group.ts";
@@ -38,6 +39,7 @@ export const COMMAND_GROUPS = {
     webhooks: webhookGroup,
     tls: tlsGroup,
     access: accessGroup,
+    limits: limitGroup,
     controlPlane: controlPlaneGroup,
     log: logGroup,
   },
@@ -52,6 +54,7 @@ export const COMMAND_GROUPS = {
     flv: flvGroup,
     tls: tlsGroup,
     access: accessGroup,
+    limits: limitGroup,
     controlPlane: controlPlaneGroup,
     log: logGroup,
   },

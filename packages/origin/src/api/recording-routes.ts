@@ -1,4 +1,4 @@
-import { type Admission, authorizeRequest } from "@canopy/relay/node";
+import { type Admission, RequestAdmission } from "@canopy/relay/node";
 import {
   type HttpServer,
   mayGet,
@@ -32,11 +32,14 @@ type Listed = ReturnType<Recordings["list"]>[number];
 
 /** The API of recordings (contract: `/v1/recordings…`). */
 export function registerRecordingRoutes(app: HttpServer["app"], deps: RecordingRoutesDeps): void {
-  const { recordings, admission } = deps;
+  const { recordings } = deps;
+  const requests = new RequestAdmission(deps.admission);
+  const { onRequest } = requests;
 
   app.post<{ Body: { readonly broadcast: string } }>(
     "/v1/recordings",
     {
+      onRequest,
       schema: {
         summary: "Records a broadcast until it ends or the recording is stopped",
         body: RECORDING_BODY_SCHEMA,
@@ -52,7 +55,7 @@ export function registerRecordingRoutes(app: HttpServer["app"], deps: RecordingR
     },
     async (request, reply) => {
       const path = normalizeScopePath(request.body.broadcast);
-      const { scope } = await authorizeRequest(request, admission);
+      const { scope } = requests.of(request);
       if (!mayPut(scope, path)) throw forbidden("record");
       explainRefusal(() => checkBroadcastPath(path));
       const { id } = await explainRejection(recordings.record(path));
@@ -63,13 +66,14 @@ export function registerRecordingRoutes(app: HttpServer["app"], deps: RecordingR
   app.get(
     "/v1/recordings",
     {
+      onRequest,
       schema: {
         summary: "Recordings that run or are kept, newest first",
         response: { 200: RECORDING_LIST_SCHEMA },
       },
     },
     async (request) => {
-      const { scope } = await authorizeRequest(request, admission);
+      const { scope } = requests.of(request);
       const visible = recordings.list().filter(({ broadcast }) => mayGet(scope, broadcast));
       return { recordings: visible.map((recording) => recording.describe()) };
     },
@@ -77,9 +81,12 @@ export function registerRecordingRoutes(app: HttpServer["app"], deps: RecordingR
 
   app.get<IdParams>(
     "/v1/recordings/:id",
-    { schema: { summary: "One recording", response: { 200: RECORDING_SCHEMA, 404: PROBLEM_SCHEMA } } },
+    {
+      onRequest,
+      schema: { summary: "One recording", response: { 200: RECORDING_SCHEMA, 404: PROBLEM_SCHEMA } },
+    },
     async (request) => {
-      const { scope } = await authorizeRequest(request, admission);
+      const { scope } = requests.of(request);
       return find(request.params.id, scope, mayGet).describe();
     },
   );
@@ -87,6 +94,7 @@ export function registerRecordingRoutes(app: HttpServer["app"], deps: RecordingR
   app.delete<IdParams & { Querystring: { readonly purge?: "true" | "false" } }>(
     "/v1/recordings/:id",
     {
+      onRequest,
       schema: {
         summary: "Stops a recording and makes its files; with purge, deletes them",
         querystring: RECORDING_QUERY_SCHEMA,
@@ -99,7 +107,7 @@ export function registerRecordingRoutes(app: HttpServer["app"], deps: RecordingR
       },
     },
     async (request, reply) => {
-      const { scope } = await authorizeRequest(request, admission);
+      const { scope } = requests.of(request);
       const { id } = request.params;
       const recording = find(id, scope, mayPut);
       if (request.query.purge === "true") {

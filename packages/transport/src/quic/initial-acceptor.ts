@@ -123,7 +123,7 @@ export class InitialAcceptor {
       this.#drop("handshake-limit");
       return;
     }
-    const admission = this.#addresses.admit(remote.address, this.#deps.loop.nowMs);
+    const admission = this.#addresses.admit(remote.address, this.#deps.loop.refreshNow());
     if (admission !== "admitted") {
       this.#drop(admission);
       return;

@@ -122,9 +122,10 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     };
     this.#nextBidi = options.server ? 1 : 0;
     this.#nextUni = options.server ? 3 : 2;
-    this.lastReceivedMs = this.#loop.nowMs;
-    this.#lastPingMs = this.#loop.nowMs;
-    this.#handshakeDeadlineMs = this.#loop.nowMs + options.transport.handshakeTimeoutMs;
+    const nowMs = this.#loop.refreshNow();
+    this.lastReceivedMs = nowMs;
+    this.#lastPingMs = nowMs;
+    this.#handshakeDeadlineMs = nowMs + options.transport.handshakeTimeoutMs;
   }
 
   get established(): boolean {

@@ -25,6 +25,10 @@ export interface ServeWebSocketsOptions {
   readonly limits?: Partial<QmuxLimits>;
   /** Upgrades under way, from the request to the peer's first frame. About 20 kB each. */
   readonly maxHandshakes?: number;
+  /**
+   * Address of whoever is behind a connection's other end, given what `X-Forwarded-For` says; default: that end.
+   */
+  readonly clientOf?: ((address: string, forwardedFor: string | undefined) => string) | undefined;
   /** An upgrade that takes longer is dropped. */
   readonly handshakeTimeoutMs?: number;
 }
@@ -172,7 +176,7 @@ class WebSocketAcceptor implements WebSocketSessions {
     const decision = this.#handler.onRequest(
       {
         kind: "websocket",
-        remoteAddress: remoteAddressOf(socket as Socket),
+        remoteAddress: this.#remoteAddressOf(socket as Socket, request),
         path: request.url ?? "/",
         origin: request.headers.origin,
         protocols: offeredProtocols(offer, protocols),
@@ -198,14 +202,14 @@ class WebSocketAcceptor implements WebSocketSessions {
     }
     this.#chosen.set(request, chosen.token);
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      this.#open(webSocket, socket as Socket, request.url ?? "/", chosen, handshake);
+      this.#open(webSocket, socket as Socket, request, chosen, handshake);
     });
   }
 
   #open(
     webSocket: WebSocket,
     socket: Socket,
-    path: string,
+    request: IncomingMessage,
     { version, protocol }: Subprotocol,
     handshake: Handshake,
   ): void {
@@ -216,8 +220,8 @@ class WebSocketAcceptor implements WebSocketSessions {
         role: "server",
         version,
         protocol,
-        path,
-        remoteAddress: remoteAddressOf(socket),
+        path: request.url ?? "/",
+        remoteAddress: this.#remoteAddressOf(socket, request),
         limits: this.#limits,
       },
       {
@@ -251,6 +255,15 @@ class WebSocketAcceptor implements WebSocketSessions {
     socket.on("drain", () => session.onSocketDrained());
   }
 
+  /** `ip:port`, with brackets around IPv6. */
+  #remoteAddressOf(socket: Socket, request: IncomingMessage): string {
+    const peer = (socket.remoteAddress ?? "unknown").replace(/^::ffff:(?=\d+\.)/i, "");
+    const forwardedFor = request.headers["x-forwarded-for"];
+    const header = Array.isArray(forwardedFor) ? forwardedFor.join(",") : forwardedFor;
+    const address = this.#options.clientOf?.(peer, header) ?? peer;
+    return `${address.includes(":") ? `[${address}]` : address}:${socket.remotePort ?? 0}`;
+  }
+
   #tick(): void {
     const nowMs = this.#nowMs();
     const timeoutMs = this.#options.handshakeTimeoutMs ?? DEFAULT_HANDSHAKE_TIMEOUT_MS;
@@ -268,10 +281,4 @@ class WebSocketAcceptor implements WebSocketSessions {
       if (nowMs - connection.closingMs > CLOSE_TIMEOUT_MS) webSocket.terminate();
     }
   }
-}
-
-/** `ip:port`, with brackets around IPv6. */
-function remoteAddressOf(socket: Socket): string {
-  const address = (socket.remoteAddress ?? "unknown").replace(/^::ffff:(?=\d+\.)/i, "");
-  return `${address.includes(":") ? `[${address}]` : address}:${socket.remotePort ?? 0}`;
 }

@@ -24,15 +24,21 @@ export interface RtmpServerCounters {
   receivedBytes(bytes: number): void;
 }
 
+/** A connection that wants to publish. */
+export interface RtmpPublisher {
+  readonly remoteAddress: string;
+  /** The connection has ended, or is about to. */
+  readonly closed: boolean;
+  /** Ends the connection with the reason. */
+  kick(error: OriginError): void;
+}
+
 export interface RtmpServerDeps {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly counters: RtmpServerCounters;
-  /** Checks the token and opens the broadcast. `kick` ends the connection with the reason. */
-  open(
-    target: PublishTarget,
-    publisher: { readonly remoteAddress: string; kick(error: OriginError): void },
-  ): Promise<RtmpPublication>;
+  /** Checks the token and opens the broadcast. */
+  open(target: PublishTarget, publisher: RtmpPublisher): Promise<RtmpPublication>;
 }
 
 const TICK_MS = 500;
@@ -120,6 +126,9 @@ export class RtmpServer implements AsyncDisposable {
       open: async (target, opener) => {
         const publication = await this.#deps.open(target, {
           remoteAddress: opener.remoteAddress,
+          get closed() {
+            return opener.closed;
+          },
           kick: (error) => opener.fail(error),
         });
         this.#deps.counters.sessionOpened();
