@@ -161,8 +161,7 @@ describe("the dashboard and the alert rules, on figures of running nodes", () =>
           expect(Object.keys(metric), title).toEqual(expect.arrayContaining(legend));
       }
     }
-    // A network in which nobody drops, lags or fails has nothing to show here.
-    expect(empty).toEqual(["Parent changes"]);
+    expect(empty).toEqual([]);
   });
 
   it("raise no alert on a network that is well, and one on a node that dies", async () => {

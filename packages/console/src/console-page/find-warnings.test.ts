@@ -45,10 +45,30 @@ describe("findWarnings", () => {
     expect(warnings([origin, node("edge-1")])).toEqual([]);
   });
 
+  it("takes a node for cut off that knows nothing of what is live, not one that tells only operators who feeds it", () => {
+    const place = parseTopology({}).self;
+    const origin = node("o", {
+      role: "origin",
+      tier: 0,
+      place,
+      metrics: parseNodeMetrics("canopy_broadcasts 3"),
+    });
+    const knows = (broadcasts: number) =>
+      warnings([origin, node("e", { place, metrics: parseNodeMetrics(`canopy_broadcasts ${broadcasts}`) })]);
+    expect(knows(3)).toEqual([]);
+    expect(knows(0)).toEqual(["bad e has no parent: nobody feeds it."]);
+  });
+
   it.each([
     ["bad e does not answer.", { up: false }],
     ["warn e drains", { draining: true }],
-    ["bad e has no parent", { place: parseTopology({ parent: null }).self }],
+    [
+      "bad e has no parent",
+      {
+        place: parseTopology({ parent: null }).self,
+        metrics: parseNodeMetrics('canopy_subscriptions{direction="downstream"} 2'),
+      },
+    ],
     ["bad e has no time left: 90%", { metrics: parseNodeMetrics("canopy_event_loop_utilization_ratio 0.9") }],
     ["bad e is full", { rates: { ...QUIET, refusedPerSecond: 0.5 } }],
     ["warn e drops 2.5 groups", { rates: { ...QUIET, droppedPerSecond: 2.5 } }],

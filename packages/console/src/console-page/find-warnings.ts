@@ -1,5 +1,5 @@
 import type { BroadcastSummary } from "../api/broadcasts.ts";
-import type { NetworkState } from "../api/node-states.ts";
+import type { NetworkState, NodeState } from "../api/node-states.ts";
 import type { RecordingSummary } from "../api/recordings.ts";
 import type { RestreamSummary } from "../api/restreams.ts";
 import { formatPercent } from "../shell/format-figures.ts";
@@ -46,9 +46,7 @@ export function findWarnings({
       bad(node.title, `has no time left: ${formatPercent(utilization)} of its core is taken. Add nodes.`);
     }
     if (node.draining) warn(node.title, "drains: its sessions move elsewhere, then it stops.");
-    if (node.tier > 0 && node.place !== undefined && node.place.parents.length === 0) {
-      bad(node.title, "has no parent: nobody feeds it.");
-    }
+    if (isCutOff(node, network)) bad(node.title, "has no parent: nobody feeds it.");
     const { rates } = node;
     if (rates === undefined) continue;
     if (rates.refusedPerSecond > 0)
@@ -75,4 +73,12 @@ export function findWarnings({
     if (state === "failed") bad(broadcast, `could not be recorded${error === undefined ? "" : `: ${error}`}`);
   }
   return found.sort((a, b) => a.level.localeCompare(b.level));
+}
+
+/** Nodes tell operators alone who feeds them: that nobody is named is not enough. */
+function isCutOff({ tier, place, metrics }: NodeState, { nodes }: NetworkState): boolean {
+  if (tier === 0 || metrics === undefined || (place?.parents.length ?? 0) > 0) return false;
+  if (metrics.upstreamSubscriptions > 0) return false;
+  const isSomethingLive = nodes.some((node) => node.tier === 0 && (node.metrics?.broadcasts ?? 0) > 0);
+  return metrics.downstreamSubscriptions > 0 || (metrics.broadcasts === 0 && isSomethingLive);
 }

@@ -1,5 +1,6 @@
 import "./console.css";
 import { type BroadcastSummary, loadBroadcasts } from "../api/broadcasts.ts";
+import { showToken } from "../api/fetch-json.ts";
 import { loadAddresses } from "../api/network-addresses.ts";
 import { type NodeState, NodeStates } from "../api/node-states.ts";
 import { loadRecordings } from "../api/recordings.ts";
@@ -19,9 +20,11 @@ import { TreeDiagram } from "./tree-diagram.ts";
 import { WarningList } from "./warning-list.ts";
 
 const POLL_PAUSE_MS = 2_000;
+const TOKEN_KEY = "canopy-operator-token";
 
 async function openConsole(): Promise<void> {
   const main = openPage("/");
+  showToken(takeToken());
   const addresses = await loadAddresses();
   const states = new NodeStates(addresses);
   const list = new BroadcastList();
@@ -89,6 +92,24 @@ async function openConsole(): Promise<void> {
     );
     summary.replaceChildren(...summaryTags(broadcasts, network.nodes));
   }, POLL_PAUSE_MS);
+}
+
+/**
+ * An operator's token, given once as `#jwt=…`: what follows the hash goes to no server. It is kept as long as the tab
+ * is open, and taken out of the address, so that neither a screenshot nor a bookmark has it.
+ */
+function takeToken(): string | undefined {
+  const given = new URLSearchParams(location.hash.slice(1)).get("jwt");
+  try {
+    if (given !== null) {
+      sessionStorage.setItem(TOKEN_KEY, given);
+      history.replaceState(null, "", location.pathname + location.search);
+    }
+    return sessionStorage.getItem(TOKEN_KEY) ?? undefined;
+  } catch {
+    // Storage may be forbidden; the token then stays in the address.
+    return given ?? undefined;
+  }
 }
 
 /** Where a list would be, why there is none. */
