@@ -146,16 +146,20 @@ describe("every pod of the manifests", () => {
 });
 
 describe("every node of the manifests", () => {
-  it("is given settings that exist, with values that they take", () => {
+  it("is given settings that exist, with values that they take, and so is the console", () => {
     const wrong = breaks((manifests) =>
-      nodeTemplates(manifests).flatMap(({ name, container }) => {
-        try {
-          readSettings(container.args?.[0], containerEnvironment(container, manifests));
-          return [];
-        } catch (error) {
-          return [`${name}: ${(error as Error).message}`];
-        }
-      }),
+      podTemplates(manifests).flatMap(({ name, spec }) =>
+        spec.containers
+          .filter(({ image }) => /(^|\/)canopy:/.test(image))
+          .flatMap((container) => {
+            try {
+              readSettings(container.args?.[0], containerEnvironment(container, manifests));
+              return [];
+            } catch (error) {
+              return [`${name}: ${(error as Error).message}`];
+            }
+          }),
+      ),
     );
     expect(wrong).toEqual([]);
   });
