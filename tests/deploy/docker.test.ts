@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -58,6 +58,17 @@ describe("deploy/docker/Dockerfile", () => {
     expect(dockerfile).toContain("install --frozen-lockfile");
     const node = Number(/NODE_IMAGE=node:(\d+)/.exec(dockerfile)?.[1]);
     expect(node).toBeGreaterThanOrEqual(Number(/\d+/.exec(manifest("package.json").engines.node)?.[0]));
+  });
+
+  it("installs from the manifest of every package, before any source is copied", () => {
+    const install = instructions.findIndex((line) => line.startsWith("RUN ") && line.includes(" install "));
+    const sources = instructions.indexOf("COPY packages packages");
+    expect(install).toBeLessThan(sources);
+    const copied = instructions
+      .slice(0, install)
+      .flatMap((line) => /^COPY (packages\/[^/]+)\/package\.json \1\/$/.exec(line)?.[1] ?? []);
+    const packages = readdirSync(join(ROOT, "packages")).map((name) => `packages/${name}`);
+    expect(copied.sort()).toEqual(packages.sort());
   });
 
   it("copies only files that the build's context lets through", () => {
