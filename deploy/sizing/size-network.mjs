@@ -21,8 +21,9 @@ const NIC_SHARE = 0.7;
 /** Defaults of the control plane: a node announces itself so often, and reads all nodes so often. */
 const HEARTBEATS_PER_SECOND = 2;
 const READS_PER_SECOND = 0.5;
-/** A node's record with its addresses, load and name. */
-const RECORD_BYTES = 700;
+/** Of each node in each read, and what of a core Redis took for so many nodes (`npm run bench -- registry`). */
+const RECORD_BYTES = 340;
+const REDIS_MEASURED = { nodes: 150, corePercent: 6 };
 
 /**
  * `mix` are shares of the viewers by transport, adding up to 1. `load` is the share of a core that viewers should take
@@ -87,7 +88,9 @@ export function sizeNetwork({
     origins: { processes: origins, egressGbps: round(originGbps, 2) },
     redis: {
       nodes,
-      commandsPerSecond: Math.round(nodes * (HEARTBEATS_PER_SECOND + READS_PER_SECOND)),
+      stepsPerSecond: Math.round(nodes * (HEARTBEATS_PER_SECOND + READS_PER_SECOND)),
+      // Everybody reads everybody.
+      corePercent: round(REDIS_MEASURED.corePercent * (nodes / REDIS_MEASURED.nodes) ** 2, 0),
       egressMbps: round((nodes * READS_PER_SECOND * nodes * RECORD_BYTES * 8) / 1e6, 1),
     },
   };

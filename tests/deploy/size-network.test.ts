@@ -11,7 +11,7 @@ interface Size {
   > & { readonly limit: string };
   readonly relays: { readonly processes: number; readonly egressGbps: number };
   readonly origins: { readonly processes: number; readonly egressGbps: number };
-  readonly redis: { readonly nodes: number; readonly commandsPerSecond: number };
+  readonly redis: { readonly nodes: number; readonly stepsPerSecond: number };
 }
 
 const SCRIPT = join(ROOT, "deploy", "sizing", "size-network.mjs");
