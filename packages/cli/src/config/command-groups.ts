@@ -1,6 +1,7 @@
 import { accessGroup } from "./access-group.ts";
 import { audioBridgeGroup } from "./audio-bridge-group.ts";
 import { broadcastGroup } from "./broadcast-group.ts";
+import { consoleGroup } from "./console-group.ts";
 import { controlPlaneGroup } from "./control-plane-group.ts";
 import { devGroup } from "./dev-group.ts";
 import { flvGroup } from "./flv-group.ts";
@@ -57,6 +58,7 @@ export const COMMAND_GROUPS = {
     controlPlane: controlPlaneGroup,
     log: logGroup,
   },
+  console: { console: consoleGroup, log: logGroup },
   broadcast: { broadcast: broadcastGroup, log: logGroup },
   token: { token: tokenGroup },
   bench: {},
