@@ -1,6 +1,7 @@
 import { randomInt } from "node:crypto";
 import { MOQ_PROTOCOLS } from "@canopy/protocol";
 import {
+  type DownstreamOptions,
   EdgeLocator,
   LocalFirstParents,
   type Parent,
@@ -27,6 +28,7 @@ import {
 import {
   type Clock,
   type ControlPlane,
+  delay,
   Lifetime,
   type Logger,
   type Metrics,
@@ -41,6 +43,12 @@ import { DEFAULT_HLS_OPTIONS, type HlsOptions } from "./downstream/hls/hls-optio
 import { WhepEndpoint } from "./downstream/whep/whep-endpoint.ts";
 import { DEFAULT_WHEP_OPTIONS, type WhepOptions } from "./downstream/whep/whep-options.ts";
 import { connectParent, type ParentTrust } from "./upstream/connect-parent.ts";
+
+/**
+ * The last packets are sent with the loop's next flush, which is up to 60 ms away. A process that ended before would
+ * leave sessions that its parents keep, and wait for when they drain, until they time out.
+ */
+const GOODBYE_MS = 100;
 
 export interface EdgeNodeOptions extends NodeAccessOptions {
   readonly name: string;
@@ -71,6 +79,8 @@ export interface EdgeNodeOptions extends NodeAccessOptions {
   readonly whep?: Partial<WhepOptions>;
   readonly hls?: Partial<HlsOptions>;
   readonly flv?: Partial<FlvOptions>;
+  /** Bounds and times of serving one session. */
+  readonly downstream?: Partial<DownstreamOptions>;
 }
 
 export interface EdgeNodeDeps {
@@ -105,6 +115,8 @@ export class EdgeNode implements AsyncDisposable {
     const lifetime = new Lifetime({ logger });
     try {
       const loop = createQuicLoop(options.quic);
+      // Closed last, after the relay has said good-bye to its parents.
+      lifetime.add("good-bye", () => delay(GOODBYE_MS));
       const quic = { logger: logger.child("quic"), loop };
       const own: { server: NodeServer | undefined } = { server: undefined };
       const relay = lifetime.own(
@@ -260,7 +272,13 @@ function createRelay(
     return { ca: undefined, sha256: own === undefined ? [] : [own], isHere: true };
   };
   return new RelayNode(
-    { originId, name: options.name, tier: options.tier, acceptPublishers: false },
+    {
+      originId,
+      name: options.name,
+      tier: options.tier,
+      acceptPublishers: false,
+      ...(options.downstream !== undefined && { downstream: options.downstream }),
+    },
     {
       logger: deps.logger,
       metrics: deps.metrics,

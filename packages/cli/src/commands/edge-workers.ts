@@ -47,7 +47,8 @@ export async function runEdgeWorkers(
     stopDeadlineMs + CLOSE_TIME_MS,
   );
   logger.info({ workers: plans.length, port: listen.port }, "the workers start");
-  await supervisor.start();
+  // It never rejects, and a stop need not wait for it.
+  void supervisor.start();
   await untilAborted(AbortSignal.any([context.signal, supervisor.failed]));
   supervisor.failed.throwIfAborted();
 }

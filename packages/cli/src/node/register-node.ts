@@ -19,7 +19,7 @@ export interface NodePlace {
 export interface RegisterNodeDeps {
   readonly controlPlane: ControlPlane;
   readonly server: Pick<NodeServer, "host" | "port" | "gate" | "eventLoop" | "certificate" | "describe">;
-  readonly relay: Pick<RelayNode, "originId">;
+  readonly relay: Pick<RelayNode, "originId" | "readiness">;
   readonly metrics: Pick<Metrics, "value">;
   readonly clock: Clock;
   readonly isDraining: () => boolean;
@@ -46,6 +46,7 @@ export async function registerNode(place: NodePlace, deps: RegisterNodeDeps): Pr
       httpUrl: place.publicHttpUrl ?? `${scheme}://${address}`,
       ...(place.hasCertificate ? {} : { parentSha256: certificate.current.sha256Hex }),
       draining: deps.isDraining(),
+      ...(deps.relay.readiness().ready ? {} : { ready: false }),
       load: {
         sessions: gate.size,
         maxSessions: place.maxSessions,

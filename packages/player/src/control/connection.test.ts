@@ -3,6 +3,7 @@ import { PlayerError } from "../player-error.ts";
 import type { TransportName, UpstreamFactory, UpstreamSink } from "../upstream/upstream.ts";
 import { Connection } from "./connection.ts";
 
+const MESSAGE = { v: 1, id: "", type: "cue", at: 1, data: null } as const;
 const FRAME = { timestampUs: 1, payload: new Uint8Array(1), isKey: true };
 
 interface Opened {
@@ -19,6 +20,7 @@ let dead: Set<string>;
 let answerMs: number;
 let lost: string[];
 let frames: string[];
+let messages: string[];
 let connection: Connection;
 let remembered: TransportName | undefined;
 let winners: TransportName[];
@@ -35,6 +37,7 @@ beforeEach(() => {
   answerMs = 30;
   lost = [];
   frames = [];
+  messages = [];
   remembered = undefined;
   winners = [];
   swallowed = new Set();
@@ -111,6 +114,7 @@ function connect(
         isSync: false,
         latencyMs: 100,
         mediaElement: undefined,
+        canPaint: false,
       },
     },
     {
@@ -124,16 +128,19 @@ function connect(
         onGroupOpen: (_kind, _track, sequence) => frames.push(`group ${sequence}`),
         onFrame: (_kind, _track, sequence) => frames.push(`frame ${sequence}`),
         onGroupEnd: () => {},
+        onDecodedFrame: () => {},
+        onElementSound: () => {},
         onElementFrame: () => {},
         onElementTime: () => {},
         onElementReset: () => {},
         onElementSoundBlocked: () => {},
-        onTimed: () => {},
+        onTimed: ({ id }) => messages.push(id),
         onAnnounced: () => {},
         onEnded: () => {},
       },
       onTransport: (name) => used.push(name),
       onClockOffset: () => {},
+      targetLatencyMs: () => 100,
       onLost: (error) => lost.push(error.message),
       onFailed: () => {},
     },
@@ -191,6 +198,7 @@ describe("Connection", () => {
     const second = opened[1];
     await vi.advanceTimersByTimeAsync(100);
     expect([second?.src, connection.src, first.closed]).toEqual(["https://c/", "https://a/", false]);
+    second?.sink.onTimed({ ...MESSAGE, id: "before" }, "track");
     frames = [];
     // The other edge is ahead by one group of pictures, and level with the sound.
     second?.sink.onGroupOpen("video", "video", 2);
@@ -206,10 +214,30 @@ describe("Connection", () => {
     first.sink.onGroupOpen("video", "video", 2);
     first.sink.onFrame("video", "video", 2, FRAME);
     expect(first.closed).toBe(false);
+    first.sink.onTimed({ ...MESSAGE, id: "of the old one" }, "track");
+    second?.sink.onTimed({ ...MESSAGE, id: "of the new one" }, "track");
+    expect(messages).toEqual(["before", "of the old one", "of the new one"]);
     first.sink.onGroupEnd("video", "video", 1, false);
     expect(frames.slice(3)).toEqual(["frame 10", "frame 1", "frame 10"]);
+    await vi.advanceTimersByTimeAsync(500);
     expect(first.closed).toBe(true);
     expect([lost, connection.reconnects]).toEqual([[], 0]);
+  });
+
+  it("does not follow edges that send it to and fro, but goes back to one that was started anew", async () => {
+    await play(["d"]);
+    opened[0]?.sink.onMove("https://c/");
+    await vi.advanceTimersByTimeAsync(100);
+    opened[1]?.sink.onFrame("video", "video", 2, FRAME);
+    opened[1]?.sink.onMove("https://d/");
+    await vi.advanceTimersByTimeAsync(100);
+    expect([connection.src, connection.refusedMoves]).toEqual(["https://c/", 1]);
+    opened[2]?.sink.onFrame("video", "video", 3, FRAME);
+    expect([connection.src, connection.moves]).toEqual(["https://d/", 2]);
+    await vi.advanceTimersByTimeAsync(11_000);
+    opened.at(-1)?.sink.onMove("https://c/");
+    await vi.advanceTimersByTimeAsync(100);
+    expect([opened.at(-1)?.src, connection.refusedMoves]).toEqual(["https://c/", 1]);
   });
 
   it("waits no longer than two seconds for the rest", async () => {

@@ -61,6 +61,8 @@ export class EdgeMove {
         if (!isWaiting()) inUse.onCatalog(catalog);
         else if (selected !== undefined) session?.upstream.select(selected);
       },
+      // Both sessions' messages count: the two edges are not at the same one either.
+      onTimed: (...args) => sink.onTimed(...args),
       onFrame: (kind, track, sequence, frame) => {
         if (isWaiting() && session !== undefined) {
           this.#waiting = undefined;

@@ -1,7 +1,10 @@
-import { readMove } from "./read-move.ts";
+import { readMove } from "../upstream/read-move.ts";
 
 /** An edge that leaves has told so in time: after a round over all others in vain they are asked again. */
 const ROUND_PAUSE_MS = 500;
+
+/** Edges that send their viewers to and fro are not followed; one that was started anew takes longer than this. */
+const AWAY_MS = 10_000;
 
 /** What becomes of a session to another edge. */
 export interface SuccessionStep {
@@ -13,6 +16,7 @@ export interface SuccessionStep {
 
 export interface EdgeSuccessionDeps {
   readonly random: () => number;
+  readonly nowMs: () => number;
   /** The edges of the page, in order of preference, and the place of the one in use. */
   readonly sources: () => readonly string[];
   readonly current: () => number;
@@ -39,6 +43,7 @@ export class EdgeSuccession {
   #goal: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isOpening = false;
+  #left: { readonly src: string; readonly atMs: number } | undefined;
   #moves = 0;
   #refused = 0;
 
@@ -63,8 +68,10 @@ export class EdgeSuccession {
 
   /** The edge is about to stop; `to` is another one, or "" for any. */
   onGoaway(to: string): void {
-    const { src } = this.#deps;
-    const named = to === "" ? undefined : readMove(to, src());
+    const { src, nowMs } = this.#deps;
+    const target = to === "" ? undefined : readMove(to, src());
+    const isBack = target === this.#left?.src && nowMs() - (this.#left?.atMs ?? 0) < AWAY_MS;
+    const named = isBack ? undefined : target;
     if (to !== "" && named === undefined) this.#refused += 1;
     this.cancel();
     if (named === undefined || named === src()) {
@@ -120,6 +127,7 @@ export class EdgeSuccession {
   #arrive(place: { readonly named: string } | { readonly source: number }): void {
     this.#goal = undefined;
     this.#moves += 1;
+    this.#left = { src: this.#deps.src(), atMs: this.#deps.nowMs() };
     this.#deps.onArrived(place);
   }
 

@@ -171,6 +171,7 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
           latencyMs,
           isSync: sync,
           mediaElement: this.#options.mediaElement,
+          canPaint: this.#options.canvas !== undefined,
         },
       },
       {
@@ -185,13 +186,18 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
           onGroupOpen: (...args) => playback.onGroupOpen(...args),
           onFrame: (...args) => playback.onFrame(...args),
           onGroupEnd: (...args) => playback.onGroupEnd(...args),
+          onDecodedFrame: (...args) => {
+            if (!playback.isDecodedOutside) tracks.forget();
+            playback.onDecodedFrame(...args);
+          },
+          onElementSound: (...args) => playback.onElementSound(...args),
           onElementFrame: (frame) => {
-            if (!playback.isInElement) tracks.forget();
+            if (!playback.isDecodedOutside) tracks.forget();
             this.#setInElement(true);
             playback.onElementFrame(frame);
           },
           onElementTime: (...args) => {
-            if (!playback.isInElement) tracks.forget();
+            if (!playback.isDecodedOutside) tracks.forget();
             playback.onElementTime(...args);
           },
           onElementReset: () => this.#keepStill(),
@@ -204,6 +210,7 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
           onEnded: () => this.#onEnded(),
         },
         onTransport: (transport) => this.#setTransport(transport),
+        targetLatencyMs: () => playback.timing.targetUs / 1000,
         onClockOffset: ({ offsetUs }) => playback.timing.setServerOffset(offsetUs),
         onLost: (error) => this.#onLost(error),
         onFailed: (error) => this.#fail(error),

@@ -1,3 +1,4 @@
+import { newestPerUrl } from "./newest-per-url.ts";
 import { LOAD_BOUND } from "./place-broadcasts.ts";
 import type { PlacedNode } from "./placed-node.ts";
 import { hashKey, weightedScore } from "./rendezvous.ts";
@@ -23,14 +24,14 @@ const BUSY_UTILIZATION = 0.9;
 const MAX_SIZE_FACTOR = 4;
 
 /**
- * The edges for one viewer, best first: those of the region before one of another, by rendezvous of the viewer and the edge's
- * size, passing over edges that have more than 1.25 times their share. Loads are those that the edges tell: one that
- * says it is idle gets its share all the same and what others overflow by, never all viewers; one that says it is
- * full gets none. Edges that leave are not named; full ones only if there are no others.
+ * The edges for one viewer, best first: those of the region before one of another, by rendezvous of the viewer and the
+ * edge's size, passing over edges that have more than 1.25 times their share. Loads are those that the edges tell: one
+ * that says it is idle gets its share all the same and what others overflow by, never all viewers; one that says it is
+ * full gets none. Edges that leave are not named; those that are full, or have no parent, only if there are no others.
  */
 export function locateEdges<T extends PlacedNode>(nodes: Iterable<T>, options: LocateEdgesOptions): T[] {
   const count = options.count ?? DEFAULT_COUNT;
-  const edges = [...nodes].filter((node) => node.tier >= EDGE_TIER && !node.draining);
+  const edges = newestPerUrl(nodes).filter((node) => node.tier >= EDGE_TIER && !node.draining);
   const home = edges.filter((node) => node.region === options.region);
   if (home.length === 0) return orderByRoom(edges, options).slice(0, count);
   const abroad = edges.filter((node) => node.region !== options.region);
@@ -66,8 +67,9 @@ function orderByRoom<T extends PlacedNode>(edges: readonly T[], options: LocateE
   return ordered.map(({ edge }) => edge);
 }
 
-/** 0 = has room, 1 = has more than its share, 2 = can hardly keep up, 3 = is full. */
+/** 0 = has room, 1 = has more than its share, 2 = can hardly keep up, 3 = is full, 4 = has nothing to serve. */
 function roomOf(edge: PlacedNode, sessions: number, share: number): number {
+  if (edge.ready === false) return 4;
   if (sessions >= edge.load.maxSessions) return 3;
   if (edge.load.utilization > BUSY_UTILIZATION) return 2;
   return sessions < share ? 0 : 1;

@@ -56,6 +56,11 @@ export class ParentConnection {
   }
 
   /** Tracks that are asked from this parent. */
+  /** Broadcasts that the parent has told of. */
+  get routeCount(): number {
+    return this.peer?.upstream?.routeCount ?? 0;
+  }
+
   get subscriptionCount(): number {
     return this.peer?.upstream?.subscriptionCount ?? 0;
   }

@@ -36,6 +36,8 @@ export interface NodeRecord {
   readonly parentSha256?: string;
   /** Takes no new sessions; will leave. */
   readonly draining: boolean;
+  /** False: it can serve nobody at the moment, as an edge without a parent. Not given: it can. */
+  readonly ready?: boolean;
   readonly load: NodeLoad;
   /** Who feeds it now: for people. Nothing is decided by it. Absent where it is not told. */
   readonly parents?: readonly NodeParent[];

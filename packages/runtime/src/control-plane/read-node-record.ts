@@ -47,6 +47,9 @@ export function readNodeRecord(key: string, text: string | undefined): NodeReadi
   if (parentSha256 !== undefined && !isSha256(parentSha256))
     return { problem: "malformed", field: "parentSha256" };
   if (typeof draining !== "boolean") return { problem: "malformed", field: "draining" };
+  if (value.ready !== undefined && typeof value.ready !== "boolean") {
+    return { problem: "malformed", field: "ready" };
+  }
   if (!isWhole(startedAtMs, 0, Number.MAX_SAFE_INTEGER))
     return { problem: "malformed", field: "startedAtMs" };
   const load = readLoad(value.load);
@@ -62,6 +65,7 @@ export function readNodeRecord(key: string, text: string | undefined): NodeReadi
     httpUrl,
     ...(parentSha256 === undefined ? {} : { parentSha256 }),
     draining,
+    ...(value.ready === false ? { ready: false } : {}),
     load: load.load,
     ...(parents === undefined ? {} : { parents }),
     startedAtMs,
