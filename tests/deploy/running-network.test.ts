@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
-import { type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
 import { type StartedProcess, startProcess } from "../harness/child-process.ts";
 import { findFreePorts } from "../harness/free-ports.ts";
 import { ROOT } from "../harness/repository-root.ts";
 import { waitFor } from "../harness/wait-for.ts";
+import { type ComposeNetwork, startComposeNetwork } from "./compose-network.ts";
 import { OVERLAYS, renderOverlay } from "./rendered-manifests.ts";
 
 interface Panel {
@@ -32,14 +32,14 @@ const rules = parse(readFileSync(join(DEPLOY, "prometheus", "alerts.yaml"), "utf
 };
 const ruleList = rules.groups.flatMap((group) => group.rules);
 
-let dev: CanopyDev;
+let network: ComposeNetwork;
 let prometheus: StartedProcess;
 let api: string;
 let folder: string;
 
 /** A Prometheus with the configuration of deploy/compose, at the addresses of the nodes of this test. */
 beforeAll(async () => {
-  dev = await startCanopyDev({ edges: 2, broadcaster: true });
+  network = await startComposeNetwork();
   folder = mkdtempSync(join(tmpdir(), "canopy-prometheus-"));
   const port = await findFreePorts(1);
   api = `http://127.0.0.1:${port}/api/v1`;
@@ -48,7 +48,7 @@ beforeAll(async () => {
     readonly scrape_configs: readonly { readonly static_configs: readonly { targets: string[] }[] }[];
   };
   Object.assign(config.global, { scrape_interval: "1s", scrape_timeout: "1s", evaluation_interval: "1s" });
-  const nodes = [dev.origin, dev.relay, ...dev.edges];
+  const nodes = [network.origin, network.relay, ...network.edges];
   for (const [index, target] of (config.scrape_configs[0]?.static_configs ?? []).entries()) {
     target.targets = [new URL(nodes[index] ?? "").host];
   }
@@ -68,7 +68,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await prometheus?.stop();
-  await dev?.stop();
+  await network?.[Symbol.asyncDispose]();
   if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
 });
 
@@ -104,6 +104,32 @@ function labelNames(expression: string): readonly string[] {
   );
   return [...selected, ...grouped].map((name) => name.trim()).filter((name) => name !== "" && name !== "le");
 }
+
+describe("the processes of deploy/compose", () => {
+  it("find each other through Redis, and bring the test picture to both edges", async () => {
+    for (const edge of network.edges) {
+      await waitFor(`live/demo at ${edge}`, async () => {
+        const announced = await (await fetch(`${edge}/announced`)).text();
+        return announced.split("\n").includes("live/demo");
+      });
+      const playlist = await waitFor(`pictures of it at ${edge}`, async () => {
+        const answer = await fetch(`${edge}/hls/live/demo/index.m3u8`);
+        return answer.ok && (await answer.text());
+      });
+      expect(playlist).toContain("#EXTM3U");
+    }
+    const { cluster } = (await (await fetch(`${network.origin}/v1/topology`)).json()) as {
+      readonly cluster: { readonly nodes: readonly { readonly name: string; readonly region: string }[] };
+    };
+    expect(cluster.nodes.map(({ name, region }) => `${region} ${name}`)).toEqual([
+      "laptop origin",
+      "laptop relay",
+      "laptop edge-1",
+      "laptop edge-2",
+    ]);
+    expect((await fetch(`${network.console}/watch`)).status).toBe(200);
+  });
+});
 
 describe("the dashboard and the alert rules, on figures of running nodes", () => {
   it("name only metrics and labels that the nodes have", async () => {
@@ -177,7 +203,7 @@ describe("the dashboard and the alert rules, on figures of running nodes", () =>
     expect(states).toHaveLength(ruleList.length);
     expect(states.filter(({ health }) => health !== "ok")).toEqual([]);
     expect(states.filter(({ state }) => state === "firing")).toEqual([]);
-    await dev.stop();
+    await network.killNodes();
     await waitFor("the alert of a node that is down", async () => {
       const alerts = await query('ALERTS{alertname="CanopyNodeDown",alertstate="pending"}');
       return alerts.length === 4;
