@@ -18,7 +18,7 @@ export interface NodePlace {
 
 export interface RegisterNodeDeps {
   readonly controlPlane: ControlPlane;
-  readonly server: Pick<NodeServer, "host" | "port" | "gate" | "eventLoop" | "certificate">;
+  readonly server: Pick<NodeServer, "host" | "port" | "gate" | "eventLoop" | "certificate" | "describe">;
   readonly relay: Pick<RelayNode, "originId" | "readiness">;
   readonly metrics: Pick<Metrics, "value">;
   readonly clock: Clock;
@@ -53,6 +53,11 @@ export async function registerNode(place: NodePlace, deps: RegisterNodeDeps): Pr
         utilization: Math.min(1, Math.max(0, eventLoop.utilization)),
         sentBytesPerSecond: rate.read(),
       },
+      parents: server
+        .describe()
+        .parents.flatMap(({ id, rttMs, subscriptions = 0 }) =>
+          id === undefined ? [] : [{ id, rttMs, subscriptions }],
+        ),
       startedAtMs,
     };
   });

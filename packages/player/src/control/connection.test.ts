@@ -26,6 +26,8 @@ let remembered: TransportName | undefined;
 let winners: TransportName[];
 /** Transports whose packets the network swallows. */
 let swallowed: Set<TransportName>;
+/** Edges that are gone with their machine: nothing comes back. */
+let gone: Set<string>;
 /** Transports in the order in which they came into use. */
 let used: TransportName[];
 
@@ -41,6 +43,7 @@ beforeEach(() => {
   remembered = undefined;
   winners = [];
   swallowed = new Set();
+  gone = new Set();
   used = [];
 });
 afterEach(() => {
@@ -58,7 +61,7 @@ function factoryOf(transport: TransportName): UpstreamFactory {
       opened.push(entry);
       const { hostname } = new URL(src);
       setTimeout(() => {
-        if (entry.closed || swallowed.has(transport)) return;
+        if (entry.closed || swallowed.has(transport) || gone.has(hostname)) return;
         if (!dead.has(hostname)) {
           sink.onConnected(src);
           return;
@@ -327,6 +330,25 @@ describe("Connection", () => {
     await vi.advanceTimersByTimeAsync(800);
     expect(opened.slice(4).map(({ src }) => src)).toEqual(["https://b/", "https://c/"]);
     opened[5]?.sink.onFrame("video", "video", 7, FRAME);
+    expect(connection.src).toBe("https://c/");
+  });
+
+  it("gives an edge that does not answer a second to stand in for its own, and keeps one that waits for media", async () => {
+    await play(["a", "b", "c"]);
+    dead.add("a");
+    gone.add("b");
+    connection.onStarved();
+    await vi.advanceTimersByTimeAsync(1_440);
+    expect(opened.map(({ src }) => src)).toEqual(["https://a/", "https://b/"]);
+    await vi.advanceTimersByTimeAsync(20);
+    expect(opened.map(({ src, closed }) => [src, closed])).toEqual([
+      ["https://a/", false],
+      ["https://b/", true],
+      ["https://c/", false],
+    ]);
+    await vi.advanceTimersByTimeAsync(4_000);
+    expect(opened).toHaveLength(3);
+    opened[2]?.sink.onFrame("video", "video", 7, FRAME);
     expect(connection.src).toBe("https://c/");
   });
 

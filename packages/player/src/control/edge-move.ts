@@ -28,6 +28,7 @@ export interface MoveOutcome {
    * Whether the session that is left is asked for the rest of what it had begun. One that is silent need not be.
    */
   readonly keepsPredecessor: boolean;
+  readonly onConnected?: () => void;
   readonly onPromoted: () => void;
   readonly onFailed: (error: PlayerError) => void;
 }
@@ -55,6 +56,7 @@ export class EdgeMove {
       ...inUse,
       onConnected: (baseUrl) => {
         timeBaseUrl = baseUrl;
+        if (isWaiting()) outcome.onConnected?.();
       },
       onCatalog: (catalog) => {
         const selected = selection();

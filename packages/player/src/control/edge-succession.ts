@@ -6,10 +6,18 @@ const ROUND_PAUSE_MS = 500;
 /** Edges that send their viewers to and fro are not followed; one that was started anew takes longer than this. */
 const AWAY_MS = 10_000;
 
+/**
+ * A machine that is gone does not refuse: the first edge that stands in for a silent one has this long to have a session,
+ * each further one twice as long, for whom a slow path is the reason.
+ */
+const SPARE_DIAL_MS = 1_000;
+
 /** What becomes of a session to another edge. */
 export interface SuccessionStep {
   /** The edge that is left still delivers, and is asked for the rest of what it had begun. */
   readonly keepsPredecessor: boolean;
+  /** There is a session; media may be yet to come. */
+  readonly onConnected?: () => void;
   readonly onPromoted: () => void;
   readonly onFailed: () => void;
 }
@@ -113,6 +121,7 @@ export class EdgeSuccession {
     this.#isOpening = true;
     this.#deps.open(src, {
       keepsPredecessor: step.keepsPredecessor,
+      ...(step.onConnected !== undefined && { onConnected: step.onConnected }),
       onPromoted: () => {
         this.#isOpening = false;
         step.onPromoted();
@@ -152,15 +161,29 @@ export class EdgeSuccession {
     const place = this.#placeAt(ahead);
     if (place === undefined) return;
     this.#isSpare = true;
+    const stopWaiting = (): void => clearTimeout(this.#timer);
     this.#open(place.src, {
       keepsPredecessor: false,
+      onConnected: stopWaiting,
       onPromoted: () => {
+        stopWaiting();
         this.#isSpare = false;
         this.#deps.onArrived({ source: place.source });
         this.#deps.onRescued();
       },
-      onFailed: () => this.#trySpare(ahead + 1),
+      onFailed: () => {
+        stopWaiting();
+        this.#trySpare(ahead + 1);
+      },
     });
+    this.#timer = setTimeout(
+      () => {
+        this.#isOpening = false;
+        this.#deps.stop();
+        this.#trySpare(ahead + 1);
+      },
+      SPARE_DIAL_MS * 2 ** (ahead - 1),
+    );
   }
 
   #placeAt(ahead: number): { readonly source: number; readonly src: string } | undefined {

@@ -174,6 +174,7 @@ export class ParentConnection {
 function sessionPath(parent: Parent): string {
   if (!URL.canParse(parent.url)) return "";
   const url = new URL(parent.url);
-  if (parent.token !== undefined) url.searchParams.set("jwt", parent.token);
+  const { token } = parent;
+  if (token !== undefined) url.searchParams.set("jwt", typeof token === "function" ? token() : token);
   return `${url.pathname}${url.search}`;
 }
