@@ -11,7 +11,7 @@ const BROADCAST = "live/demo";
 const DRAIN_SECONDS = 30;
 /** A deep buffer: on a busy machine frames come late, but what is counted as missing here never came. */
 const LATENCY_MS = 1_000;
-/** Far above what it takes: 0.4 s for WHEP and 1.8 s for HLS on a machine that is not too busy. */
+/** Far above what it takes: 0.4 s for WHEP and up to 1.8 s for HLS on a machine that is not too busy. */
 const MAX_STILL_MS = 8_000;
 
 let dev: CanopyDev;
