@@ -279,6 +279,17 @@ describe("a tree that forms itself", () => {
     expect(parentsOf(edges[0])).toEqual(["relay1", "relay2"]);
   }, 30_000);
 
+  it("stays with relays that only the registry has lost, instead of falling upon the origins", async () => {
+    const { edges, encoders, run } = await sixNodes();
+    const watching = tree.addViewer("edge1").watch("live/1");
+    await run(400);
+    for (const name of ["relay1", "relay2"]) tree.forget(name);
+    await run(15_000);
+    await tree.advance(100);
+    expect(edges[0]?.store.get("live/1")?.hops).toHaveLength(2);
+    expectWhole(watching, encoders[0]);
+  }, 30_000);
+
   it("ends a broadcast whose origin died when its publisher comes to the other one, and begins it there", async () => {
     const { origins, edges } = await sixNodes();
     const announcements = tree.addViewer("edge1").announced("live/1");
