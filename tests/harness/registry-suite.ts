@@ -3,7 +3,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { waitFor } from "./wait-for.ts";
 
 /** Short, so that silence does not take long to test, and long enough for a busy machine's pauses. */
-export const SUITE_TIMES = { expiryMs: 2_000, ownerSilenceMs: 600 };
+export const SUITE_TIMES = { expiryMs: 2_000, ownerSilenceMs: 1_200 };
 
 export interface RegistryUnderTest {
   /** Another way to one and the same registry, which is empty when the test begins. */
