@@ -72,6 +72,13 @@ async function view(
   return viewer;
 }
 
+/** A player that asks for a broadcast before it is there goes on asking, but the page's console has an error then. */
+async function untilLive(broadcast: string): Promise<void> {
+  await waitFor(`${broadcast} at the origin`, async () => {
+    return (await fetch(`${dev.origin}/v1/broadcasts/${broadcast}`)).ok;
+  });
+}
+
 /** Pixels of a coarse grid over what the player shows. */
 function readPicture(page: Page): Promise<number[]> {
   return page.evaluate(() => {
@@ -161,6 +168,7 @@ describe("WebRTC at both rims", () => {
 
   it("plays what ffmpeg pushes as H.264 and AAC over WHEP, with sound", async () => {
     const publisher = publishWithFfmpeg(makeClip({ profile: "baseline" }), `${dev.rtmp}/live/ffmpeg`);
+    await untilLive("live/ffmpeg");
     const viewer = await view("live/ffmpeg", "whep");
     try {
       await expectPlaying(viewer, "whep");

@@ -24,11 +24,14 @@ const MAX_OFFLINE_MS = 4_000;
 const MAX_LATENCIES = 64;
 
 /**
- * A picture that we paint is to be decoded so long before its time, for decoding itself and the wait for a repaint. The
- * rest of the time belongs to the browser's buffer: pictures that are late there, with a keyframe behind them, are left
- * out undecoded, and an event of theirs has no frame. (Of decoded pictures none with an event is left out.)
+ * A picture that we paint is to be decoded so long before its time, for decoding itself and the wait for a repaint: a
+ * quarter of all time, as few pictures as a decoder can spare at most. The rest belongs to the browser's buffer: pictures
+ * that are late there, with a keyframe behind them, are left out undecoded, and an event of theirs has no frame. (Of
+ * decoded pictures none with an event is left out.)
  */
-const LEAD_MS = 25;
+const LEAD_SHARE = 0.25;
+const MIN_LEAD_MS = 25;
+const MAX_LEAD_MS = 80;
 
 /**
  * WebRTC by WHEP: received and decoded by the browser itself, and its sound played by an element. Where the decoded
@@ -225,7 +228,8 @@ class WhepUpstream implements Upstream {
   #holdForPainter(session: WhepSession, picture: LatencyMeasure, sound: LatencyMeasure | undefined): void {
     const nowMs = performance.now();
     const targetMs = this.#deps.targetLatencyMs();
-    this.#latency.goalMs = Math.max(0, targetMs - LEAD_MS);
+    const leadMs = Math.min(MAX_LEAD_MS, Math.max(MIN_LEAD_MS, targetMs * LEAD_SHARE));
+    this.#latency.goalMs = Math.max(0, targetMs - leadMs);
     session.holdFor("video", this.#latency.update(picture, nowMs));
     session.videoHeldUs = heldMs(picture, this.#latency.targetMs) * 1000;
     if (sound === undefined) return;
