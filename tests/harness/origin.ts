@@ -1,6 +1,6 @@
 import { OriginNode, type OriginNodeOptions } from "@canopy/origin";
 import { MoqSession } from "@canopy/protocol";
-import { createAdmission, SessionGate } from "@canopy/relay/node";
+import { createAdmission, describeApi, SessionGate } from "@canopy/relay/node";
 import {
   createClock,
   createHttpServer,
@@ -29,6 +29,7 @@ export class TestOrigin implements AsyncDisposable {
   readonly api: string;
   readonly webrtc: WebRtcEngine | undefined;
   readonly #gate: SessionGate;
+  readonly #owned: AsyncDisposable[] = [];
 
   private constructor(
     parts: {
@@ -67,7 +68,10 @@ export class TestOrigin implements AsyncDisposable {
           new MoqSession(path === undefined ? rest : { ...rest, path }, handler),
       },
     );
-    const http = await createHttpServer({ host: "127.0.0.1", port: 0 }, { logger, metrics, clock });
+    const http = await createHttpServer(
+      { host: "127.0.0.1", port: 0 },
+      { logger, metrics, clock, beforeRoutes: (app) => describeApi(app, node.api) },
+    );
     const admission = createAdmission({ allowAnonymous }, { clock, verifier });
     const limits = { protocols: [], maxSessions: 1_000, maxSessionsPerAddress: 1_000 };
     const gate = new SessionGate(limits, { admission, clock, logger, metrics });
@@ -81,7 +85,14 @@ export class TestOrigin implements AsyncDisposable {
     return `rtmp://127.0.0.1:${this.node.rtmp?.address.port ?? 0}`;
   }
 
+  /** Something that is closed with the origin, before it. */
+  own<T extends AsyncDisposable>(resource: T): T {
+    this.#owned.push(resource);
+    return resource;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const resource of this.#owned.splice(0).reverse()) await resource[Symbol.asyncDispose]();
     await this.node.close();
     await this.http.close();
     this.#gate.close();

@@ -35,6 +35,7 @@ export class RtmpOrigin implements AsyncDisposable {
   readonly started: string[] = [];
   readonly ended: string[] = [];
   readonly #timer: NodeJS.Timeout;
+  readonly #owned: AsyncDisposable[] = [];
   #ids = 0;
 
   private constructor(options: RtmpOriginOptions) {
@@ -107,7 +108,14 @@ export class RtmpOrigin implements AsyncDisposable {
     return recordTrack(this, path, track);
   }
 
+  /** Something that is closed with the origin, before it. */
+  own<T extends AsyncDisposable>(resource: T): T {
+    this.#owned.push(resource);
+    return resource;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const resource of this.#owned.splice(0).reverse()) await resource[Symbol.asyncDispose]();
     await this.server.close();
     this.registry.close();
     this.store.close();

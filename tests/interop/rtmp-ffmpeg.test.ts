@@ -1,29 +1,15 @@
 import { isKeyframe, splitAnnexB } from "@canopy/media/h264";
 import { decodeTimedMessage, readTimedMessages } from "@canopy/media/timed";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type StartedProcess, startProcess } from "../harness/child-process.ts";
 import { type ClipOptions, makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
 import type { RecordedFrame } from "../harness/record-track.ts";
-import { RtmpOrigin, type RtmpOriginOptions } from "../harness/rtmp-origin.ts";
+import { RtmpOrigin } from "../harness/rtmp-origin.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 const PATH = "live/demo";
-const open: AsyncDisposable[] = [];
-
-afterEach(async () => {
-  for (const resource of open.splice(0).reverse()) await resource[Symbol.asyncDispose]();
-});
-
-async function startOrigin(options: RtmpOriginOptions = {}): Promise<RtmpOrigin> {
-  const origin = await RtmpOrigin.start(options);
-  open.push(origin);
-  return origin;
-}
-
 function publish(origin: RtmpOrigin, clip: ClipOptions, key = PATH): StartedProcess {
-  const publisher = publishWithFfmpeg(makeClip(clip), `${origin.url}/${key}`);
-  open.push(publisher);
-  return publisher;
+  return origin.own(publishWithFfmpeg(makeClip(clip), `${origin.url}/${key}`));
 }
 
 /** Publishes until the wanted tracks have so many seconds of media. */
@@ -103,10 +89,11 @@ function skewMs(video: readonly RecordedFrame[], audio: readonly RecordedFrame[]
   return worst;
 }
 
-describe("RTMP publishing with ffmpeg", () => {
+// Each at an origin of its own, and most of it waiting: beside each other.
+describe.concurrent("RTMP publishing with ffmpeg", () => {
   for (const fps of [24, 30, 60]) {
     it(`takes ${fps} fps without B-frames: groups from keyframes, media time near now, A/V in sync`, async () => {
-      const origin = await startOrigin();
+      await using origin = await RtmpOrigin.start();
       publish(origin, { fps, seconds: 20 });
       const { video = [], audio = [] } = await recordSeconds(origin, ["video", "audio"], 5);
       expectGoodVideo(video, fps, 20);
@@ -133,7 +120,7 @@ describe("RTMP publishing with ffmpeg", () => {
   }
 
   it("takes B-frames, orders timestamps by decoding, and warns about them", async () => {
-    const origin = await startOrigin();
+    await using origin = await RtmpOrigin.start();
     publish(origin, { bFrames: 3 });
     const { video = [], audio = [] } = await recordSeconds(origin, ["video", "audio"], 5);
     expectGoodVideo(video, 30, 200);
@@ -149,13 +136,13 @@ describe("RTMP publishing with ffmpeg", () => {
   });
 
   it("takes video alone and sound alone", async () => {
-    const origin = await startOrigin();
+    await using origin = await RtmpOrigin.start();
     publish(origin, { audio: false });
     const { video = [] } = await recordSeconds(origin, ["video"], 3);
     expectGoodVideo(video, 30, 20);
     expect(origin.catalog(PATH)?.audio).toBeUndefined();
 
-    const radio = await startOrigin();
+    await using radio = await RtmpOrigin.start();
     publish(radio, { video: false });
     const { audio = [] } = await recordSeconds(radio, ["audio"], 3);
     expectGoodAudio(audio);
@@ -167,7 +154,7 @@ describe("RTMP publishing with ffmpeg", () => {
   });
 
   it("puts a timed message into the first frame at or after its time and on the track before that", async () => {
-    const origin = await startOrigin();
+    await using origin = await RtmpOrigin.start();
     publish(origin, {});
     await recordSeconds(origin, ["video"], 1);
     const video = origin.record(PATH, "video");
@@ -184,7 +171,7 @@ describe("RTMP publishing with ffmpeg", () => {
   });
 
   it("goes on with the same broadcast when the publisher comes back within the linger time", async () => {
-    const origin = await startOrigin();
+    await using origin = await RtmpOrigin.start();
     const first = publish(origin, {});
     const { video = [], audio = [] } = await recordSeconds(origin, ["video", "audio"], 2);
     const broadcast = origin.store.get(PATH);
@@ -210,7 +197,7 @@ describe("RTMP publishing with ffmpeg", () => {
   });
 
   it("ends the broadcast when the publisher stays away", async () => {
-    const origin = await startOrigin({ ingest: { lingerMs: 1_000 } });
+    await using origin = await RtmpOrigin.start({ ingest: { lingerMs: 1_000 } });
     const publisher = publish(origin, {});
     await recordSeconds(origin, ["video"], 1);
     await publisher.stop();
@@ -219,7 +206,7 @@ describe("RTMP publishing with ffmpeg", () => {
   });
 
   it("refuses a second publisher of the same path, who is told why", async () => {
-    const origin = await startOrigin();
+    await using origin = await RtmpOrigin.start();
     publish(origin, {});
     const { video = [] } = await recordSeconds(origin, ["video"], 1);
     const second = publish(origin, { fps: 24 });
@@ -230,7 +217,7 @@ describe("RTMP publishing with ffmpeg", () => {
   });
 
   it("lets a second publisher take over where that is configured, with a change of resolution", async () => {
-    const origin = await startOrigin({ ingest: { publisherConflict: "takeover" } });
+    await using origin = await RtmpOrigin.start({ ingest: { publisherConflict: "takeover" } });
     const first = publish(origin, {});
     const { video = [] } = await recordSeconds(origin, ["video"], 2);
     const before = video.at(-1)?.group ?? 0;
@@ -245,7 +232,7 @@ describe("RTMP publishing with ffmpeg", () => {
   });
 
   it("lets only publishers with a good token in", async () => {
-    const origin = await startOrigin({ tokens: ["good"] });
+    await using origin = await RtmpOrigin.start({ tokens: ["good"] });
     const bad = publish(origin, {}, `${PATH}?jwt=bad`);
     expect(await bad.exited).not.toBe(0);
     expect(bad.output()).toContain("A valid token is needed");
@@ -254,18 +241,17 @@ describe("RTMP publishing with ffmpeg", () => {
   });
 
   it("tells a player that RTMP is for publishers only", async () => {
-    const origin = await startOrigin();
-    const player = startProcess("ffmpeg", ["-i", `${origin.url}/${PATH}`, "-f", "null", "-"]);
-    open.push(player);
+    await using origin = await RtmpOrigin.start();
+    const player = origin.own(startProcess("ffmpeg", ["-i", `${origin.url}/${PATH}`, "-f", "null", "-"]));
     expect(await player.exited).not.toBe(0);
     await waitFor("the count", () => origin.rejected.get("play-unsupported") === 1);
   });
 
   it("holds a recording that is pushed without -re to real time, and says so", async () => {
-    const origin = await startOrigin();
+    await using origin = await RtmpOrigin.start();
     const args = ["-hide_banner", "-loglevel", "warning", "-stream_loop", "-1", "-i", makeClip({})];
-    const publisher = startProcess("ffmpeg", [...args, "-c", "copy", "-f", "flv", `${origin.url}/${PATH}`]);
-    open.push(publisher);
+    const publish = [...args, "-c", "copy", "-f", "flv", `${origin.url}/${PATH}`];
+    origin.own(startProcess("ffmpeg", publish));
     await recordSeconds(origin, ["video"], 4);
     const video = origin.record(PATH, "video");
     const startedMs = Date.now();

@@ -18,7 +18,7 @@ function run(program: string, args: readonly string[]): StartedProcess {
 }
 
 /** aiortc: a WebRTC stack in Python, with ICE, DTLS, RTP and codecs that are neither ours nor a browser's. */
-describe("aiortc", () => {
+describe.concurrent("aiortc", () => {
   let canopy: CanopyDev;
 
   beforeAll(async () => {

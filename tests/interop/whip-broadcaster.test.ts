@@ -1,7 +1,7 @@
 import { runBroadcast } from "@canopy/cli/broadcast";
 import { opusPacketDurationUs } from "@canopy/media/opus";
 import { createClock, createSilentLogger } from "@canopy/runtime";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { makeClip } from "../harness/ffmpeg.ts";
 import { TestOrigin } from "../harness/origin.ts";
 import { type RecordedFrame, recordTrack } from "../harness/record-track.ts";
@@ -9,17 +9,7 @@ import { waitFor } from "../harness/wait-for.ts";
 
 const PATH = "live/broadcaster";
 const clock = createClock();
-const open: AsyncDisposable[] = [];
-
-afterEach(async () => {
-  for (const resource of open.splice(0).reverse()) await resource[Symbol.asyncDispose]();
-});
-
-async function startOrigin(): Promise<TestOrigin> {
-  const origin = await TestOrigin.start({ webrtc: {} });
-  open.push(origin);
-  return origin;
-}
+const startOrigin = (): Promise<TestOrigin> => TestOrigin.start({ webrtc: {} });
 
 /** Runs the built-in broadcaster until the test is over. */
 function broadcast(origin: TestOrigin, source: string): { readonly stop: () => Promise<void> } {
@@ -30,7 +20,7 @@ function broadcast(origin: TestOrigin, source: string): { readonly stop: () => P
     controller.abort();
     await running;
   };
-  open.push({ [Symbol.asyncDispose]: stop });
+  origin.own({ [Symbol.asyncDispose]: stop });
   return { stop };
 }
 
@@ -67,9 +57,10 @@ async function expectSteady(frames: readonly RecordedFrame[], stepUs: number): P
   expect(Math.min(...stepsOf(frames))).toBeGreaterThan(0);
 }
 
-describe("canopy broadcast --to …/whip/…", () => {
+// Each at an origin of its own.
+describe.concurrent("canopy broadcast --to …/whip/…", () => {
   it("publishes the test picture and tone, a keyframe every second, and ends its session", async () => {
-    const origin = await startOrigin();
+    await using origin = await startOrigin();
     const { stop } = broadcast(origin, "test");
     const { video, audio } = await record(origin);
     await expectSteady(video, 40_000);
@@ -86,7 +77,7 @@ describe("canopy broadcast --to …/whip/…", () => {
   });
 
   it("makes of a file with B-frames and AAC what WebRTC carries", async () => {
-    const origin = await startOrigin();
+    await using origin = await startOrigin();
     broadcast(origin, makeClip({ seconds: 5, fps: 25, bFrames: 2, size: "320x180" }));
     const { video, audio } = await record(origin);
     await expectSteady(video, 40_000);
@@ -95,7 +86,7 @@ describe("canopy broadcast --to …/whip/…", () => {
   });
 
   it("comes back when the server has ended its session", async () => {
-    const origin = await startOrigin();
+    await using origin = await startOrigin();
     broadcast(origin, "test");
     await record(origin);
     expect(origin.node.registry.kick(PATH)).toBe(true);

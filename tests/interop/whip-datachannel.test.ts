@@ -2,7 +2,7 @@ import { parseCatalog } from "@canopy/media/catalog";
 import { isSlice, nalUnitType, splitAnnexB } from "@canopy/media/h264";
 import { encodeExtension, H264Packetizer, RtpStream } from "@canopy/media/rtp";
 import { createClock, loadTokenKeys, signToken, TokenVerifier } from "@canopy/runtime";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { TestOrigin } from "../harness/origin.ts";
 import { type RecordedFrame, recordTrack } from "../harness/record-track.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -12,16 +12,8 @@ import { WhipPublisher, type WhipPublisherOptions } from "../harness/whip-publis
 
 const PATH = "live/whip";
 const clock = createClock();
-const open: AsyncDisposable[] = [];
-
-afterEach(async () => {
-  for (const resource of open.splice(0).reverse()) await resource[Symbol.asyncDispose]();
-});
-
-async function startOrigin(options: Parameters<typeof TestOrigin.start>[0] = {}): Promise<TestOrigin> {
-  const origin = await TestOrigin.start({ webrtc: {}, ...options });
-  open.push(origin);
-  return origin;
+function startOrigin(options: Parameters<typeof TestOrigin.start>[0] = {}): Promise<TestOrigin> {
+  return TestOrigin.start({ webrtc: {}, ...options });
 }
 
 async function publish(
@@ -29,8 +21,7 @@ async function publish(
   options: Partial<WhipPublisherOptions> & { readonly clip: WhipClip },
 ): Promise<WhipPublisher> {
   const publisher = await WhipPublisher.connect({ url: `${origin.api}/whip/${PATH}`, ...options });
-  open.push(publisher);
-  return publisher.start();
+  return origin.own(publisher).start();
 }
 
 async function record(origin: TestOrigin, track: string): Promise<RecordedFrame[]> {
@@ -69,9 +60,10 @@ function expectDecodable(clip: WhipClip, frames: readonly RecordedFrame[]): void
   }
 }
 
-describe("a WHIP publisher", () => {
+// Each at an origin of its own, and most of it waiting: beside each other.
+describe.concurrent("a WHIP publisher", () => {
   it("brings every picture and every packet of sound into the store, in order and with their times", async () => {
-    const origin = await startOrigin();
+    await using origin = await startOrigin();
     const clip = makeWhipClip();
     const publisher = await publish(origin, { clip });
     const video = await record(origin, "video");
@@ -101,7 +93,7 @@ describe("a WHIP publisher", () => {
   });
 
   it("has sound and picture where they were captured, though the picture comes late and its clock is an hour off", async () => {
-    const origin = await startOrigin();
+    await using origin = await startOrigin();
     const clip = makeWhipClip();
     const publisher = await publish(origin, { clip, videoDelayMs: 160, clockOffMs: 3_600_000 });
     const video = await record(origin, "video");
@@ -132,7 +124,7 @@ describe("a WHIP publisher", () => {
   });
 
   it("loses nothing at 10% loss: what is missing is asked for and comes", async () => {
-    const origin = await startOrigin();
+    await using origin = await startOrigin();
     const clip = makeWhipClip({ audio: false });
     let count = 0;
     const loses = (_kind: string, _sequence: number, isRepeat: boolean): boolean =>
@@ -151,7 +143,7 @@ describe("a WHIP publisher", () => {
   });
 
   it("shows no broken picture after loss that is not made good, and goes on at a keyframe that was asked for", async () => {
-    const origin = await startOrigin();
+    await using origin = await startOrigin();
     const clip = makeWhipClip({ audio: false, keyframeInterval: 300, seconds: 10 });
     const startedMs = Date.now();
     // Two bursts in which nothing comes through, however often it is repeated.
@@ -177,7 +169,7 @@ describe("a WHIP publisher", () => {
   });
 
   it("is asked for a keyframe when a group grows older than two seconds, once a second at most", async () => {
-    const origin = await startOrigin();
+    await using origin = await startOrigin();
     const clip = makeWhipClip({ audio: false, keyframeInterval: 300, seconds: 10 });
     const publisher = await publish(origin, { clip });
     const video = await record(origin, "video");
@@ -190,7 +182,7 @@ describe("a WHIP publisher", () => {
   });
 
   it("may send sound alone, or a picture alone", async () => {
-    const origin = await startOrigin();
+    await using origin = await startOrigin();
     for (const kind of ["audio", "video"] as const) {
       const clip = makeWhipClip({ [kind === "audio" ? "video" : "audio"]: false });
       const publisher = await publish(origin, { clip });
@@ -206,7 +198,7 @@ describe("a WHIP publisher", () => {
   });
 
   it("who asks for a path that is published gets 409, and comes in when the first one is gone", async () => {
-    const origin = await startOrigin();
+    await using origin = await startOrigin();
     const clip = makeWhipClip({ audio: false });
     const first = await publish(origin, { clip });
     await record(origin, "video");
@@ -217,7 +209,7 @@ describe("a WHIP publisher", () => {
   });
 
   it("takes a path over where the operator wants that", async () => {
-    const origin = await startOrigin({ ingest: { publisherConflict: "takeover" } });
+    await using origin = await startOrigin({ ingest: { publisherConflict: "takeover" } });
     const clip = makeWhipClip({ audio: false });
     const first = await publish(origin, { clip });
     await record(origin, "video");
@@ -230,7 +222,7 @@ describe("a WHIP publisher", () => {
   });
 
   it("continues its broadcast when it comes back after its connection was lost", async () => {
-    const origin = await startOrigin();
+    await using origin = await startOrigin();
     const clip = makeWhipClip({ audio: false });
     const first = await publish(origin, { clip });
     const video = await record(origin, "video");
@@ -251,7 +243,7 @@ describe("a WHIP publisher", () => {
   });
 
   it("is gone at once when it ends its session, and its session's URL with it", async () => {
-    const origin = await startOrigin();
+    await using origin = await startOrigin();
     const publisher = await publish(origin, { clip: makeWhipClip({ audio: false }) });
     await record(origin, "video");
     expect(await publisher.end()).toBe(200);
@@ -261,7 +253,7 @@ describe("a WHIP publisher", () => {
   });
 
   it("is kicked by the operator", async () => {
-    const origin = await startOrigin();
+    await using origin = await startOrigin();
     const publisher = await publish(origin, { clip: makeWhipClip({ audio: false }) });
     await record(origin, "video");
     const response = await fetch(`${origin.api}/v1/broadcasts/${PATH}`, { method: "DELETE" });
@@ -283,7 +275,7 @@ describe("a WHIP publisher", () => {
         key,
       );
     const verifier = new TokenVerifier({ keys }, { clock });
-    const origin = await startOrigin({ verifier });
+    await using origin = await startOrigin({ verifier });
     const clip = makeWhipClip({ audio: false });
     const url = `${origin.api}/whip/${PATH}`;
     const other = await token("elsewhere");
@@ -298,9 +290,8 @@ describe("a WHIP publisher", () => {
   });
 
   it("is told of by webhooks", async () => {
-    const receiver = await WebhookReceiver.start();
-    open.push(receiver);
-    const origin = await startOrigin({ webhooks: receiver.options });
+    await using receiver = await WebhookReceiver.start();
+    await using origin = await startOrigin({ webhooks: receiver.options });
     const publisher = await publish(origin, { clip: makeWhipClip({ audio: false }) });
     await record(origin, "video");
     await publisher.end();
@@ -316,7 +307,7 @@ describe("a WHIP publisher", () => {
   });
 
   it("becomes a rendition per simulcast layer, told apart by the names in its packets", async () => {
-    const origin = await startOrigin();
+    await using origin = await startOrigin();
     const clip = makeWhipClip({ audio: false });
     const rids = ["q", "f"];
     const publisher = await WhipPublisher.connect({
@@ -331,7 +322,7 @@ describe("a WHIP publisher", () => {
               "a=rid:q send\r\na=rid:f send\r\na=simulcast:send q;f\r\n",
           ),
     });
-    open.push(publisher);
+    origin.own(publisher);
     expect(publisher.answer).toContain("a=simulcast:recv q;f");
     const layers = rids.map((rid, index) => {
       const extension = encodeExtension([{ id: 4, value: Buffer.from(rid) }]);
@@ -354,7 +345,7 @@ describe("a WHIP publisher", () => {
   });
 
   it("counts as a session, and its bytes are counted", async () => {
-    const origin = await startOrigin();
+    await using origin = await startOrigin();
     await publish(origin, { clip: makeWhipClip({ audio: false }) });
     await record(origin, "video");
     const text = await waitFor("the counts", async () => {

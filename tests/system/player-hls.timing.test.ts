@@ -170,7 +170,10 @@ describe("the player over HLS", () => {
     expect(offShown.filter((frames) => frames <= 1).length).toBeGreaterThanOrEqual(0.9 * fired.length);
     await viewer.close();
   });
+});
 
+// Mostly waits: at once.
+describe.concurrent("the player over HLS of other broadcasts", () => {
   it("waits for a broadcast that is not live, and goes on when its publisher comes back", async () => {
     const broadcast = "live/restarted";
     const viewer = await watch(broadcast);

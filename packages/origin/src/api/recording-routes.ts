@@ -1,4 +1,4 @@
-import { type Admission, authorizeRequest } from "@canopy/relay/node";
+import { type Admission, RequestAdmission } from "@canopy/relay/node";
 import {
   type HttpServer,
   mayGet,
@@ -32,11 +32,14 @@ type ListedRoom = ReturnType<Recordings["rooms"]["list"]>[number];
 
 /** The API of recordings (contract: `/v1/recordings…`). */
 export function registerRecordingRoutes(app: HttpServer["app"], deps: RecordingRoutesDeps): void {
-  const { recordings, admission } = deps;
+  const { recordings } = deps;
+  const requests = new RequestAdmission(deps.admission);
+  const { onRequest } = requests;
 
   app.post<{ Body: { readonly broadcast: string } | { readonly room: string } }>(
     "/v1/recordings",
     {
+      onRequest,
       schema: {
         summary:
           "Records a broadcast until it ends or the recording is stopped, or every broadcast of a room until that is stopped",
@@ -55,7 +58,7 @@ export function registerRecordingRoutes(app: HttpServer["app"], deps: RecordingR
       const { body } = request;
       const isRoom = "room" in body;
       const path = normalizeScopePath(isRoom ? body.room : body.broadcast);
-      const { scope } = await authorizeRequest(request, admission);
+      const { scope } = requests.of(request);
       if (!mayPut(scope, path)) throw forbidden("record");
       explainRefusal(() => checkBroadcastPath(path));
       const start = isRoom ? recordings.rooms.record(path) : recordings.record(path);
@@ -67,13 +70,14 @@ export function registerRecordingRoutes(app: HttpServer["app"], deps: RecordingR
   app.get(
     "/v1/recordings",
     {
+      onRequest,
       schema: {
         summary: "Recordings that run or are kept, newest first",
         response: { 200: RECORDING_LIST_SCHEMA },
       },
     },
     async (request) => {
-      const { scope } = await authorizeRequest(request, admission);
+      const { scope } = requests.of(request);
       const visible = recordings.list().filter(({ broadcast }) => mayGet(scope, broadcast));
       const rooms = recordings.rooms.list().filter(({ path }) => mayGet(scope, path));
       return {
@@ -86,13 +90,14 @@ export function registerRecordingRoutes(app: HttpServer["app"], deps: RecordingR
   app.get<IdParams>(
     "/v1/recordings/:id",
     {
+      onRequest,
       schema: {
         summary: "One recording, of a broadcast or of a room",
         response: { 200: ANY_RECORDING_SCHEMA, 404: PROBLEM_SCHEMA },
       },
     },
     async (request) => {
-      const { scope } = await authorizeRequest(request, admission);
+      const { scope } = requests.of(request);
       const { id } = request.params;
       return (findRoom(id, scope, mayGet) ?? find(id, scope, mayGet)).describe();
     },
@@ -101,6 +106,7 @@ export function registerRecordingRoutes(app: HttpServer["app"], deps: RecordingR
   app.delete<IdParams & { Querystring: { readonly purge?: "true" | "false" } }>(
     "/v1/recordings/:id",
     {
+      onRequest,
       schema: {
         summary: "Stops a recording, or all of a room, and makes the files; with purge, deletes them",
         querystring: RECORDING_QUERY_SCHEMA,
@@ -113,7 +119,7 @@ export function registerRecordingRoutes(app: HttpServer["app"], deps: RecordingR
       },
     },
     async (request, reply) => {
-      const { scope } = await authorizeRequest(request, admission);
+      const { scope } = requests.of(request);
       const { id } = request.params;
       const room = findRoom(id, scope, mayPut);
       if (room !== undefined) {

@@ -124,6 +124,7 @@ export class Connection {
     });
     this.#succession = new EdgeSuccession({
       random: deps.random,
+      nowMs: () => deps.clock.nowUs() / 1_000,
       sources: () => this.#edges.sources,
       current: () => this.#retries.current,
       src: () => this.src,

@@ -39,6 +39,18 @@ describe("LiveTiming", () => {
     expect(Math.abs(timing.latencyUs(nowUs) - 150_000)).toBeLessThan(60_000);
   });
 
+  it("is at the wished latency as soon as it learns the edge's clock, though that is amid the first burst", () => {
+    const timing = new LiveTiming({ latencyUs: 150_000, isSync: false });
+    let nowUs = START_US;
+    for (let index = -25; index < 0; index += 1) {
+      if (index === -12) timing.setServerOffset(0);
+      nowUs += 2_000;
+      timing.onArrival("video", nowUs, START_US + index * FRAME_US);
+      timing.update(nowUs);
+    }
+    expect(Math.abs(timing.latencyUs(nowUs) - 150_000)).toBeLessThan(13_000);
+  });
+
   it("does not take the age of the first burst for jitter", () => {
     const timing = new LiveTiming({ latencyUs: 150_000, isSync: false });
     join(timing, 0, 40_000, true);

@@ -120,9 +120,10 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     };
     this.#opener = new StreamOpener(deps.native, options.server);
     this.#departure = new PacketDeparture(deps.native, deps.sender);
-    this.lastReceivedMs = this.#loop.nowMs;
-    this.#lastPingMs = this.#loop.nowMs;
-    this.#handshakeDeadlineMs = this.#loop.nowMs + options.transport.handshakeTimeoutMs;
+    const nowMs = this.#loop.refreshNow();
+    this.lastReceivedMs = nowMs;
+    this.#lastPingMs = nowMs;
+    this.#handshakeDeadlineMs = nowMs + options.transport.handshakeTimeoutMs;
   }
 
   get established(): boolean {

@@ -80,6 +80,7 @@ export class WhepSession {
   #hasPicture = false;
   #pictureAtMs = performance.now();
   #videoHeldUs = 0;
+  #isSentAway = false;
   readonly #heldForMs: Record<TrackKind, number> = { video: -1, audio: -1 };
 
   constructor(options: WhepSessionOptions, deps: WhepSessionDeps) {
@@ -186,7 +187,9 @@ export class WhepSession {
       } catch {
         // One broken message is passed over; the next ones are as good as ever.
         const to = decodeGoawayMessage(bytes);
-        if (to !== undefined) this.#deps.sink.onMove(to);
+        if (to === undefined || this.#isSentAway) return;
+        this.#isSentAway = true;
+        this.#deps.sink.onMove(to);
       }
     };
   }

@@ -24,10 +24,11 @@ const MAX_OFFLINE_MS = 4_000;
 const MAX_LATENCIES = 64;
 
 /**
- * A picture that we paint is to be decoded so long before its time: what decoding and the page are late by now and
- * then, and few enough pictures that the decoder lacks.
+ * A picture that we paint is to be decoded so long before its time, for decoding itself and the wait for a repaint. The
+ * rest of the time belongs to the browser's buffer: pictures that are late there, with a keyframe behind them, are left
+ * out undecoded, and an event of theirs has no frame. (Of decoded pictures none with an event is left out.)
  */
-const LEAD_MS = 60;
+const LEAD_MS = 25;
 
 /**
  * WebRTC by WHEP: received and decoded by the browser itself, and its sound played by an element. Where the decoded

@@ -5,7 +5,7 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { createDevelopmentCertificate } from "../../quic/certificate.ts";
 import type { SessionDecision, SessionServerHandler } from "../../session.ts";
 import { rejectUpgrade } from "../../websocket/reject-upgrade.ts";
-import { remoteAddressOf } from "../../websocket/remote-address.ts";
+import { type ClientOf, remoteAddressOf } from "../../websocket/remote-address.ts";
 import type { UpgradeTaker } from "../../websocket/upgrade-taker.ts";
 import { DEFAULT_FAILS_LIMITS, type FailsLimits } from "../fails-limits.ts";
 import { FailsSession } from "../fails-session.ts";
@@ -17,6 +17,8 @@ export interface ServeFailsWebSocketsOptions {
   /** Protocols inside that are spoken here, best first. */
   readonly protocols: readonly string[];
   readonly limits?: Partial<FailsLimits>;
+  /** Default: the connection's other end. */
+  readonly clientOf?: ClientOf | undefined;
   /** Upgrades under way; more are refused. */
   readonly maxHandshakes?: number;
   readonly handshakeTimeoutMs?: number;
@@ -105,7 +107,7 @@ class FailsAcceptor implements UpgradeTaker {
     const decision = this.#handler.onRequest(
       {
         kind: "websocket",
-        remoteAddress: remoteAddressOf(socket as Socket),
+        remoteAddress: remoteAddressOf(socket as Socket, request, this.#options.clientOf),
         path: pathOf(request),
         origin: request.headers.origin,
         protocols: [...new Set(offer.map(({ protocol }) => protocol))].filter((protocol) => protocol !== ""),
@@ -152,14 +154,14 @@ class FailsAcceptor implements UpgradeTaker {
     }
     this.#chosen.set(request, chosen.token);
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      this.#open(webSocket, socket as Socket, pathOf(request), chosen, handshake);
+      this.#open(webSocket, socket as Socket, request, chosen, handshake);
     });
   }
 
   #open(
     webSocket: WebSocket,
     socket: Socket,
-    path: string,
+    request: IncomingMessage,
     { token, protocol }: MappingToken,
     handshake: Handshake,
   ): void {
@@ -168,8 +170,8 @@ class FailsAcceptor implements UpgradeTaker {
         id: this.#nextId,
         kind: "websocket",
         protocol,
-        path,
-        remoteAddress: remoteAddressOf(socket),
+        path: pathOf(request),
+        remoteAddress: remoteAddressOf(socket, request, this.#options.clientOf),
         limits: this.#limits,
       },
       {
