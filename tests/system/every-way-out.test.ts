@@ -16,6 +16,8 @@ import { waitFor } from "../harness/wait-for.ts";
 
 const BROADCAST = "live/table";
 const COUNT = 500;
+/** Numbers that a busy machine reads off a picture that is being exchanged. */
+const MAX_UNPLACED = 10;
 /** Six players share the machine's cores with the encoder: a small picture at the full rate. */
 const PICTURE = ["--width", "320", "--height", "180", "--fps", "30", "--video-bitrate", "400"];
 
@@ -53,7 +55,7 @@ const byTime = ({ timesUs }: Source, timeUs: number): number =>
 const byNumber = ({ numbers }: Source, number: number | undefined): number => numbers.indexOf(number);
 
 /** The file's times are rounded to its time scales. */
-const ROUNDING_S = 0.001;
+const ROUNDING_S = 0.000_1;
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -198,7 +200,7 @@ async function record() {
       /** The picture that is shown at this time of the file. */
       const pictureAt = (message: string, seconds: number): number => {
         const { mediaTimeUs = 0, offsetSeconds = 0 } = places.get(message) ?? {};
-        return byTime(source, mediaTimeUs + (seconds - offsetSeconds) * 1e6 - ROUNDING_S * 1e6);
+        return byTime(source, mediaTimeUs + (seconds - offsetSeconds - ROUNDING_S) * 1e6);
       };
       const shown = packets.map(({ pts }) => pictureAt(timeline.events[0]?.message.id ?? "", pts));
       const first = (seconds: number): number =>
@@ -260,6 +262,7 @@ interface Line {
   readonly messages: number;
   readonly twice: number;
   readonly unknown: number;
+  readonly unplaced: number;
   /** By how many pictures of the broadcast each message came after its own, also where a player left some out. */
   readonly afterOwn: readonly number[];
   /** Likewise by how many of those that were shown, after the first that was not before its own. */
@@ -272,16 +275,21 @@ interface Line {
 function compare({ place, shown, came }: Outcome, meant: ReadonlyMap<string, number>): Line {
   const ids = new Set(came.map(({ id }) => id));
   const known = came.filter(({ id }) => meant.has(id));
-  const seen = [...new Set([...shown, ...known.map(({ picture }) => picture)])].sort((a, b) => a - b);
+  // Of those whose number could not be read off the screen it is not known where they came.
+  const placed = known.filter(({ picture }) => picture >= 0);
+  const seen = [...new Set([...shown, ...placed.map(({ picture }) => picture)])].sort((a, b) => a - b);
   return {
     place,
     messages: [...ids].filter((id) => meant.has(id)).length,
     twice: came.length - ids.size,
     unknown: came.length - known.length,
     lateMs: known.flatMap(({ lateMs }) => (lateMs === undefined ? [] : [lateMs])),
-    read: known.flatMap(({ id, read }) => (read === undefined ? [] : [read - (meant.get(id) ?? 0)])),
-    afterOwn: known.map(({ id, picture }) => picture - (meant.get(id) ?? 0)),
-    afterShown: known.map(({ id, picture }) => {
+    read: known.flatMap(({ id, read }) =>
+      read === undefined || read < 0 ? [] : [read - (meant.get(id) ?? 0)],
+    ),
+    unplaced: known.length - placed.length,
+    afterOwn: placed.map(({ id, picture }) => picture - (meant.get(id) ?? 0)),
+    afterShown: placed.map(({ id, picture }) => {
       const first = seen.findIndex((number) => number >= (meant.get(id) ?? 0));
       return seen.indexOf(picture) - first;
     }),
@@ -333,7 +341,8 @@ describe("the same 500 timed messages", () => {
     const players = [
       await watch("webtransport", 0),
       await watch("websocket", 0),
-      await watch("whep", 0),
+      // A busy machine can tell the page of a picture when the next is up.
+      await watch("whep", 1),
       await watch("hls", 1),
       await watchClassic(),
     ];
@@ -374,8 +383,9 @@ describe("the same 500 timed messages", () => {
     );
     const lines = outcomes.map((outcome) => compare(outcome, meant));
     print(lines);
-    for (const { place, messages, twice, unknown } of lines) {
+    for (const { place, messages, twice, unknown, unplaced } of lines) {
       expect({ place, messages, twice, unknown }).toEqual({ place, messages: COUNT, twice: 0, unknown: 0 });
+      expect(unplaced, place).toBeLessThan(MAX_UNPLACED);
     }
     for (const [index, { place, afterShown }] of lines.entries()) {
       const allowed = outcomes[index]?.allowed ?? 0;

@@ -11,6 +11,7 @@ import { BroadcastRegistry } from "../../ingest/broadcast-registry.ts";
 import { DEFAULT_INGEST_OPTIONS, type IngestOptions } from "../../ingest/ingest-options.ts";
 import type { Publisher } from "../../ingest/publisher.ts";
 import type { OriginError } from "../../origin-error.ts";
+import { AFTER_NEWEST_US } from "../../timed/timed-scheduler.ts";
 import { FlvIngest } from "./flv-ingest.ts";
 
 const START_US = 1_780_000_000_000_000;
@@ -290,7 +291,7 @@ describe("FlvIngest", () => {
     publication.onMedia("video", 33, frameTag(units[1] ?? [], false));
     const [, second] = bench.frames("video");
     const [read] = readTimedMessages(second?.payload ?? new Uint8Array());
-    expect(read?.message).toMatchObject({ type: "quiz", data: { q: 1 }, at: START_US + 1 });
+    expect(read?.message).toMatchObject({ type: "quiz", data: { q: 1 }, at: START_US + AFTER_NEWEST_US });
     const frame = bench.track("timed")?.latest?.frames[0];
     expect(decodeTimedMessage(frame?.wire.subarray(frame.payloadOffset) ?? new Uint8Array())).toEqual(
       read?.message,
