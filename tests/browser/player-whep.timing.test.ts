@@ -12,8 +12,6 @@ import { withOpusTone } from "./whep/make-opus-frames.ts";
 import { WhepEdge, type WhepEdgeOptions } from "./whep/whep-edge.ts";
 
 const FRAME_US = 40_000;
-/** Pictures that may be another one by the time at which they are read. */
-const READ_LATE_SHARE = 0.1;
 /** Of the clip, before it begins anew. */
 const FRAMES = 200;
 
@@ -102,8 +100,8 @@ describe("whepUpstream", () => {
     const settled = log.presented.slice(25);
     const numberOf = frameNumbers(settled);
     const wrong = settled.filter(({ timestampUs, number }) => numberOf(timestampUs) !== number);
-    // The picture is read a moment after its callback; on a busy machine the next one is there by then, now and then.
-    expect(wrong.length).toBeLessThan(settled.length * READ_LATE_SHARE);
+    expect(wrong).toEqual([]);
+    expect(log.surfaces).toEqual(["canvas"]);
     await waitFor("sound", () => page.evaluate(() => window.whep.loudest() > 0.05));
     const figures = await stats(page);
     expect(figures).toMatchObject({
@@ -114,7 +112,7 @@ describe("whepUpstream", () => {
     });
     expect(figures.isLatencyAbsolute).toBe(true);
     expect(figures.latencyMs).toBeGreaterThan(10);
-    expect(figures.latencyMs).toBeLessThan(400);
+    expect(figures.latencyMs).toBeLessThan(1_000);
     expect(edge.requests.filter((request) => request.startsWith("POST"))).toHaveLength(1);
   });
 
@@ -142,17 +140,37 @@ describe("whepUpstream", () => {
     const { timed, presented } = await readLog(page);
     expect(timed.map(({ id }) => id)).toEqual(sent.map(({ id }) => id));
     const numberOf = frameNumbers(presented.slice(25));
-    let readLate = 0;
     for (const { at, mediaTimeUs, number } of timed) {
-      // The first frame that is not before its time, of those that were shown; and it is this one that is on screen.
+      // The first frame that is not before its time; and it is this one that is on screen.
       const first = presented.find(({ timestampUs }) => timestampUs >= at);
       expect(mediaTimeUs).toBe(first?.timestampUs);
-      if (number !== numberOf(mediaTimeUs)) readLate += 1;
+      expect(mediaTimeUs - at).toBeLessThan(FRAME_US);
+      expect(number).toBe(numberOf(mediaTimeUs));
     }
-    expect(readLate).toBeLessThan(timed.length * READ_LATE_SHARE);
-    const isLate = timed.filter(({ at, mediaTimeUs }) => mediaTimeUs - at >= FRAME_US);
-    expect(isLate.length).toBeLessThan(timed.length / 5);
     expect(new Set(timed.map(({ source }) => source))).toEqual(new Set(["sei", "track"]));
+  });
+
+  it("lets the element show the picture where the page cannot get at it", async () => {
+    await using edge = await startEdge();
+    await using tab = await openTab();
+    const { page } = tab;
+    await page.evaluate(() => Reflect.deleteProperty(globalThis, "MediaStreamTrackProcessor"));
+    await page.evaluate((src) => window.whep.start({ src }), edge.url);
+    await presents(page, 50);
+    const base = Date.now() * 1000 + 400_000;
+    const sent = Array.from({ length: 20 }, (_, index) => {
+      const at = Math.round(base + index * 61_000);
+      return { v: 1, id: `e${String(index).padStart(2, "0")}`, type: "cue", at, data: index } as const;
+    });
+    for (const message of sent) edge.sendTimed(message, "both");
+    await waitFor("all messages", async () => (await readLog(page)).timed.length >= sent.length);
+    const { timed, presented, surfaces } = await readLog(page);
+    expect(timed.map(({ id }) => id)).toEqual(sent.map(({ id }) => id));
+    for (const { at, mediaTimeUs } of timed) {
+      // Of those that the browser says it has shown.
+      expect(mediaTimeUs).toBe(presented.find(({ timestampUs }) => timestampUs >= at)?.timestampUs);
+    }
+    expect(surfaces.at(-1)).toBe("video");
   });
 
   it("finds the frames of SEI without a clock in the answer, and keeps the wished latency", async () => {
@@ -197,6 +215,28 @@ describe("whepUpstream", () => {
     expect((await readLog(page)).errors).toEqual([]);
   });
 
+  it("goes on with the messages while nobody can see the picture, and with the picture afterwards", async () => {
+    await using edge = await startEdge();
+    await using tab = await openTab();
+    const { page } = tab;
+    await page.evaluate((src) => window.whep.start({ src }), edge.url);
+    await presents(page, 40);
+    await page.evaluate(() => window.whep.player?.setHidden(true));
+    const base = Date.now() * 1000 + 300_000;
+    const sent = Array.from({ length: 10 }, (_, index) => {
+      return { v: 1, id: `h${index}`, type: "cue", at: base + index * 100_000, data: index } as const;
+    });
+    for (const message of sent) edge.sendTimed(message, "both");
+    await waitFor("all messages", async () => (await readLog(page)).timed.length >= sent.length);
+    const { timed, states } = await readLog(page);
+    expect(timed.map(({ id }) => id)).toEqual(sent.map(({ id }) => id));
+    for (const { at, mediaTimeUs } of timed) expect(mediaTimeUs - at).toBeLessThan(400_000);
+    expect(states.at(-1)).toBe("playing");
+    await page.evaluate(() => window.whep.player?.setHidden(false));
+    await presents(page, 20);
+    expect((await readLog(page)).timed).toHaveLength(sent.length);
+  });
+
   it("waits for a broadcast that is not live, and again after its end", async () => {
     await using edge = await startEdge();
     edge.isLive = false;
@@ -227,9 +267,7 @@ describe("whepUpstream", () => {
     await presents(page, 50);
     const log = await readLog(page);
     expect(log.states.at(-1)).toBe("playing");
-    expect(log.surfaces).toEqual(
-      ["canvas", "video", "canvas", "video"].slice(log.surfaces[0] === "video" ? 1 : 0),
-    );
+    expect(log.surfaces).toEqual(["canvas"]);
     expect(log.blanks).toBe(0);
     expect((await stats(page)).reconnects).toBe(1);
   });
@@ -365,7 +403,7 @@ describe("Connection", () => {
     expect(log.states.at(-1)).toBe("playing");
     expect(log.errors).toContain("codec: The broadcast has B-frames.");
     expect(log.blanks).toBe(0);
-    expect(log.surfaces.at(-1)).toBe("canvas");
+    expect(log.surfaces).toEqual(["canvas"]);
     const times = log.presented.map(({ timestampUs }) => timestampUs);
     expect(times).toEqual([...times].sort((a, b) => a - b));
   });
@@ -391,7 +429,7 @@ describe("Connection", () => {
     await presents(page, 50);
     const log = await readLog(page);
     expect(log.blanks).toBe(0);
-    expect(log.surfaces.at(-1)).toBe("video");
+    expect(log.surfaces.at(-1)).toBe("canvas");
     expect(log.states.at(-1)).toBe("playing");
   });
 });

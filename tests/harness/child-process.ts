@@ -18,6 +18,11 @@ export interface StartedProcess extends AsyncDisposable {
   stop(): Promise<number | null>;
 }
 
+/** Without what is meant for the tests alone: `canopy` refuses settings that it does not know. */
+function inheritedEnv(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("CANOPY_TEST_")));
+}
+
 /** Starts a program whose output is collected; it is ended with the test that started it. */
 export function startProcess(
   program: string,
@@ -26,7 +31,7 @@ export function startProcess(
 ): StartedProcess {
   const child = spawn(program, args, {
     cwd: options.cwd,
-    env: { ...process.env, ...options.env },
+    env: { ...inheritedEnv(), ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let text = "";

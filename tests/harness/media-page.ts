@@ -13,6 +13,13 @@ export interface PageMessage {
   readonly seconds: number | undefined;
 }
 
+/** A message whose SEI was reached: the picture that stood on screen then. */
+export interface ReachedMessage {
+  readonly json: string;
+  /** Number in the picture; undefined if it could not be read. */
+  readonly frame: number | undefined;
+}
+
 export interface MediaPageState {
   readonly currentSeconds: number;
   readonly bufferedSeconds: number;
@@ -34,6 +41,8 @@ export interface MediaPage {
   /** Pictures shown since the last call. */
   takeShown(): Promise<readonly ShownClock[]>;
   messages(): Promise<readonly PageMessage[]>;
+  /** Messages in SEI, each with the first picture that was presented at its time or after it. */
+  reached(): Promise<readonly ReachedMessage[]>;
   close(): Promise<void>;
 }
 
@@ -64,6 +73,7 @@ export async function openMediaPage(chromium: TestChromium, options: MediaPageOp
     state: () => page.evaluate(readState),
     takeShown: () => page.evaluate(() => (window as unknown as MediaWindow).media.shown.splice(0)),
     messages: () => page.evaluate(() => (window as unknown as MediaWindow).media.messages),
+    reached: () => page.evaluate(() => (window as unknown as MediaWindow).media.reached),
     close: () => context.close(),
   };
 }
@@ -74,6 +84,9 @@ interface MediaWindow {
     analyser: AnalyserNode;
     shown: ShownClock[];
     messages: PageMessage[];
+    /** In SEI, and not reached yet; the copies in the next pictures are left out. */
+    ahead: { readonly json: string; readonly seconds: number }[];
+    reached: ReachedMessage[];
     errors: string[];
     stalls: number;
     hls: { latency: number; targetLatency: number | null } | undefined;
@@ -93,7 +106,8 @@ function observeElement(): void {
   audio.createMediaElementSource(video).connect(analyser);
   analyser.connect(audio.destination);
   const media: MediaWindow["media"] = {
-    ...{ video, analyser, shown: [], messages: [], errors: [], stalls: 0, hls: undefined },
+    ...{ video, analyser, shown: [], messages: [], ahead: [], reached: [], errors: [], stalls: 0 },
+    hls: undefined,
   };
   view.media = media;
   video.addEventListener("waiting", () => {
@@ -101,7 +115,7 @@ function observeElement(): void {
   });
   const canvas = new OffscreenCanvas(640, 48);
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  const onFrame = (): void => {
+  const onFrame = (_nowMs: number, { mediaTime }: VideoFrameCallbackMetadata): void => {
     video.requestVideoFrameCallback(onFrame);
     if (context === null) return;
     const { videoWidth: width, videoHeight: height } = video;
@@ -114,6 +128,10 @@ function observeElement(): void {
     const clock = view.readClockCode({ data, width, height, bytesPerPixel: 4 });
     const seenMs = performance.timeOrigin + performance.now();
     if (clock !== undefined) media.shown.push({ captureMs: clock.unixMs, frame: clock.frame, seenMs });
+    const due = media.ahead.filter(({ seconds }) => seconds <= mediaTime + 0.001);
+    if (due.length === 0) return;
+    media.ahead = media.ahead.filter((message) => !due.includes(message));
+    for (const { json } of due) media.reached.push({ json, frame: clock?.frame });
   };
   video.requestVideoFrameCallback(onFrame);
 }
@@ -147,10 +165,14 @@ function playHls(options: { readonly url: string; readonly lowLatency: boolean }
   hls.on("hlsError", (_event, data) => {
     media.errors.push(`${data.fatal ? "fatal " : ""}${data.details}`);
   });
+  const inSei = new Set<string>();
   hls.on("hlsFragParsingUserdata", (_event, { samples }) => {
     for (const { pts, uuid, userData } of samples) {
-      if (uuid === "c0a09f00-5e1d-4b1a-9c3a-7a11ed5e1000" && userData !== undefined)
-        media.messages.push({ form: "sei", json: userData, seconds: pts });
+      if (uuid !== "c0a09f00-5e1d-4b1a-9c3a-7a11ed5e1000" || userData === undefined) continue;
+      media.messages.push({ form: "sei", json: userData, seconds: pts });
+      if (inSei.has(userData)) continue;
+      inSei.add(userData);
+      media.ahead.push({ json: userData, seconds: pts });
     }
   });
   hls.on("hlsFragParsingMetadata", (_event, { samples }) => {

@@ -9,6 +9,7 @@ import {
 import type { Session, SessionClose } from "@canopy/transport";
 import { connectQuic, type QuicLoop } from "@canopy/transport/quic";
 import { connectWebSocket, RecordWriter } from "@canopy/transport/websocket";
+import { dialFails } from "./fails-client.ts";
 import { ThrottledReading } from "./throttled-reading.ts";
 
 const TRACK_PRIORITY: Readonly<Record<string, number>> = {
@@ -36,6 +37,7 @@ export interface TrackView {
 
 /** Hundreds of clients in one process on a busy machine take their time. */
 const HANDSHAKE_TIMEOUT_MS = 60_000;
+const DEFAULT_PROTOCOL = "moq-lite-05";
 const SEQUENCES_KEPT = 10_000;
 /** Of all viewers over WebSocket of this process. */
 const sharedWriter = new RecordWriter();
@@ -45,8 +47,11 @@ export interface MoqViewerOptions {
   readonly url: string;
   readonly broadcast: string;
   readonly tracks: readonly string[];
-  /** "quic" dials raw QUIC with ALPN, "webtransport" HTTP/3, "websocket" QMux on the TCP port. */
-  readonly transport?: "quic" | "webtransport" | "websocket";
+  /**
+   * "quic" dials raw QUIC with ALPN, "webtransport" HTTP/3, "websocket" QMux on the TCP port, and "websocket-fails"
+   * WebTransport there by `@fails-components/webtransport`.
+   */
+  readonly transport?: "quic" | "webtransport" | "websocket" | "websocket-fails";
   readonly protocol?: string;
   /** Shared by all viewers of a process, which else would have a loop, a timer and a flush interval each. */
   readonly loop?: QuicLoop;
@@ -55,6 +60,12 @@ export interface MoqViewerOptions {
   /** Window of each stream: how far the node may be ahead of what is read. */
   readonly streamWindowBytes?: number;
   readonly onFrame?: (track: string, sequence: number, frame: WireFrame) => void;
+}
+
+function dial(options: MoqViewerOptions): Promise<Session> {
+  if (options.transport === "websocket") return dialWebSocket(options);
+  if (options.transport !== "websocket-fails") return dialQuic(options);
+  return dialFails(new URL(options.url), [options.protocol ?? DEFAULT_PROTOCOL]);
 }
 
 /** A viewer without a screen: subscribes to tracks of one broadcast and counts what arrives. */
@@ -96,7 +107,7 @@ export class MoqViewer {
 
   /** Connects and subscribes; resolves once the session is up. */
   static async connect(options: MoqViewerOptions): Promise<MoqViewer> {
-    const session = await (options.transport === "websocket" ? dialWebSocket(options) : dialQuic(options));
+    const session = await dial(options);
     const viewer = new MoqViewer(session, options);
     for (const track of options.tracks) viewer.subscribe(track);
     return viewer;
@@ -187,7 +198,7 @@ export class MoqViewer {
 
 function dialQuic(options: MoqViewerOptions): Promise<Session> {
   const { hostname, port } = new URL(options.url);
-  const protocol = options.protocol ?? "moq-lite-05";
+  const protocol = options.protocol ?? DEFAULT_PROTOCOL;
   return connectQuic(
     {
       host: hostname,
@@ -209,7 +220,7 @@ function dialWebSocket(options: MoqViewerOptions): Promise<Session> {
   return connectWebSocket(
     {
       url: options.url.replace(/^http/, "ws"),
-      protocols: [options.protocol ?? "moq-lite-05"],
+      protocols: [options.protocol ?? DEFAULT_PROTOCOL],
       trust: "insecure",
       connectTimeoutMs: HANDSHAKE_TIMEOUT_MS,
       limits: streamWindowBytes === undefined ? {} : { streamWindowBytes },

@@ -1,6 +1,6 @@
 import { OriginNode, type OriginNodeOptions } from "@canopy/origin";
 import { MoqSession } from "@canopy/protocol";
-import { createAdmission, SessionGate } from "@canopy/relay/node";
+import { createAdmission, describeApi, SessionGate } from "@canopy/relay/node";
 import {
   createClock,
   createHttpServer,
@@ -68,7 +68,10 @@ export class TestOrigin implements AsyncDisposable {
           new MoqSession(path === undefined ? rest : { ...rest, path }, handler),
       },
     );
-    const http = await createHttpServer({ host: "127.0.0.1", port: 0 }, { logger, metrics, clock });
+    const http = await createHttpServer(
+      { host: "127.0.0.1", port: 0 },
+      { logger, metrics, clock, beforeRoutes: (app) => describeApi(app, node.api) },
+    );
     const admission = createAdmission({ allowAnonymous }, { clock, verifier });
     const limits = { protocols: [], maxSessions: 1_000, maxSessionsPerAddress: 1_000 };
     const gate = new SessionGate(limits, { admission, clock, logger, metrics });

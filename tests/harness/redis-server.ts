@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RedisAddress, RedisOptions } from "@canopy/runtime";
@@ -20,8 +20,53 @@ export interface RedisServer extends AsyncDisposable {
 }
 
 /** A redis-server without persistence, on loopback. */
-export async function startRedisServer(): Promise<RedisServer> {
-  return startOn(await findFreePorts(1), []);
+export async function startRedisServer(...args: readonly string[]): Promise<RedisServer> {
+  return startOn(await findFreePorts(1), args);
+}
+
+/** A redis-server that speaks TLS only, with the certificate and key of these files. */
+export async function startTlsRedisServer(files: {
+  readonly cert: string;
+  readonly key: string;
+}): Promise<RedisServer> {
+  const port = await findFreePorts(1);
+  return startOn(port, [
+    ...["--port", "0", "--tls-port", String(port), "--tls-auth-clients", "no"],
+    ...["--tls-cert-file", files.cert, "--tls-key-file", files.key, "--tls-ca-cert-file", files.cert],
+  ]);
+}
+
+/** A sentinel that alone decides whether the master is down. */
+export async function startSentinel(name: string, master: RedisServer): Promise<RedisServer> {
+  const port = await findFreePorts(1);
+  const folder = await mkdtemp(join(tmpdir(), "canopy-sentinel-"));
+  const file = join(folder, "sentinel.conf");
+  await writeFile(
+    file,
+    [
+      `port ${port}`,
+      "bind 127.0.0.1",
+      `dir ${folder}`,
+      `sentinel monitor ${name} 127.0.0.1 ${master.port} 1`,
+      `sentinel down-after-milliseconds ${name} 1000`,
+      `sentinel failover-timeout ${name} 5000`,
+      "",
+    ].join("\n"),
+  );
+  const running = startProcess("redis-server", [file, "--sentinel"]);
+  await running.printed(/\+monitor master/);
+  return {
+    port,
+    kill: async () => {
+      running.child.kill("SIGKILL");
+      await running.exited;
+    },
+    restart: () => Promise.reject(new Error("a sentinel is not started again")),
+    [Symbol.asyncDispose]: async () => {
+      await running.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
 }
 
 async function startOn(port: number, args: readonly string[]): Promise<RedisServer> {
@@ -141,9 +186,10 @@ function connect(port: number): Redis {
 
 /** How a test reaches a Redis; every test has a prefix of its own. */
 export function redisOptions(
-  kind: "single" | "cluster",
+  kind: RedisOptions["kind"],
   addresses: readonly RedisAddress[],
   prefix: string,
+  more: Partial<RedisOptions> = {},
 ): RedisOptions {
   return {
     kind,
@@ -155,5 +201,6 @@ export function redisOptions(
     sentinelMaster: undefined,
     prefix,
     timeoutMs: 1_000,
+    ...more,
   };
 }

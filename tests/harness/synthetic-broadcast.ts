@@ -8,6 +8,8 @@ export interface SyntheticOptions {
   readonly pictureBytes?: number;
   readonly keyframeBytes?: number;
   readonly framesPerGroup?: number;
+  /** How long groups stay in the caches of the nodes. */
+  readonly cacheMs?: number;
   readonly catalog?: Partial<Catalog>;
   /** Tracks that are published with the same pictures; the first is `video`. */
   readonly videoTracks?: readonly string[];
@@ -44,7 +46,8 @@ export class SyntheticBroadcast implements Disposable {
     this.timestampUs = store.clock.nowUs();
     this.#audioUs = this.timestampUs;
     this.broadcast = store.publish(options.path);
-    const info = { priority: 60, ordered: true, maxLatencyMs: 2_000, timescale: 1_000_000 };
+    const { cacheMs: maxLatencyMs = 2_000 } = options;
+    const info = { priority: 60, ordered: true, maxLatencyMs, timescale: 1_000_000 };
     this.#catalog = this.broadcast.createTrack("catalog.json", info);
     this.#timed = this.broadcast.createTrack("timed", info);
     this.#audio = this.broadcast.createTrack("audio", info);

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { createServer, type Server, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
+import { clipSeconds, extraMs, longTimeoutMs, MemoryWatch } from "../harness/long-run.ts";
 import { measureSync } from "../harness/measure-sync.ts";
 import { NginxRtmp } from "../harness/nginx-rtmp.ts";
 import { TestOrigin } from "../harness/origin.ts";
@@ -62,7 +63,9 @@ async function untilBytesGrow(origin: TestOrigin, id: string, timeoutMs: number)
 }
 
 /** Pictures with B-frames and a tone, so that decoding times have to be made; long enough not to start over. */
-const clip = () => makeClip({ bFrames: 2, seconds: 60 });
+const clip = () => makeClip({ bFrames: 2, seconds: clipSeconds(60) });
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe("restream to nginx", () => {
   let origin: TestOrigin;
@@ -78,64 +81,77 @@ describe("restream to nginx", () => {
     await nginx?.[Symbol.asyncDispose]();
   });
 
-  it("waits for the broadcast, and comes back within 5 s whenever the target was killed", async () => {
-    const id = await start(origin, "live/a", `${nginx.url}/${KEY}`);
-    expect((await look(origin, id)).state).toBe("waiting");
-    await using _ = publishWithFfmpeg(clip(), `${origin.rtmp}/live/a`);
-    await untilState(origin, id, "live");
-    await untilBytesGrow(origin, id, 10_000);
-    await postTimed(origin.api, "live/a", { type: "cue", data: "in the SEI" });
-    // Half a second of pictures: those with the message are with nginx before it is killed.
-    await untilBytesGrow(origin, id, 5_000);
-
-    const heapBefore = process.memoryUsage().heapUsed;
-    for (let outage = 1; outage <= 2; outage++) {
-      await nginx.kill();
-      const lost = await untilState(origin, id, "retrying");
-      expect(lost.error?.code).toMatch(/target-/);
-      // Long enough that a queue without bound would show.
-      await new Promise((resolve) => setTimeout(resolve, 6_000));
-      await nginx.up();
-      const upAt = Date.now();
-      await untilState(origin, id, "live", 5_000);
+  it(
+    "waits for the broadcast, and comes back within 5 s whenever the target was killed",
+    async () => {
+      const id = await start(origin, "live/a", `${nginx.url}/${KEY}`);
+      expect((await look(origin, id)).state).toBe("waiting");
+      await using _ = publishWithFfmpeg(clip(), `${origin.rtmp}/live/a`);
+      await untilState(origin, id, "live");
+      await untilBytesGrow(origin, id, 10_000);
+      await postTimed(origin.api, "live/a", { type: "cue", data: "in the SEI" });
+      // Half a second of pictures: those with the message are with nginx before it is killed.
       await untilBytesGrow(origin, id, 5_000);
-      expect(Date.now() - upAt).toBeLessThan(5_000);
-      await new Promise((resolve) => setTimeout(resolve, 4_000));
-    }
-    expect(process.memoryUsage().heapUsed - heapBefore).toBeLessThan(64 * 1024 * 1024);
 
-    const metrics = await scrapeMetrics(origin.api);
-    expect(metrics.get('canopy_restreams{kind="live"}')).toBe(1);
-    expect(metrics.get('canopy_restream_failures_total{reason="unreachable"}')).toBeGreaterThan(0);
-    expect((await fetch(`${origin.api}/v1/restreams/${id}`, { method: "DELETE" })).status).toBe(204);
-    expect((await fetch(`${origin.api}/v1/restreams/${id}`)).status).toBe(404);
+      const heapBefore = process.memoryUsage().heapUsed;
+      using memory = new MemoryWatch();
+      const backMs: number[] = [];
+      const phaseMs = extraMs(3);
+      await sleep(phaseMs);
+      for (let outage = 1; outage <= 2; outage++) {
+        await nginx.kill();
+        const lost = await untilState(origin, id, "retrying");
+        expect(lost.error?.code).toMatch(/target-/);
+        // Long enough that a queue without bound would show.
+        await sleep(6_000);
+        await nginx.up();
+        const upAt = Date.now();
+        await untilState(origin, id, "live", 5_000);
+        await untilBytesGrow(origin, id, 5_000);
+        backMs.push(Date.now() - upAt);
+        expect(backMs.at(-1)).toBeLessThan(5_000);
+        await sleep(4_000 + phaseMs);
+      }
+      expect(process.memoryUsage().heapUsed - heapBefore).toBeLessThan(64 * 1024 * 1024);
 
-    const files = nginx.recordings();
-    expect(files).toHaveLength(3);
-    for (const file of files) {
-      const { codecs, packets } = await probe(file);
-      expect(codecs).toEqual({ video: "h264", audio: "aac" });
-      const video = packets.filter(({ kind }) => kind === "video");
-      const audio = packets.filter(({ kind }) => kind === "audio");
-      expect(video[0]?.keyframe).toBe(true);
-      expect(video.every(({ pts, dts }) => pts >= dts)).toBe(true);
-      expect(video.some(({ pts, dts }) => pts > dts)).toBe(true);
-      // Both begin and end together. Decoding begins two pictures before showing, and sound with it.
-      const first = Math.min(...video.map(({ pts }) => pts)) - (audio[0]?.pts ?? 0);
-      const last = Math.max(...video.map(({ pts }) => pts)) - (audio.at(-1)?.pts ?? 0);
-      expect(Math.abs(first)).toBeLessThan(0.15);
-      expect(Math.abs(last)).toBeLessThan(0.3);
-      const sync = await measureSync(file, clip());
-      expect(sync.pictures).toBeGreaterThan(10);
-      expect(sync.worstMs).toBeLessThan(20);
-    }
-    // The last file was closed by the end of the restream, not by a kill.
-    expect(await decodeErrors(files.at(-1) ?? "")).toBe("");
-    const sei = execFileSync("grep", ["-c", "-a", "in the SEI", files[0] ?? ""])
-      .toString()
-      .trim();
-    expect(Number(sei)).toBeGreaterThan(0);
-  });
+      const metrics = await scrapeMetrics(origin.api);
+      expect(metrics.get('canopy_restreams{kind="live"}')).toBe(1);
+      expect(metrics.get('canopy_restream_failures_total{reason="unreachable"}')).toBeGreaterThan(0);
+      expect((await fetch(`${origin.api}/v1/restreams/${id}`, { method: "DELETE" })).status).toBe(204);
+      expect((await fetch(`${origin.api}/v1/restreams/${id}`)).status).toBe(404);
+
+      const files = nginx.recordings();
+      expect(files).toHaveLength(3);
+      const lengths: string[] = [];
+      for (const file of files) {
+        const { codecs, packets } = await probe(file);
+        expect(codecs).toEqual({ video: "h264", audio: "aac" });
+        const video = packets.filter(({ kind }) => kind === "video");
+        const audio = packets.filter(({ kind }) => kind === "audio");
+        expect(video[0]?.keyframe).toBe(true);
+        expect(video.every(({ pts, dts }) => pts >= dts)).toBe(true);
+        expect(video.some(({ pts, dts }) => pts > dts)).toBe(true);
+        // Both begin and end together. Decoding begins two pictures before showing, and sound with it.
+        const first = Math.min(...video.map(({ pts }) => pts)) - (audio[0]?.pts ?? 0);
+        const last = Math.max(...video.map(({ pts }) => pts)) - (audio.at(-1)?.pts ?? 0);
+        expect(Math.abs(first)).toBeLessThan(0.15);
+        expect(Math.abs(last)).toBeLessThan(0.3);
+        const sync = await measureSync(file, clip());
+        expect(sync.pictures).toBeGreaterThan(10);
+        expect(sync.worstMs).toBeLessThan(20);
+        const seconds = Math.max(...video.map(({ pts }) => pts)) - Math.min(...video.map(({ pts }) => pts));
+        lengths.push(`${seconds.toFixed(1)} s with sound off by at most ${sync.worstMs.toFixed(1)} ms`);
+      }
+      console.log(`restream: files of ${lengths.join("; ")}; back after ${backMs.join(", ")} ms; ${memory}`);
+      // The last file was closed by the end of the restream, not by a kill.
+      expect(await decodeErrors(files.at(-1) ?? "")).toBe("");
+      const sei = execFileSync("grep", ["-c", "-a", "in the SEI", files[0] ?? ""])
+        .toString()
+        .trim();
+      expect(Number(sei)).toBeGreaterThan(0);
+    },
+    longTimeoutMs(),
+  );
 
   it("goes on when the publisher restarts", async () => {
     const id = await start(origin, "live/b", `${nginx.url}/b`);

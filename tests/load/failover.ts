@@ -43,6 +43,9 @@ const IN_FLIGHT_MS = 50;
 const loop = new QuicLoop();
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** All times, in order. */
+const distributions: Record<string, readonly number[]> = {};
+
 /** What a kind of kill did to its viewers. */
 class Outcome {
   readonly waits = new Samples();
@@ -63,6 +66,7 @@ class Outcome {
 
   row(what: string): Row {
     const { waits } = this;
+    distributions[what] = waits.values().sort((a, b) => a - b);
     return {
       what,
       samples: waits.count,
@@ -251,7 +255,12 @@ async function main(): Promise<void> {
   }
   const name =
     values.kill.length === Object.keys(KILLS).length ? "failover" : `failover ${values.kill.join(" ")}`;
-  report(name, rows, { runs, viewersEach, load: loadavg().map((load) => Math.round(load * 10) / 10) });
+  report(name, rows, {
+    runs,
+    viewersEach,
+    distributions,
+    load: loadavg().map((load) => Math.round(load * 10) / 10),
+  });
 }
 
 await main();

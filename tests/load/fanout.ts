@@ -43,13 +43,15 @@ const { values } = parseArgs({
     "no-feedback": { type: "boolean", default: false },
     profile: { type: "string" },
     tls: { type: "boolean", default: false },
+    // Of MoQ over WebSocket: QMux, or the package `@fails-components/webtransport`, which needs TLS.
+    mapping: { type: "string", default: "qmux" },
     help: { type: "boolean", default: false },
   },
 });
 
 if (values.help) {
   console.log(
-    "fanout [--viewers 100,200,300] [--seconds 15] [--transport webtransport|quic|websocket] [--tls] [--flush auto|frame|<ms>] [--packet 1350] [--idle]\n" +
+    "fanout [--viewers 100,200,300] [--seconds 15] [--transport webtransport|quic|websocket] [--tls] [--mapping qmux|webtransport] [--flush auto|frame|<ms>] [--packet 1350] [--idle]\n" +
       "fanout --transport hls|flv [--viewers 100,200,300] [--seconds 15] [--processes 1] [--profile <folder>]\n" +
       "fanout --transport webrtc [--viewers 100,200,300] [--seconds 15] [--processes 1] [--watchful 40] [--video-only] [--rtp-payload 1188] [--no-feedback] [--profile <folder>]\n" +
       "fanout --transport webrtc --loss 0,2,5,10,20 [--delay 50] [--viewers 4] [--seconds 60] [--seed 1]",
@@ -59,8 +61,10 @@ if (values.help) {
 
 const TRACKS = values.idle ? ["catalog.json"] : ["video", "audio"];
 const FIRST_FRAMES = values.idle ? 0 : 10;
+const isFails = values.transport === "websocket" && values.mapping === "webtransport";
+const webSocket = isFails ? "websocket-fails" : "websocket";
 const transport =
-  values.transport === "quic" || values.transport === "websocket" ? values.transport : "webtransport";
+  values.transport === "websocket" ? webSocket : values.transport === "quic" ? "quic" : "webtransport";
 const flushInterval = values.flush === "frame" ? "0" : values.flush;
 /** Acknowledgements of all viewers go out at this interval: about as many as browsers send. */
 const VIEWER_FLUSH_MS = 10;
@@ -86,7 +90,10 @@ function bytesOf(viewers: readonly MoqViewer[]): number {
 
 async function measureMoqFanout(): Promise<void> {
   await using tree = await startPinnedTree({
-    edgeArgs: ["--flush-interval", flushInterval, "--max-packet-size", values.packet],
+    edgeArgs: [
+      ...["--flush-interval", flushInterval, "--max-packet-size", values.packet],
+      ...(isFails ? ["--webtransport-over-websocket"] : []),
+    ],
     profileFolder: values.profile,
     tls: values.tls,
   });

@@ -62,7 +62,17 @@ async function startProcesses(
   const { edgeArgs = [], profileFolder, tls = false } = options;
   const port = await findFreePorts(3);
   const common = ["--host", "127.0.0.1", "--allow-anonymous", "--log-level", "warn"];
+  // All viewers come from one address here.
   const limits = ["--max-sessions", "20000", "--max-sessions-per-address", "20000"];
+  limits.push(
+    "--requests-per-address",
+    "0",
+    "--connections-per-address",
+    "0",
+    "--handshakes-per-address",
+    "0",
+  );
+  limits.push("--webrtc-half-open-per-address", "100000");
   const origin = startProcess(process.execPath, [
     CANOPY_COMMAND,
     ...["origin", "--port", String(port), "--rtmp-port", String(port + 1), ...common],

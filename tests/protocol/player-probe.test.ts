@@ -35,6 +35,7 @@ async function connect(version: Version) {
       latencyMs: 100,
       isSync: false,
       mediaElement: undefined,
+      canPaint: false,
     },
     {
       onConnected: nothing,
@@ -42,6 +43,8 @@ async function connect(version: Version) {
       onGroupOpen: nothing,
       onFrame: nothing,
       onGroupEnd: nothing,
+      onDecodedFrame: nothing,
+      onElementSound: nothing,
       onElementFrame: nothing,
       onElementTime: nothing,
       onElementReset: nothing,
@@ -52,7 +55,7 @@ async function connect(version: Version) {
       onMove: nothing,
       onClosed: (error) => closed.push(error),
     },
-    { clock: { nowUs: () => 0 }, fetch, serverOffsetUs: () => undefined },
+    { clock: { nowUs: () => 0 }, fetch, serverOffsetUs: () => undefined, targetLatencyMs: () => 100 },
   );
   await new Promise(setImmediate);
   pair.clock.run();

@@ -1,3 +1,4 @@
+import type { NetworkDescription } from "@canopy/relay/node";
 import { QuicLoop } from "@canopy/transport/quic";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openViewer } from "../harness/browser-viewer.ts";
@@ -95,6 +96,31 @@ describe("a tree of six processes that know one Redis", () => {
     const ports = edges().map(({ url }) => new URL(url).port);
     for (const node of tree.nodes) expect(await locate(node)).toEqual({ status: 200, ports: ports.sort() });
     for (const each of watching) each.close();
+  });
+
+  it("is shown whole by every node: who is there, who feeds whom, and where broadcasts enter", async () => {
+    const idsOf = (nodes: readonly { readonly id?: number }[]) => nodes.map(({ id = 0 }) => id).sort();
+    for (const { name, url } of tree.nodes) {
+      await waitFor(`the whole tree at ${name}`, async () => {
+        const { self, cluster } = (await (await fetch(`${url}/v1/topology`)).json()) as NetworkDescription;
+        if (cluster === null || cluster.stale || self.name !== name) return false;
+        const roles = cluster.nodes.map(({ role }) => role);
+        if (roles.join() !== "origin,origin,relay,relay,edge,edge") return false;
+        const at = (role: string) => cluster.nodes.filter((node) => node.role === role);
+        const isFedBy = (children: string, parents: string): boolean =>
+          at(children).every((node) => idsOf(node.parents).join() === idsOf(at(parents)).join());
+        const enters = cluster.broadcasts.map(({ path, nodeId }) => [
+          path,
+          idsOf(at("origin")).includes(nodeId),
+        ]);
+        return (
+          at("origin").every(({ parents }) => parents.length === 0) &&
+          isFedBy("relay", "origin") &&
+          isFedBy("edge", "relay") &&
+          enters.join() === "live/a,true,live/b,true"
+        );
+      });
+    }
   });
 
   it("plays on without a picture lost or shown twice when a relay is killed", async () => {

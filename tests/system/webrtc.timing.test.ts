@@ -136,29 +136,6 @@ async function loudest(viewer: BrowserViewer): Promise<boolean> {
   return inElement > 0.01 || (await viewer.stats()).audioPeak > 0.01;
 }
 
-/** Notes the media times of all frames that a viewer shows, from now until `stop`. */
-function noteShown(viewer: BrowserViewer): { stop(): Promise<number[]> } {
-  const shown = new Set<number>();
-  let isOver = false;
-  const note = async (): Promise<void> => {
-    while (!isOver) {
-      for (const time of (await viewer.stats()).presentedTimestampsUs) shown.add(time);
-      await new Promise((resolve) => setTimeout(resolve, 2_000));
-    }
-    for (const time of (await viewer.stats()).presentedTimestampsUs) shown.add(time);
-  };
-  const noting = note();
-  return {
-    stop: async () => {
-      // Eight seconds of frames are kept: a look every two misses none.
-      await new Promise((resolve) => setTimeout(resolve, 1_000));
-      isOver = true;
-      await noting;
-      return [...shown].sort((a, b) => a - b);
-    },
-  };
-}
-
 describe("WebRTC at both rims", () => {
   it("plays a camera that a browser publishes by WHIP, at two edges, over WebTransport and WHEP", async () => {
     const { page, context, errors } = await chromium.openPage(
@@ -208,19 +185,22 @@ describe("WebRTC at both rims", () => {
   });
 
   it("fires 500 timed messages once, on their frames, over WHEP and WebTransport at once", async () => {
-    const viewers = [await view(CLOCK, "whep"), await view(CLOCK, "webtransport", { edge: 1 })];
+    // Time for a machine that does all of this at once: WebRTC leaves out undecoded what is late before a keyframe.
+    const query = { latency: "300" };
+    const viewers = [
+      await view(CLOCK, "whep", { query }),
+      await view(CLOCK, "webtransport", { edge: 1, query }),
+    ];
     const recorder = await BroadcastRecorder.open(dev.edges[0] ?? "", CLOCK, ["video"]);
     try {
       await Promise.all(viewers.map((viewer) => viewer.presents(60)));
       await waitFor("the recorder's first frames", () => recorder.frames("video").length > 30);
-      const noted = viewers.map(noteShown);
       const posted = await postRandomMessages(
         { seed: 20_261, count: 500, meanGapMs: 30 },
         { origin: dev.origin, broadcast: CLOCK },
       );
       const last = Math.max(...posted.map(({ at }) => at));
       await waitFor("video", () => recorder.newestUs("video") > last + ONE_SECOND_US, 20_000);
-      const shown = await Promise.all(noted.map((note) => note.stop()));
       const video = recorder.frames("video");
       const timesUs = video.map((frame) => frame.timestampUs);
       const file = join(folder, "video.h264");
@@ -247,20 +227,14 @@ describe("WebRTC at both rims", () => {
         const slackUs = index === 0 ? TICK_US : 0;
         const nearest = (mediaUs: number): number =>
           timesUs.find((time) => Math.abs(time - mediaUs) <= slackUs) ?? Number.NaN;
-        const shownUs = (shown[index] ?? []).map(nearest);
-        // A frame that this machine did not get onto the screen cannot carry an event; the next one does.
-        const wrong = fired.filter(({ at, mediaTimeUs }) => {
-          return nearest(mediaTimeUs) !== shownUs.find((time) => time >= at);
+        // The first frame of the broadcast that is not before the message, and no other one, says the event...
+        const elsewhere = fired.filter(({ at, mediaTimeUs }) => {
+          return nearest(mediaTimeUs) !== timesUs.find((time) => time >= at);
         });
-        expect(wrong, trouble).toEqual([]);
-        // The picture is read a moment after the event's frame came up; rarely the next one is there by then.
+        expect(elsewhere, trouble).toEqual([]);
+        // ...and so does the number in the picture that the handler of the event found on the canvas.
         const other = fired.filter(({ frame, mediaTimeUs }) => frame !== numberAt.get(nearest(mediaTimeUs)));
-        expect(other.length, trouble).toBeLessThanOrEqual(index === 0 ? fired.length * 0.05 : 0);
-        const exact = fired.filter(({ at, mediaTimeUs }) => {
-          return nearest(mediaTimeUs) === timesUs.find((time) => time >= at);
-        });
-        console.log(`${transport}: ${exact.length} of ${fired.length} on their frame, ${trouble}`);
-        expect(exact.length).toBeGreaterThan(fired.length * 0.8);
+        expect(other, trouble).toEqual([]);
         expect(viewer.errors).toEqual([]);
       }
     } finally {

@@ -8,6 +8,10 @@ const code = await runCli(process.argv.slice(2), {
   writeOut: (text) => process.stdout.write(text),
   writeErr: (text) => process.stderr.write(text),
   signal,
+  onReload: (listener) => {
+    process.on("SIGHUP", listener);
+    return () => process.off("SIGHUP", listener);
+  },
 });
 // Everything is closed by now; a timer or socket that a library keeps must not hold the process.
 process.exit(code);

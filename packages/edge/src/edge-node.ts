@@ -1,9 +1,11 @@
 import { randomInt } from "node:crypto";
 import { MOQ_PROTOCOLS } from "@canopy/protocol";
 import {
+  type DownstreamOptions,
   EdgeLocator,
   LocalFirstParents,
   type Parent,
+  type ParentToken,
   RegistryChooser,
   RegistryParents,
   RelayNode,
@@ -11,11 +13,14 @@ import {
   StaticParents,
 } from "@canopy/relay";
 import {
+  type ApiDescription,
   type CertificateFiles,
   createQuicLoop,
   createSessionListener,
   developmentHosts,
+  type NodeAccessOptions,
   type NodeDrain,
+  type NodeIdentity,
   NodeServer,
   type QuicSettings,
   quicTransport,
@@ -23,6 +28,7 @@ import {
 import {
   type Clock,
   type ControlPlane,
+  delay,
   Lifetime,
   type Logger,
   type Metrics,
@@ -38,15 +44,23 @@ import { WhepEndpoint } from "./downstream/whep/whep-endpoint.ts";
 import { DEFAULT_WHEP_OPTIONS, type WhepOptions } from "./downstream/whep/whep-options.ts";
 import { connectParent, type ParentTrust } from "./upstream/connect-parent.ts";
 
-export interface EdgeNodeOptions {
+/**
+ * The last packets are sent with the loop's next flush, which is up to 60 ms away. A process that ended before would
+ * leave sessions that its parents keep, and wait for when they drain, until they time out.
+ */
+const GOODBYE_MS = 100;
+
+export interface EdgeNodeOptions extends NodeAccessOptions {
   readonly name: string;
+  /** Shown in the API description. */
+  readonly version?: string;
+  readonly identity?: Partial<NodeIdentity>;
   /** 1 for a relay below the origin, 2 for an edge: the same node in another place. */
   readonly tier: number;
   readonly host: string;
   /** TCP and UDP; 0 = any that is free for both. */
   readonly port: number;
   readonly tls: CertificateFiles | undefined;
-  readonly allowAnonymous: boolean;
   readonly maxSessions: number;
   readonly maxSessionsPerAddress: number;
   /** Hop id; default: random. */
@@ -59,12 +73,16 @@ export interface EdgeNodeOptions {
   /** Port of a node in another process of this machine, with the same host and certificate: stands before `parents`. */
   readonly localParentPort?: number | undefined;
   /** Shown to the parents. */
-  readonly parentToken: string | undefined;
+  readonly parentToken: ParentToken | undefined;
   /** Default: adaptive flushing, packets that pass every path, CUBIC. */
   readonly quic?: QuicSettings;
+  /** Beside QMux, WebSockets may carry sessions of `@fails-components/webtransport`. */
+  readonly webTransportOverWebSocket?: boolean;
   readonly whep?: Partial<WhepOptions>;
   readonly hls?: Partial<HlsOptions>;
   readonly flv?: Partial<FlvOptions>;
+  /** Bounds and times of serving one session. */
+  readonly downstream?: Partial<DownstreamOptions>;
 }
 
 export interface EdgeNodeDeps {
@@ -99,6 +117,8 @@ export class EdgeNode implements AsyncDisposable {
     const lifetime = new Lifetime({ logger });
     try {
       const loop = createQuicLoop(options.quic);
+      // Closed last, after the relay has said good-bye to its parents.
+      lifetime.add("good-bye", () => delay(GOODBYE_MS));
       const quic = { logger: logger.child("quic"), loop };
       const own: { server: NodeServer | undefined } = { server: undefined };
       const relay = lifetime.own(
@@ -110,7 +130,13 @@ export class EdgeNode implements AsyncDisposable {
       const packaging = createPackaging(options, deps, relay);
       for (const [name, endpoint] of Object.entries(packaging)) lifetime.own(name, endpoint);
       const server = await NodeServer.open(
-        { ...options, protocols: MOQ_PROTOCOLS, portOption: "port" },
+        {
+          ...options,
+          protocols: MOQ_PROTOCOLS,
+          portOption: "port",
+          api: describeNode(options),
+          identity: { region: options.region ?? "", ...options.identity },
+        },
         {
           node: relay,
           logger,
@@ -121,6 +147,7 @@ export class EdgeNode implements AsyncDisposable {
           listenSessions: createSessionListener({ ...options, protocols: MOQ_PROTOCOLS }, quic),
           createDevelopmentCertificate: () => createDevelopmentCertificate(developmentHosts(options.host)),
           locator: createLocator(options, deps),
+          controlPlane: deps.controlPlane,
           registerRoutes: async (app, admission, gate) => {
             await whep?.register(app, admission, gate);
             for (const endpoint of Object.values(packaging)) endpoint.register(app, admission, gate);
@@ -150,6 +177,15 @@ export class EdgeNode implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+function describeNode({ tier, version = "0.0.0" }: EdgeNodeOptions): ApiDescription {
+  if (tier < EDGE_TIER) {
+    return { title: "Canopy relay", version, description: "A node between an origin and its edges." };
+  }
+  const description =
+    "Where viewers arrive: WHEP, LL-HLS, HTTP-FLV; MoQ sessions are opened on the same port.";
+  return { title: "Canopy edge", version, description };
 }
 
 function createWhep(
@@ -238,7 +274,13 @@ function createRelay(
     return { ca: undefined, sha256: own === undefined ? [] : [own], isHere: true };
   };
   return new RelayNode(
-    { originId, name: options.name, tier: options.tier, acceptPublishers: false },
+    {
+      originId,
+      name: options.name,
+      tier: options.tier,
+      acceptPublishers: false,
+      ...(options.downstream !== undefined && { downstream: options.downstream }),
+    },
     {
       logger: deps.logger,
       metrics: deps.metrics,

@@ -15,7 +15,6 @@ export interface OriginCounters {
 }
 
 export function createOriginCounters(metrics: Metrics): OriginCounters {
-  const opened = metrics.counter("canopy_sessions_opened_total");
   const rejected = metrics.counter("canopy_sessions_rejected_total");
   const received = metrics.counter("canopy_received_bytes_total");
   const timed = metrics.counter("canopy_timed_messages_total");
@@ -25,7 +24,8 @@ export function createOriginCounters(metrics: Metrics): OriginCounters {
   };
   return {
     rtmp: {
-      sessionOpened: () => opened(),
+      // The gate counts who was let in.
+      sessionOpened: () => {},
       sessionRejected,
       receivedBytes: (bytes) => received("rtmp", bytes),
     },
@@ -103,7 +103,8 @@ function rejectReason(code: OriginErrorCode): string | undefined {
     case "bad-path":
       return "path";
     case "unauthorized":
-      return "unauthorized";
+    case "forbidden":
+      return code;
     case "broadcast-in-use":
       return "conflict";
     case "too-many-broadcasts":

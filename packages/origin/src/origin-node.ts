@@ -1,5 +1,11 @@
-import { type CreateMoqConnection, RelayNode, type RelayNodeOptions, type Store } from "@canopy/relay";
-import type { Admission, SessionGate } from "@canopy/relay/node";
+import {
+  type CreateMoqConnection,
+  RelayNode,
+  type RelayNodeOptions,
+  type Store,
+  type Topology,
+} from "@canopy/relay";
+import type { Admission, ApiDescription, GatedSession, SessionGate } from "@canopy/relay/node";
 import { type AnnouncedIceServer, WebRtcRoutes } from "@canopy/relay/webrtc";
 import {
   type Clock,
@@ -45,7 +51,7 @@ import {
 import { MoqPublishers } from "./upstream/moq/moq-publishers.ts";
 import { createRtmpIngest } from "./upstream/rtmp/rtmp-ingest.ts";
 import { DEFAULT_RTMP_OPTIONS } from "./upstream/rtmp/rtmp-options.ts";
-import type { RtmpServer, RtmpServerOptions } from "./upstream/rtmp/rtmp-server.ts";
+import type { RtmpPublisher, RtmpServer, RtmpServerOptions } from "./upstream/rtmp/rtmp-server.ts";
 import type { WhipTotals } from "./upstream/whip/whip-counters.ts";
 import { WhipIngest } from "./upstream/whip/whip-ingest.ts";
 import { DEFAULT_WHIP_OPTIONS, type WhipOptions } from "./upstream/whip/whip-options.ts";
@@ -59,6 +65,8 @@ export interface OriginNodeOptions {
   readonly whip?: Partial<WhipOptions>;
   /** STUN and TURN servers that WHIP clients are told of. */
   readonly iceServers?: readonly AnnouncedIceServer[];
+  /** WebRTC connections of one address whose handshakes are not done; default: any number. */
+  readonly maxHalfOpenPerAddress?: number | undefined;
   readonly ingest?: Partial<IngestOptions>;
   readonly webhooks?: Partial<WebhookOptions>;
   /** The thread that transcodes sound; what it is asked to make is said in `ingest.audioBridge`. */
@@ -186,11 +194,11 @@ export class OriginNode implements AsyncDisposable {
     this.recordings = this.#createRecordings(createId);
     this.whip = deps.webrtc && this.#createWhip(counters.whip);
     if (options.rtmp === undefined) return;
-    const rtmp = createRtmpIngest(
+    this.rtmp = createRtmpIngest(
       { ...DEFAULT_RTMP_OPTIONS, ...options.rtmp },
       {
         registry: this.registry,
-        authorize: (path, token) => this.#authorizePublish(path, token),
+        authorize: (path, token, connection) => this.#authorizePublish(path, token, connection),
         clock,
         logger: logger.child("rtmp"),
         counters: counters.rtmp,
@@ -198,22 +206,26 @@ export class OriginNode implements AsyncDisposable {
           this.#sessionEvents.opened({ transport: "rtmp", remoteAddress, path }),
       },
     );
-    this.rtmp = rtmp;
-    this.#withdraw.push(metrics.read("canopy_sessions", "rtmp", () => rtmp.connections));
   }
 
   get store(): Store {
     return this.relay.store;
   }
 
+  /** Head of the description of the node's HTTP API. */
+  get api(): ApiDescription {
+    const description = "Broadcasts, timed messages, restreams and recordings; publishing by WHIP.";
+    return { title: "Canopy origin", version: this.#options.version, description };
+  }
+
   /** Adds the API to the node's HTTP server, before it listens. */
   async registerRoutes(app: HttpServer["app"], admission: Admission, gate: SessionGate): Promise<void> {
-    const { iceServers = [], version } = this.#options;
+    const { iceServers = [], maxHalfOpenPerAddress } = this.#options;
     const { webrtc, metrics } = this.#deps;
     const { whip } = this;
     this.#admission = admission;
     this.#gate = gate;
-    await registerOriginRoutes(app, { registry: this.registry, admission, version });
+    registerOriginRoutes(app, { registry: this.registry, admission });
     if (this.recordings !== undefined) {
       registerRecordingRoutes(app, { recordings: this.recordings, admission });
       await registerRecordingFileRoutes(app, { recordings: this.recordings, admission });
@@ -224,7 +236,7 @@ export class OriginNode implements AsyncDisposable {
     this.#whipRoutes?.close();
     this.#whipRoutes = await WebRtcRoutes.register(
       app,
-      { role: "whip", iceServers },
+      { role: "whip", iceServers, maxHalfOpenPerAddress },
       {
         engine: webrtc,
         admission,
@@ -261,17 +273,12 @@ export class OriginNode implements AsyncDisposable {
     return this.relay.announced();
   }
 
-  topology(sees: (path: string) => boolean): unknown {
+  topology(sees: (path: string) => boolean): Topology {
     return this.relay.topology(sees);
   }
 
   readiness(): Readiness {
     return this.relay.readiness();
-  }
-
-  /** RTMP publishers, who come by a port of their own. They cannot be told to go: they are closed at the end. */
-  get otherSessions(): number {
-    return this.rtmp?.connections ?? 0;
   }
 
   sendAway(limit: number, nextUri: () => string): number {
@@ -348,15 +355,39 @@ export class OriginNode implements AsyncDisposable {
     );
   }
 
-  async #authorizePublish(path: string, token: string | undefined): Promise<void> {
-    const admission = this.#admission;
-    if (admission === undefined)
+  async #authorizePublish(path: string, token: string | undefined, connection: RtmpPublisher): Promise<void> {
+    const [admission, gate] = [this.#admission, this.#gate];
+    if (admission === undefined || gate === undefined)
       throw new OriginError("unauthorized", "The server does not take publishers yet.");
-    if (this.#gate?.draining) throw new OriginError("closed", "The server is about to stop.");
     const answer = await admission.authorize("/", token);
     if (!answer.admitted) throw new OriginError("unauthorized", `Publishing was refused: ${answer.message}.`);
     if (!mayPut(answer.scope, path)) {
-      throw new OriginError("unauthorized", `The token does not allow to publish ${path}.`);
+      throw new OriginError("forbidden", `The token does not allow to publish ${path}.`);
     }
+    const address = remoteAddressOf(connection);
+    const full = gate.checkHandshake(address);
+    if (full !== undefined)
+      throw new OriginError("no-room", `Publishing is not possible now: ${full.message}.`);
+    gate.admitChecked(gatedConnection(connection), address, answer);
   }
+}
+
+/** `ip:port`, as the gate takes it. */
+function remoteAddressOf({ remoteAddress }: RtmpPublisher): string {
+  return remoteAddress.includes(":") ? `[${remoteAddress}]:0` : `${remoteAddress}:0`;
+}
+
+/** What the gate ends when the token expires or its key is withdrawn. */
+function gatedConnection(connection: RtmpPublisher): GatedSession {
+  return {
+    kind: "rtmp",
+    get closed() {
+      return connection.closed;
+    },
+    close: (_code, reason) => connection.kick(new OriginError("token-expired", sentence(reason))),
+  };
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }

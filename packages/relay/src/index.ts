@@ -17,6 +17,7 @@ export {
   type ParentCandidate,
   type ParentChooser,
   type ParentDirectory,
+  type ParentToken,
   StaticParents,
 } from "./tree/choose-parent.ts";
 export type { Topology, TopologyBroadcast, TopologyChild, TopologyParent } from "./tree/describe-topology.ts";

@@ -285,8 +285,13 @@ describe("a tree of RelayNodes", () => {
     expect(worker.topology().parent?.url).toBe("https://relay/");
     await encoder.run(10_000);
     expect(worker.topology().parent?.url).toBe("https://relay/");
-    tree.addNode("edge", ["relay"], { originId: 77 });
+    tree.addNode("edge", ["nobody"], { originId: 77 });
     await encoder.run(11_000);
+    // It is there, but has nothing yet.
+    expect(worker.topology().parent?.url).toBe("https://relay/");
+    tree.kill("edge");
+    tree.addNode("edge", ["relay"], { originId: 78 });
+    await encoder.run(17_000);
     expect(worker.topology().parent?.url).toBe("https://edge/");
     await tree.advance(100);
     expect(watching.closed).toBeUndefined();

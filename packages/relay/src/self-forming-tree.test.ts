@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { MemoryTree, TestEncoder, VIDEO_INFO, type Watching } from "./memory-tree-suite.ts";
-import type { RelayNode } from "./relay-node.ts";
+import type { RelayNode, RelayNodeDeps } from "./relay-node.ts";
 
 let tree = new MemoryTree();
 
@@ -154,6 +154,63 @@ describe("a tree that forms itself", () => {
     for (const [index, each] of watching.entries()) expectWhole(each, encoders[index % 12]);
   }, 30_000);
 
+  it("lets nobody wait while the parent that a broadcast moves to gets it from far away itself", async () => {
+    const origin = tree.addRegistered("origin", { tier: 0 });
+    tree.addRegistered("relay1", { tier: 1 });
+    const edge = tree.addRegistered("edge", { tier: 2 });
+    const encoders = Array.from(
+      { length: 8 },
+      (_, n) => new TestEncoder(tree, origin.store.publish(`live/${n}`).createTrack("video", VIDEO_INFO)),
+    );
+    await tree.advance(2_000);
+    const watching = encoders.map((_, n) => tree.addViewer("edge").watch(`live/${n}`));
+    const still = watching.map(() => 0);
+    let longest = 0;
+    const run = async (ms: number): Promise<void> => {
+      for (let passed = 0; passed < ms; passed += 40) {
+        const before = watching.map(({ timestamps }) => timestamps.length);
+        for (const encoder of encoders) encoder.frame();
+        await tree.advance(40);
+        for (const [index, { timestamps }] of watching.entries()) {
+          still[index] = timestamps.length > (before[index] ?? 0) ? 0 : (still[index] ?? 0) + 1;
+          longest = Math.max(longest, still[index] ?? 0);
+        }
+      }
+    };
+    await run(1_000);
+    longest = 0;
+    const connect: NonNullable<RelayNodeDeps["connect"]> = async (parent) =>
+      tree.connect("relay2", new URL(parent.url).hostname, { delayMs: 150 });
+    tree.addRegistered("relay2", { tier: 1 }, { connect });
+    await run(15_000);
+    expect(edge.upstreamCounters.broadcastsMoved).toBeGreaterThanOrEqual(3);
+    // Where the new relay stands a picture is a few steps older; the first of those that are late waits for that long.
+    expect(longest).toBeLessThanOrEqual(4);
+    await tree.advance(500);
+    for (const [index, each] of watching.entries()) expectWhole(each, encoders[index]);
+    expect(edge.upstreamCounters.subscriptions).toBe(8);
+  }, 30_000);
+
+  it("loses nothing when the relay that a broadcast is moving to dies in the middle of it", async () => {
+    const { edges, encoders, run, relays } = await sixNodes();
+    const watching = tree.addViewer("edge1").watch("live/1");
+    await run(1_000);
+    const from = feederOf(edges[0], "live/1");
+    const to = from === "relay1" ? "relay2" : "relay1";
+    for (const { pair } of tree.connections.filter(
+      ({ from: child, to: parent }) => child === to && parent === "origin1",
+    ))
+      pair.cut();
+    relays[from === "relay1" ? 0 : 1]?.drain("");
+    await tree.advance(20);
+    tree.kill(to);
+    await run(1_500);
+    await tree.advance(200);
+    expectWhole(watching, encoders[0]);
+    // With one relay dead and the other leaving the origins are next.
+    expect(feederOf(edges[0], "live/1")).toBe("origin1");
+  });
+
   it("prefers its own region, and keeps a spare parent abroad where that has only one", async () => {
     tree.addRegistered("origin", { tier: 0, region: "eu" });
     tree.addRegistered("relay-eu", { tier: 1, region: "eu" });
@@ -166,6 +223,25 @@ describe("a tree that forms itself", () => {
     tree.kill("relay-us");
     await tree.advance(1_000);
     expect(feederOf(edge, "live/1")).toBe("relay-eu");
+  });
+
+  it("goes on by another region within a second and a half when its own has lost all relays at once", async () => {
+    const origin = tree.addRegistered("origin", { tier: 0, region: "us" });
+    for (const name of ["relay-eu-1", "relay-eu-2"]) tree.addRegistered(name, { tier: 1, region: "eu" });
+    tree.addRegistered("relay-us", { tier: 1, region: "us" });
+    const edge = tree.addRegistered("edge", { tier: 2, region: "eu" });
+    const encoder = new TestEncoder(tree, origin.store.publish("live/1").createTrack("video", VIDEO_INFO));
+    await tree.advance(2_500);
+    expect(parentsOf(edge)).toEqual(["relay-eu-1", "relay-eu-2"]);
+    const viewer = tree.addViewer("edge");
+    const watching = viewer.watch("live/1");
+    await encoder.run(1_000);
+    for (const name of ["relay-eu-1", "relay-eu-2"]) tree.kill(name);
+    await encoder.run(1_500);
+    await tree.advance(100);
+    expect(feederOf(edge, "live/1")).toBe("relay-us");
+    expectWhole(watching, encoder);
+    expect(viewer.closed).toBe(false);
   });
 
   it("goes to the origins when there is no relay, and to a relay once there is one", async () => {
@@ -201,6 +277,17 @@ describe("a tree that forms itself", () => {
     expectWhole(watching, encoders[0]);
     expectWhole(joined, encoders[1]);
     expect(parentsOf(edges[0])).toEqual(["relay1", "relay2"]);
+  }, 30_000);
+
+  it("stays with relays that only the registry has lost, instead of falling upon the origins", async () => {
+    const { edges, encoders, run } = await sixNodes();
+    const watching = tree.addViewer("edge1").watch("live/1");
+    await run(400);
+    for (const name of ["relay1", "relay2"]) tree.forget(name);
+    await run(15_000);
+    await tree.advance(100);
+    expect(edges[0]?.store.get("live/1")?.hops).toHaveLength(2);
+    expectWhole(watching, encoders[0]);
   }, 30_000);
 
   it("ends a broadcast whose origin died when its publisher comes to the other one, and begins it there", async () => {
@@ -254,6 +341,19 @@ describe("a tree that forms itself", () => {
     ).toEqual([2, 1]);
     expect(edge.upstreamCounters.parentsMistaken).toBe(1);
     expect(edge.upstreamCounters.parentSwitches.refused).toBeLessThan(12);
+  });
+
+  it("finds the relay whose address a newer record claims for another node", async () => {
+    tree.addRegistered("origin", { tier: 0 });
+    const relay = tree.addRegistered("relay1", { tier: 1 });
+    const real = tree.registry.get(relay.originId);
+    if (real === undefined) throw new Error("no record");
+    tree.registry.set(77, { ...real, id: 77, startedAtMs: real.startedAtMs + 1_000 });
+    const edge = tree.addRegistered("edge", { tier: 2 });
+    await tree.advance(3_000);
+    expect(parentsOf(edge)).toContain("relay1");
+    expect(edge.topology().parent?.url).toBe("https://relay1/");
+    expect(edge.upstreamCounters.parentsMistaken).toBe(1);
   });
 
   it("makes no loop of nodes whose records name each other", async () => {

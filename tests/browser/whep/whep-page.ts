@@ -21,10 +21,11 @@ interface WhepPageLog {
 const scratch = new OffscreenCanvas(BIT_PIXELS * BITS, 1);
 
 /** The number that the squares of the picture on screen show. */
-function shownNumber(video: HTMLVideoElement): number {
+function shownNumber(shown: HTMLVideoElement | HTMLCanvasElement): number {
   const context = scratch.getContext("2d", { willReadFrequently: true });
-  if (context === null || video.videoWidth === 0) return -1;
-  context.drawImage(video, 0, BIT_PIXELS / 2, BIT_PIXELS * BITS, 1, 0, 0, BIT_PIXELS * BITS, 1);
+  const width = shown instanceof HTMLVideoElement ? shown.videoWidth : shown.width;
+  if (context === null || width === 0) return -1;
+  context.drawImage(shown, 0, BIT_PIXELS / 2, BIT_PIXELS * BITS, 1, 0, 0, BIT_PIXELS * BITS, 1);
   const row = context.getImageData(0, 0, BIT_PIXELS * BITS, 1).data;
   let number = 0;
   for (let bit = 0; bit < BITS; bit += 1) {
@@ -64,7 +65,7 @@ class WhepPage {
         canvas: this.canvas,
         mediaElement: video,
         onFramePresented: ({ timestampUs, latencyUs }) => {
-          log.presented.push({ timestampUs, latencyUs, number: shownNumber(video) });
+          log.presented.push({ timestampUs, latencyUs, number: shownNumber(this.#surface) });
         },
         ...options,
       },
@@ -79,13 +80,23 @@ class WhepPage {
       },
     );
     player.on("timed", ({ message, mediaTimeUs, source }) => {
-      log.timed.push({ id: message.id, at: message.at, mediaTimeUs, source, number: shownNumber(video) });
+      log.timed.push({
+        id: message.id,
+        at: message.at,
+        mediaTimeUs,
+        source,
+        number: shownNumber(this.#surface),
+      });
     });
     player.on("statechange", ({ state }) => log.states.push(state));
     player.on("transportchange", ({ transport }) => log.transports.push(transport));
     player.on("error", ({ error }) => log.errors.push(`${error.code}: ${error.message}`));
     this.player = player;
     player.play();
+  }
+
+  get #surface(): HTMLVideoElement | HTMLCanvasElement {
+    return this.player?.isInElement === true ? this.video : this.canvas;
   }
 
   #watchSurface(): void {
@@ -95,7 +106,7 @@ class WhepPage {
       requestAnimationFrame(look);
       const { player, video, canvas } = this;
       if (context === null || player === undefined) return;
-      const surface = player.isInElement ? video : canvas;
+      const surface = this.#surface;
       context.clearRect(0, 0, 8, 8);
       const width = player.isInElement ? video.videoWidth : canvas.width;
       if (width > 0) context.drawImage(surface, 0, 0, 8, 8);

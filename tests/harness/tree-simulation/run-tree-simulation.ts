@@ -20,7 +20,7 @@ export const DEFAULT_TREE_SIMULATION: TreeSimulationOptions = {
   edges: 200,
   relays: 20,
   regions: ["america", "asia", "europe"],
-  broadcasts: 16,
+  broadcasts: 12,
   maxSessions: 1_000,
   seed: 1,
 };
@@ -34,7 +34,8 @@ export interface EventResult {
   readonly switches: number;
   readonly sessionsLost: number;
   /** Of the viewers who had no picture for a while, because their edge was lost. */
-  readonly darkP95Ms: number;
+  readonly darkP50Ms: number;
+  readonly darkP99Ms: number;
   readonly darkMaxMs: number;
   /** Viewers without a picture at the end. */
   readonly stillDark: number;
@@ -68,13 +69,13 @@ export interface TreeSimulationResult {
   readonly regionLost: EventResult;
 }
 
-const CALM_FRAMES_MS = 500;
+const CALM_FRAMES_MS = 1_000;
 /** While something is measured frames come so often: it is exact to as much. */
-const BUSY_FRAMES_MS = 100;
-const JOIN_MS = 6_000;
+const BUSY_FRAMES_MS = 200;
+const JOIN_MS = 4_000;
 /** Longer than the registry waits for a silent node. */
 const OUTAGE_MS = 7_000;
-const CUT_MS = 7_000;
+const CUT_MS = 6_000;
 const LONGEST_WAIT_MS = 30_000;
 /** A publisher whose origin is gone notices, and reaches another one. */
 const PUBLISHER_RETURNS_MS = 800;
@@ -140,7 +141,8 @@ class TreeSimulation {
     });
     const joined = this.#audience.totals.playing + this.#audience.dark - before;
     network.registry.available = true;
-    const registryAway = { ...away, joined, rightAfterMs: await this.#until(() => this.#areViewsRight()) };
+    const rightAfterMs = await this.#until(() => this.#areViewsRight());
+    const registryAway = { ...away, joined, rightAfterMs, stillDark: this.#audience.dark };
 
     const [, cutOff = "", lost = ""] = regions;
     network.cutOff(cutOff);
@@ -154,7 +156,7 @@ class TreeSimulation {
       rightAfterMs: healMs + (await this.#until(() => this.#areViewsRight())),
     };
 
-    const regionLost = await this.#observe("a region is lost", BUSY_FRAMES_MS, 3_500, () => {
+    const regionLost = await this.#observe("a region is lost", BUSY_FRAMES_MS, 8_000, () => {
       for (const node of network.living.filter(({ region }) => region === lost)) {
         network.kill(node);
         if (node.tier === 2) this.#audience.onEdgeLost(node);
@@ -205,10 +207,12 @@ class TreeSimulation {
     act: () => void | Promise<void>,
   ): Promise<EventResult> {
     const { network } = this;
-    this.#media.intervalMs = framesMs;
-    await network.advance(CALM_FRAMES_MS + framesMs);
+    if (this.#media.intervalMs !== framesMs) {
+      this.#media.intervalMs = framesMs;
+      await network.advance(CALM_FRAMES_MS + framesMs);
+    }
     const { sessionsLost } = this.#audience.totals;
-    const switches = this.#switches();
+    const switches = new Map(network.living.map((node) => [node, switchesOf(node)]));
     this.#audience.darkMs.length = 0;
     this.#media.mark();
     await act();
@@ -218,21 +222,13 @@ class TreeSimulation {
     return {
       event,
       healMs: Math.round(this.#media.worstGapMs()),
-      switches: this.#switches() - switches,
+      switches: network.living.reduce((sum, node) => sum + switchesOf(node) - (switches.get(node) ?? 0), 0),
       sessionsLost: this.#audience.totals.sessionsLost - sessionsLost,
-      darkP95Ms: percentile(dark, 0.95),
+      darkP50Ms: percentile(dark, 0.5),
+      darkP99Ms: percentile(dark, 0.99),
       darkMaxMs: percentile(dark, 1),
       stillDark: this.#audience.dark,
     };
-  }
-
-  #switches(): number {
-    let sum = 0;
-    for (const { relay } of this.network.living) {
-      const { closed, silent, goaway } = relay.upstreamCounters.parentSwitches;
-      sum += closed + silent + goaway;
-    }
-    return sum;
   }
 
   /** The living node of a tier that most depends on. */
@@ -305,6 +301,11 @@ class TreeSimulation {
       entriesPerRegion: entries / (this.#options.broadcasts * this.#options.regions.length),
     };
   }
+}
+
+function switchesOf({ relay }: SimulatedNode): number {
+  const { closed, silent, goaway } = relay.upstreamCounters.parentSwitches;
+  return closed + silent + goaway;
 }
 
 function average(values: readonly number[]): number {

@@ -5,8 +5,8 @@ import type { SimulatedNetwork, SimulatedNode } from "./simulated-network.ts";
 const STARVED_MS = 300;
 /** The player asks a silent edge, and waits so long for an answer (edge-watch.ts). */
 const EDGE_ANSWER_MS = 450;
-/** An edge that does not answer a dial is given up for the next one of the list (connection.ts). */
-const DIAL_MS = 800;
+/** An edge that does not answer a dial is given up for the next one of the list, which has twice as long. */
+const DIAL_MS = 1_000;
 /** A locator that does not answer is given up (locate-edges.ts). */
 const LOCATOR_MS = 2_000;
 /** Before all is tried anew, at least, and as much again at random. */
@@ -117,7 +117,7 @@ export class SimulatedAudience {
         this.totals.playing -= 1;
       }
       this.#network.after(STARVED_MS * (0.5 + this.#random() / 2) + EDGE_ANSWER_MS, () =>
-        this.#dial(viewer, viewer.at + 1),
+        this.#dial(viewer, viewer.at + 1, DIAL_MS),
       );
     }
     this.#at.delete(edge);
@@ -151,34 +151,33 @@ export class SimulatedAudience {
   #askLocator(viewer: Viewer, locator: SimulatedNode): void {
     const { nodes } = this.#network;
     viewer.edges = locator.locator.locate(undefined).flatMap(({ id }) => nodes[id - 1] ?? []);
-    this.#dial(viewer, 0);
+    this.#dial(viewer, 0, DIAL_MS);
   }
 
-  #dial(viewer: Viewer, at: number): void {
+  #dial(viewer: Viewer, at: number, timeoutMs: number): void {
     const edge = viewer.edges[at];
     if (edge === undefined) {
       this.#retry(viewer);
       return;
     }
     if (!this.#network.reaches(viewer.region, edge)) {
-      this.#network.after(DIAL_MS, () => this.#dial(viewer, at + 1));
+      this.#network.after(timeoutMs, () => this.#dial(viewer, at + 1, 2 * timeoutMs));
       return;
     }
     const dialMs = edge.region === viewer.region ? NEAR_DIAL_MS : FAR_DIAL_MS;
-    this.#network.after(dialMs * (0.75 + this.#random() / 2), () => void this.#arrive(viewer, edge, at));
+    this.#network.after(dialMs * (0.75 + this.#random() / 2), () => {
+      if (edge.alive) void this.#arrive(viewer, edge, at);
+      else this.#dial(viewer, at, timeoutMs);
+    });
   }
 
   async #arrive(viewer: Viewer, edge: SimulatedNode, at: number): Promise<void> {
-    if (!edge.alive) {
-      this.#network.after(DIAL_MS, () => this.#dial(viewer, at + 1));
-      return;
-    }
     // As the node does it: room, then the token, then room again, for others may have been let in meanwhile.
     const answer =
       edge.gate.checkRoom(viewer.address) === undefined ? await edge.admission.authorize("/") : undefined;
     if (answer?.admitted !== true || edge.gate.checkRoom(viewer.address) !== undefined) {
       this.totals.refusals += 1;
-      this.#dial(viewer, at + 1);
+      this.#dial(viewer, at + 1, DIAL_MS);
       return;
     }
     viewer.closed = false;

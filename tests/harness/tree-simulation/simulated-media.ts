@@ -2,7 +2,7 @@ import type { Broadcast, Group, Track, TrackReading } from "@canopy/relay";
 import type { SimulatedNetwork, SimulatedNode } from "./simulated-network.ts";
 
 const INFO = { priority: 60, ordered: false, maxLatencyMs: 2_000, timescale: 1_000_000 };
-const GROUP_MS = 1_000;
+const GROUP_MS = 2_000;
 /** What is in a frame is of no interest. */
 const PAYLOAD = new Uint8Array(16);
 

@@ -9,4 +9,6 @@ export interface CommandContext {
   readonly writeErr: (text: string) => void;
   /** Aborted when the process is asked to stop. */
   readonly signal: AbortSignal;
+  /** `listener` is called when the process is told to read its files again (SIGHUP); returns how to stop that. */
+  readonly onReload?: (listener: () => void) => () => void;
 }

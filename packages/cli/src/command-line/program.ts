@@ -41,6 +41,13 @@ export function createProgram(context: CommandContext): Command {
     const { runEdge } = await import("../commands/edge.ts");
     await runEdge(config, context);
   });
+  add(program, "console", "Serves the web console and the pages for nodes that run elsewhere.").action(
+    async (_options: unknown, command: Command) => {
+      const config = await readConfig(command, COMMAND_GROUPS.console, context.env);
+      const { runConsole } = await import("../commands/console.ts");
+      await runConsole(config, context);
+    },
+  );
   add(program, "broadcast", "Publishes a test picture or a file.")
     .argument("[source]", 'media file, or "test" for the test picture', "test")
     .action(async (source: string, _options: unknown, command: Command) => {

@@ -64,6 +64,10 @@ describe("runCli", () => {
     [["token", "--get", "/"], "--root is needed"],
     [["token", "--root", "live"], "the token would grant nothing"],
     [["token", "--root", "live", "--get", "/", "--token-key", "/nowhere"], "cannot be read"],
+    [["token", "--public-keys"], "--token-key is needed"],
+    [["origin", "--token-key", "/nowhere"], "cannot be read"],
+    [["origin", "--allow-anonymous", "--cors-origin", "tv.example.com"], "--cors-origin must be"],
+    [["origin", "--allow-anonymous", "--trusted-proxy", "proxy"], "--trusted-proxy must be"],
     [["broadcast"], "--to is needed"],
     [["broadcast", "--to", "http://127.0.0.1:1/live/x"], "an http:// target is WHIP"],
     [["broadcast", "--to", "https://127.0.0.1:1"], "a MoQ target needs a broadcast path"],
@@ -96,6 +100,34 @@ describe("runCli", () => {
   it("accepts variables of other commands and of the tests", async () => {
     const env = { CANOPY_RTMP_PORT: "1", CANOPY_TEST_CHROMIUM: "x", CANOPY_NEW_KEY: "HS256" };
     expect(await run(["token"], env)).toMatchObject({ code: 0, err: "" });
+  });
+
+  it("rotates keys: adds one to a set, signs with the one that is named, and shows what nodes need", async () => {
+    const [old, both] = [join(folder, "old.jwk"), join(folder, "both.jwk")];
+    writeFileSync(old, (await run(["token", "--new-key", "ES256", "--kid", "2026-11"])).out);
+    const added = await run(["token", "--new-key", "EdDSA", "--kid", "2026-12", "--append-to", old]);
+    writeFileSync(both, added.out);
+    expect(await run(["token", "--new-key", "ES256", "--kid", "2026-11", "--append-to", old])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("has a key 2026-11 already"),
+    });
+    const args = ["token", "--root", "live", "--get", "/", "--token-key", both];
+    const kidOf = (token: string): unknown =>
+      JSON.parse(Buffer.from(token.split(".")[0] ?? "", "base64url").toString()).kid;
+    expect(kidOf((await run(args)).out)).toBe("2026-11");
+    const signed = (await run([...args, "--kid", "2026-12"])).out.trim();
+    expect(kidOf(signed)).toBe("2026-12");
+    expect(await run([...args, "--kid", "2027"])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("has no key 2027; it has 2026-11, 2026-12"),
+    });
+    const forNodes = (await run(["token", "--public-keys", "--token-key", both])).out;
+    expect(JSON.parse(forNodes).keys.map(({ kid, d }: { kid: string; d?: string }) => [kid, d])).toEqual([
+      ["2026-11", undefined],
+      ["2026-12", undefined],
+    ]);
+    const verifier = new TokenVerifier({ keys: await loadTokenKeys(forNodes) }, { clock: createClock() });
+    await expect(verifier.verify(signed)).resolves.toMatchObject({ root: "live" });
   });
 
   it.each(["HS256", "ES256", "EdDSA"])(

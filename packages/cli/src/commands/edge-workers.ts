@@ -3,6 +3,7 @@ import type { CommandContext } from "../command-line/command-context.ts";
 import type { COMMAND_GROUPS } from "../config/command-groups.ts";
 import { createNodeParts } from "../node/create-node-parts.ts";
 import { untilAborted } from "../node/until-aborted.ts";
+import { watchTokenKeys } from "../node/watch-token-keys.ts";
 import { planWorkers } from "../workers/plan-workers.ts";
 import { WorkerSupervisor } from "../workers/worker-supervisor.ts";
 
@@ -29,10 +30,12 @@ export async function runEdgeWorkers(
     context.args,
   );
   // Refuses settings that contradict each other here, once, instead of in every worker.
-  const { logger, controlPlane } = await createNodeParts(tree.tier === 1 ? "relay" : "edge", config);
+  const parts = await createNodeParts(tree.tier === 1 ? "relay" : "edge", config);
+  const { logger, controlPlane } = parts;
   // Each worker has its own.
   await controlPlane?.close();
   await using lifetime = new Lifetime({ logger });
+  watchTokenKeys(parts, lifetime, context);
   const stopDeadlineMs = listen.drainSeconds * 1_000 + CLOSE_TIME_MS;
   const supervisor = lifetime.own(
     "workers",
@@ -44,7 +47,8 @@ export async function runEdgeWorkers(
     stopDeadlineMs + CLOSE_TIME_MS,
   );
   logger.info({ workers: plans.length, port: listen.port }, "the workers start");
-  await supervisor.start();
+  // It never rejects, and a stop need not wait for it.
+  void supervisor.start();
   await untilAborted(AbortSignal.any([context.signal, supervisor.failed]));
   supervisor.failed.throwIfAborted();
 }

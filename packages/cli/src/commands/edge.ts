@@ -2,12 +2,15 @@ import { randomInt } from "node:crypto";
 import { EdgeNode } from "@canopy/edge";
 import { ConfigError, type ConfigOf, Lifetime } from "@canopy/runtime";
 import type { CommandContext } from "../command-line/command-context.ts";
+import { packageVersion } from "../command-line/package-version.ts";
 import type { COMMAND_GROUPS } from "../config/command-groups.ts";
 import { createDrain, untilToldToStop } from "../node/create-drain.ts";
 import { createNodeParts } from "../node/create-node-parts.ts";
 import { openWebRtc, parseIceServers } from "../node/open-webrtc.ts";
+import { readParentToken } from "../node/parent-token.ts";
 import { readText } from "../node/read-text.ts";
 import { registerNode } from "../node/register-node.ts";
+import { watchTokenKeys } from "../node/watch-token-keys.ts";
 import { workerCount } from "../workers/plan-workers.ts";
 import { runEdgeWorkers } from "./edge-workers.ts";
 
@@ -25,7 +28,7 @@ export async function runEdge(
     await runEdgeWorkers(config, context);
     return;
   }
-  const { listen, tree, access, whep, hls, flv, workers } = config;
+  const { listen, tree, whep, hls, flv, workers } = config;
   const { parentCa } = tree;
   const parts = await createNodeParts(tree.tier === 1 ? "relay" : "edge", config);
   const { controlPlane, place } = parts;
@@ -35,6 +38,7 @@ export async function runEdge(
     self: { id: originId, tier: tree.tier, region: place.region },
   });
   await using lifetime = new Lifetime({ logger: parts.logger });
+  watchTokenKeys(parts, lifetime, context);
   if (controlPlane !== undefined) lifetime.own("control plane", controlPlane);
   // Without any, those that the control plane knows, or the first of several workers.
   const isPlaced = tree.parents.length > 0 || controlPlane !== undefined || workers.localParent !== undefined;
@@ -46,21 +50,22 @@ export async function runEdge(
   await using node = await EdgeNode.open(
     {
       ...listen,
+      ...parts.access,
       quic: config.quic,
       name: parts.name,
+      version: packageVersion(),
       originId,
       tier: tree.tier,
       region: place.region,
       tls: parts.tls,
-      allowAnonymous: access.allowAnonymous,
       parents,
       localParentPort: config.workers.localParent,
       parentTrust: {
         ca: parentCa === undefined ? undefined : await readText(parentCa, "--parent-ca"),
         sha256: tree.parentSha256,
       },
-      parentToken: tree.parentToken,
-      whep: { ...whep, iceServers },
+      parentToken: readParentToken(tree, parts),
+      whep: { ...whep, iceServers, maxHalfOpenPerAddress: config.webrtc.maxHalfOpenPerAddress },
       hls: {
         windowMs: hls.windowSeconds * 1_000,
         maxBytes: hls.cacheMegabytes * BYTES_PER_MEGABYTE,

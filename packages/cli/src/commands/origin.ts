@@ -19,6 +19,7 @@ import { createNodeParts, type NodeParts } from "../node/create-node-parts.ts";
 import { openWebRtc, parseIceServers } from "../node/open-webrtc.ts";
 import { recordingOptions } from "../node/recording-options.ts";
 import { registerNode } from "../node/register-node.ts";
+import { watchTokenKeys } from "../node/watch-token-keys.ts";
 
 type OriginConfig = ConfigOf<(typeof COMMAND_GROUPS)["origin"]>;
 
@@ -27,6 +28,7 @@ export async function runOrigin(config: OriginConfig, context: CommandContext): 
   const { listen, rtmp } = config;
   const parts = await createNodeParts("origin", config);
   await using lifetime = new Lifetime({ logger: parts.logger });
+  watchTokenKeys(parts, lifetime, context);
   const { controlPlane, place } = parts;
   if (controlPlane !== undefined) lifetime.own("control plane", controlPlane);
   const webrtc = await openWebRtc(config, parts);
@@ -70,9 +72,15 @@ function createOrigin(config: OriginConfig, parts: NodeParts, webrtc: WebRtcEngi
     {
       name: parts.name,
       version: packageVersion(),
-      rtmp: { host: listen.host, port: rtmp.port, maxConnections: rtmp.maxConnections },
+      rtmp: {
+        host: listen.host,
+        port: rtmp.port,
+        maxConnections: rtmp.maxConnections,
+        maxConnectionsPerAddress: rtmp.maxConnectionsPerAddress,
+      },
       whip,
       iceServers: parseIceServers(config.webrtc.iceServers),
+      maxHalfOpenPerAddress: config.webrtc.maxHalfOpenPerAddress,
       ingest: {
         ...ingest,
         audioBridge: {
@@ -110,11 +118,17 @@ function openServer(
   parts: NodeParts & { readonly drain: NodeDrain },
   origin: OriginNode,
 ): Promise<NodeServer> {
-  const { listen, access } = config;
-  const options = { ...listen, quic: config.quic, protocols: MOQ_PROTOCOLS, portOption: "port" };
+  const { listen } = config;
+  const options = {
+    ...listen,
+    ...parts.access,
+    quic: config.quic,
+    protocols: MOQ_PROTOCOLS,
+    portOption: "port",
+  };
   const quic = { logger: parts.logger.child("quic"), loop: createQuicLoop(config.quic) };
   return NodeServer.open(
-    { ...options, tls: parts.tls, allowAnonymous: access.allowAnonymous },
+    { ...options, tls: parts.tls, api: origin.api },
     {
       ...parts,
       node: origin,

@@ -2,36 +2,38 @@ import {
   ConfigError,
   createClock,
   type GroupValues,
+  listJwks,
   loadTokenKeys,
   normalizeScopePath,
   signToken,
   type TokenAlgorithm,
+  type TokenKey,
 } from "@canopy/runtime";
-import { exportJWK, generateKeyPair, generateSecret } from "jose";
+import { exportJWK, generateKeyPair, generateSecret, type JWK } from "jose";
 import type { CommandContext } from "../command-line/command-context.ts";
 import type { tokenGroup } from "../config/token-group.ts";
 import { readText } from "../node/read-text.ts";
 
-/** Prints one token, or with `--new-key` one key. */
+/** Prints one token, or with `--new-key` one key, or with `--public-keys` the keys for nodes. */
 export async function printToken(
   config: GroupValues<typeof tokenGroup>,
   context: CommandContext,
 ): Promise<void> {
   if (config.newKey !== "none") {
-    context.writeOut(`${JSON.stringify(await createKey(config.newKey))}\n`);
+    context.writeOut(`${JSON.stringify(await newKeys(config.newKey, config))}\n`);
+    return;
+  }
+  if (config.tokenKey === undefined && config.publicKeys) throw noKeyFile();
+  if (config.tokenKey !== undefined && config.publicKeys) {
+    context.writeOut(`${JSON.stringify(await publicKeys(config.tokenKey))}\n`);
     return;
   }
   if (config.root === undefined) throw wrong("--root is needed: the path that the token is about", "--root");
   if (config.put.length === 0 && config.get.length === 0) {
     throw wrong("the token would grant nothing: give --put or --get", "--put");
   }
-  if (config.tokenKey === undefined) {
-    throw wrong("--token-key is needed; canopy token --new-key HS256 makes one", "--token-key");
-  }
-  const key = (await loadTokenKeys(await readText(config.tokenKey, "--token-key"))).find(
-    ({ signKey }) => signKey !== undefined,
-  );
-  if (key === undefined) throw wrong("the file of --token-key has no key that signs", "--token-key");
+  if (config.tokenKey === undefined) throw noKeyFile();
+  const key = await chooseKey(config.tokenKey, config.kid);
   const issuedAtSeconds = Math.floor(createClock().nowMs() / 1_000);
   const canopy = {
     ...(config.user === undefined ? {} : { user: config.user }),
@@ -52,8 +54,55 @@ export async function printToken(
   context.writeOut(`${token}\n`);
 }
 
-async function createKey(algorithm: TokenAlgorithm): Promise<object> {
-  const kid = crypto.randomUUID();
+function noKeyFile(): ConfigError {
+  return wrong("--token-key is needed; canopy token --new-key HS256 makes one", "--token-key");
+}
+
+async function chooseKey(path: string, kid: string | undefined): Promise<TokenKey> {
+  const keys = await loadTokenKeys(await readText(path, "--token-key"));
+  const named = kid === undefined ? keys : keys.filter(({ id }) => id === kid);
+  if (named.length === 0) {
+    const known = keys.flatMap(({ id }) => id ?? []).join(", ");
+    throw wrong(`the file of --token-key has no key ${kid}; it has ${known || "none with a kid"}`, "--kid");
+  }
+  const key = named.find(({ signKey }) => signKey !== undefined);
+  if (key === undefined) {
+    const which =
+      kid === undefined ? "no key that signs" : `only the public part of ${kid}, which does not sign`;
+    throw wrong(`the file of --token-key has ${which}`, "--token-key");
+  }
+  return key;
+}
+
+async function newKeys(
+  algorithm: TokenAlgorithm,
+  { kid, appendTo }: Pick<GroupValues<typeof tokenGroup>, "kid" | "appendTo">,
+): Promise<object> {
+  const key = await createKey(algorithm, kid ?? crypto.randomUUID());
+  if (appendTo === undefined) return key;
+  const content = await readText(appendTo, "--append-to");
+  const present = await loadTokenKeys(content);
+  if (present.some(({ id }) => id === kid && kid !== undefined)) {
+    throw wrong(`the file of --append-to has a key ${kid} already`, "--kid");
+  }
+  const set = { keys: [...listJwks(content), key] };
+  // As nodes will read it: its limits are theirs.
+  await loadTokenKeys(JSON.stringify(set));
+  return set;
+}
+
+/** RFC 7518 section 6: without the parts that are private. A shared secret has no other part. */
+async function publicKeys(path: string): Promise<object> {
+  const content = await readText(path, "--token-key");
+  await loadTokenKeys(content);
+  const keys = (listJwks(content) as JWK[]).map(({ d: _private, ...key }) => key);
+  if (keys.some(({ kty }) => kty === "oct")) {
+    throw wrong("a key of --token-key is a shared secret (HS256), which has no public part", "--token-key");
+  }
+  return { keys };
+}
+
+async function createKey(algorithm: TokenAlgorithm, kid: string): Promise<object> {
   if (algorithm === "HS256") {
     const secret = await generateSecret(algorithm, { extractable: true });
     return { ...(await exportJWK(secret)), alg: algorithm, kid, use: "sig" };

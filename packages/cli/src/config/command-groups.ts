@@ -1,11 +1,13 @@
 import { accessGroup } from "./access-group.ts";
 import { audioBridgeGroup } from "./audio-bridge-group.ts";
 import { broadcastGroup } from "./broadcast-group.ts";
+import { consoleGroup } from "./console-group.ts";
 import { controlPlaneGroup } from "./control-plane-group.ts";
 import { devGroup } from "./dev-group.ts";
 import { flvGroup } from "./flv-group.ts";
 import { hlsGroup } from "./hls-group.ts";
 import { ingestGroup } from "./ingest-group.ts";
+import { limitGroup } from "./limit-group.ts";
 import { listenGroup } from "./listen-group.ts";
 import { logGroup } from "./log-group.ts";
 import { quicGroup } from "./quic-group.ts";
@@ -37,6 +39,7 @@ export const COMMAND_GROUPS = {
     webhooks: webhookGroup,
     tls: tlsGroup,
     access: accessGroup,
+    limits: limitGroup,
     controlPlane: controlPlaneGroup,
     log: logGroup,
   },
@@ -51,9 +54,11 @@ export const COMMAND_GROUPS = {
     flv: flvGroup,
     tls: tlsGroup,
     access: accessGroup,
+    limits: limitGroup,
     controlPlane: controlPlaneGroup,
     log: logGroup,
   },
+  console: { console: consoleGroup, log: logGroup },
   broadcast: { broadcast: broadcastGroup, log: logGroup },
   token: { token: tokenGroup },
   bench: {},

@@ -1,4 +1,4 @@
-import { defineGroup, numberOption, portOption, textOption } from "@canopy/runtime";
+import { defineGroup, numberOption, portOption, switchOption, textOption } from "@canopy/runtime";
 
 /** Where a node listens; the default port differs between the roles. */
 export function listenGroup(defaultPort: number) {
@@ -31,6 +31,11 @@ export function listenGroup(defaultPort: number) {
       min: 1,
       max: 100_000,
       description: "Sessions at one time from one IP address; many viewers may share one.",
+    }),
+    webTransportOverWebSocket: switchOption({
+      name: "webtransport-over-websocket",
+      description:
+        "Beside QMux, takes sessions of `@fails-components/webtransport` on WebSockets; its clients need TLS.",
     }),
     drainSeconds: numberOption({
       name: "drain-time",

@@ -13,4 +13,11 @@ export const rtmpGroup = defineGroup("RTMP from publishers.", {
     max: 10_000,
     description: "RTMP connections at one time.",
   }),
+  maxConnectionsPerAddress: numberOption({
+    name: "rtmp-max-connections-per-address",
+    default: 100,
+    min: 1,
+    max: 10_000,
+    description: "As many of those may one address have.",
+  }),
 });

@@ -27,4 +27,10 @@ export const treeGroup = defineGroup("The node's place in the tree.", {
     default: undefined,
     description: "Token that this node shows its parents.",
   }),
+  parentTokenFile: textOption({
+    name: "parent-token-file",
+    default: undefined,
+    description:
+      "File with that token, read whenever a parent is dialled: one that is exchanged in time needs no restart.",
+  }),
 });

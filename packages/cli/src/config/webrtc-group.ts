@@ -23,5 +23,12 @@ export const webrtcGroup = defineGroup("WebRTC at the rim: WHIP from publishers,
     max: 100_000,
     description: "WebRTC connections at one time whose handshakes are not done; each has 10 s for them.",
   }),
+  maxHalfOpenPerAddress: numberOption({
+    name: "webrtc-half-open-per-address",
+    default: 64,
+    min: 1,
+    max: 100_000,
+    description: "As many of those may one address have, so that it does not keep everybody else out.",
+  }),
   off: switchOption({ name: "no-webrtc", description: "Takes no WebRTC connections." }),
 });

@@ -25,11 +25,12 @@ export interface DevInfo {
 
 /** Serves the built pages under their names without ending (`/watch`), and `/v1/dev`. */
 export async function openConsoleServer(
-  options: { readonly port: number; readonly folder?: string },
+  options: { readonly host?: string; readonly port: number; readonly folder?: string },
   deps: HttpServerDeps & { readonly info: () => DevInfo },
-): Promise<HttpServer> {
+): Promise<HttpServer & { readonly port: number }> {
   const folder = options.folder ?? builtPagesFolder();
-  const http = await createHttpServer({ host: DEV_HOST, port: options.port, portOption: "port" }, deps);
+  const { host = DEV_HOST, port } = options;
+  const http = await createHttpServer({ host, port, portOption: "port" }, deps);
   const { app } = http;
   app.get("/v1/dev", (_request, reply) => {
     void reply.header("cache-control", "no-store").send(deps.info());
@@ -45,8 +46,7 @@ export async function openConsoleServer(
       });
     }
   }
-  await http.start();
-  return http;
+  return Object.assign(http, await http.start());
 }
 
 /** `watch.html` and `watch/index.html` are both `/watch`; `index.html` is `/`. */

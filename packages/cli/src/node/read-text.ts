@@ -6,12 +6,12 @@ export async function readText(path: string, option: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (cause) {
-    const failure = new ConfigError(
-      "config-invalid",
-      `the file of ${option} cannot be read: ${path}`,
-      option,
-    );
-    failure.cause = cause;
-    throw failure;
+    throw unreadable(path, option, cause);
   }
+}
+
+export function unreadable(path: string, option: string, cause: unknown): ConfigError {
+  const failure = new ConfigError("config-invalid", `the file of ${option} cannot be read: ${path}`, option);
+  failure.cause = cause;
+  return failure;
 }

@@ -18,8 +18,8 @@ export interface NodePlace {
 
 export interface RegisterNodeDeps {
   readonly controlPlane: ControlPlane;
-  readonly server: Pick<NodeServer, "host" | "port" | "gate" | "eventLoop" | "certificate">;
-  readonly relay: Pick<RelayNode, "originId">;
+  readonly server: Pick<NodeServer, "host" | "port" | "gate" | "eventLoop" | "certificate" | "describe">;
+  readonly relay: Pick<RelayNode, "originId" | "readiness">;
   readonly metrics: Pick<Metrics, "value">;
   readonly clock: Clock;
   readonly isDraining: () => boolean;
@@ -46,12 +46,18 @@ export async function registerNode(place: NodePlace, deps: RegisterNodeDeps): Pr
       httpUrl: place.publicHttpUrl ?? `${scheme}://${address}`,
       ...(place.hasCertificate ? {} : { parentSha256: certificate.current.sha256Hex }),
       draining: deps.isDraining(),
+      ...(deps.relay.readiness().ready ? {} : { ready: false }),
       load: {
         sessions: gate.size,
         maxSessions: place.maxSessions,
         utilization: Math.min(1, Math.max(0, eventLoop.utilization)),
         sentBytesPerSecond: rate.read(),
       },
+      parents: server
+        .describe()
+        .parents.flatMap(({ id, rttMs, subscriptions = 0 }) =>
+          id === undefined ? [] : [{ id, rttMs, subscriptions }],
+        ),
       startedAtMs,
     };
   });

@@ -1,6 +1,13 @@
 /** Longer than any answer of a live node takes; a poll must not wait for a dead one. */
 const REQUEST_TIMEOUT_MS = 4_000;
 
+let accessToken: string | undefined;
+
+/** All requests show this token from now on; nodes with a key tell operators only of the network. */
+export function showToken(token: string | undefined): void {
+  accessToken = token;
+}
+
 /** A request that failed; `status` is 0 if no answer came. */
 export class ApiError extends Error {
   override readonly name = "ApiError";
@@ -37,8 +44,11 @@ export function postJson(body: unknown): RequestInit {
 async function request(url: string, init: RequestInit): Promise<Response> {
   let response: Response;
   try {
+    const headers = new Headers(init.headers);
+    if (accessToken !== undefined) headers.set("authorization", `Bearer ${accessToken}`);
     response = await fetch(url, {
       ...init,
+      headers,
       cache: "no-store",
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
     });

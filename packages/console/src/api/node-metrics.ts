@@ -8,11 +8,23 @@ export interface NodeMetrics {
   readonly sentBytes: number;
   readonly receivedBytes: number;
   readonly droppedGroups: number;
+  /** Sessions that were refused because the node was full. */
+  readonly refusedForRoom: number;
+  readonly sentPackets: number;
+  readonly lostPackets: number;
+  /** Frames sent, by the upper bounds of their age in seconds, cumulative as Prometheus has them. */
+  readonly frameAge: readonly AgeBucket[];
   readonly parentSwitches: number;
   readonly cacheBytes: number;
   /** 0 to 1. */
   readonly eventLoopUtilization: number | undefined;
   readonly residentBytes: number | undefined;
+}
+
+export interface AgeBucket {
+  /** Infinity for the last. */
+  readonly leSeconds: number;
+  readonly count: number;
 }
 
 interface Sample {
@@ -41,11 +53,51 @@ export function parseNodeMetrics(text: string): NodeMetrics {
     sentBytes: sum("canopy_sent_bytes_total"),
     receivedBytes: sum("canopy_received_bytes_total"),
     droppedGroups: sum("canopy_groups_dropped_total"),
+    refusedForRoom: sum("canopy_sessions_rejected_total", "reason", "limit"),
+    sentPackets: sum("canopy_sent_packets_total"),
+    lostPackets: sum("canopy_lost_packets_total"),
+    frameAge: ageBuckets(samples.get("canopy_frame_age_seconds_bucket") ?? []),
     parentSwitches: sum("canopy_parent_switches_total"),
     cacheBytes: sum("canopy_cache_bytes"),
     eventLoopUtilization: first("canopy_event_loop_utilization_ratio"),
     residentBytes: first("canopy_process_resident_memory_bytes") ?? first("process_resident_memory_bytes"),
   };
+}
+
+function ageBuckets(samples: readonly Sample[]): readonly AgeBucket[] {
+  const counts = new Map<number, number>();
+  for (const { labels, value } of samples) {
+    const le = labels.get("le");
+    const leSeconds = le === "+Inf" ? Number.POSITIVE_INFINITY : Number(le);
+    if (!Number.isNaN(leSeconds)) counts.set(leSeconds, (counts.get(leSeconds) ?? 0) + value);
+  }
+  return [...counts]
+    .map(([leSeconds, count]) => ({ leSeconds, count }))
+    .sort((left, right) => left.leSeconds - right.leSeconds);
+}
+
+/**
+ * The age below which the given share of the frames was that were sent between two polls, in ms: the straight line
+ * through its bucket, as Prometheus draws it. Undefined if none was sent.
+ */
+export function frameAgeMs(
+  before: readonly AgeBucket[],
+  after: readonly AgeBucket[],
+  share: number,
+): number | undefined {
+  const sent = after.map(({ leSeconds, count }, index) => ({
+    leSeconds,
+    count: count - (before[index]?.count ?? 0),
+  }));
+  const wanted = (sent.at(-1)?.count ?? 0) * share;
+  if (!(wanted > 0)) return undefined;
+  const index = sent.findIndex(({ count }) => count >= wanted);
+  const lower = sent[index - 1] ?? { leSeconds: 0, count: 0 };
+  const upper = sent[index] ?? lower;
+  // Above the largest bound nothing is known but that.
+  if (upper.leSeconds === Number.POSITIVE_INFINITY) return lower.leSeconds * 1_000;
+  const part = (wanted - lower.count) / (upper.count - lower.count);
+  return (lower.leSeconds + (upper.leSeconds - lower.leSeconds) * part) * 1_000;
 }
 
 function parseSamples(text: string): Map<string, Sample[]> {

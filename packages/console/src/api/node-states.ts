@@ -1,109 +1,216 @@
-import { asList, asRecord, asText, fetchJson, fetchText } from "./fetch-json.ts";
+import { fetchJson, fetchText } from "./fetch-json.ts";
+import { hostOf } from "./host-of.ts";
 import type { NetworkAddresses } from "./network-addresses.ts";
-import { type NodeMetrics, parseNodeMetrics } from "./node-metrics.ts";
-
-export type NodeRole = "origin" | "relay" | "edge";
+import { frameAgeMs, type NodeMetrics, parseNodeMetrics } from "./node-metrics.ts";
+import { type NodePlace, type NodeRole, parseTopology, type Topology } from "./topology.ts";
 
 export interface NodeState {
+  /** Its hop id, or its address as long as it has not told that. */
+  readonly key: string;
   readonly role: NodeRole;
-  /** Such as "edge 2". */
+  readonly tier: number;
+  /** Such as "edge-2". */
+  readonly title: string;
+  /** Base URL of its HTTP; "" if it is not known. */
+  readonly url: string;
+  readonly region: string | undefined;
+  readonly up: boolean;
+  readonly draining: boolean;
+  readonly metrics: NodeMetrics | undefined;
+  /** What the control plane says of a node whose metrics this page cannot read. */
+  readonly load: NodePlace["load"];
+  readonly rates: NodeRates | undefined;
+  readonly place: NodePlace | undefined;
+}
+
+/** What a node did between two polls. */
+export interface NodeRates {
+  readonly sentBps: number;
+  readonly receivedBps: number;
+  readonly droppedPerSecond: number;
+  readonly refusedPerSecond: number;
+  /** Lost packets as a share of those sent; undefined if hardly any was sent. */
+  readonly lossRatio: number | undefined;
+  readonly frameAgeMs: number | undefined;
+}
+
+export interface NetworkState {
+  readonly nodes: readonly NodeState[];
+  /** The registry does not answer its nodes. */
+  readonly stale: boolean;
+}
+
+const TIERS: Readonly<Record<NodeRole, number>> = { origin: 0, relay: 1, edge: 2 };
+/** Below this, one packet more or less makes a ratio meaningless. */
+const LOSS_MIN_PACKETS = 50;
+/** More nodes than a browser should ask every few seconds; of the others the registry tells. */
+const MAX_ASKED = 64;
+
+interface Address {
+  readonly role: NodeRole;
   readonly title: string;
   readonly url: string;
-  readonly up: boolean;
-  readonly metrics: NodeMetrics | undefined;
-  /** Bits per second since the last poll. */
-  readonly sentBps: number | undefined;
-  readonly receivedBps: number | undefined;
-  /** Addresses (host:port) that it takes broadcasts from; empty if it does not say. */
-  readonly parents: readonly string[];
 }
 
-interface Counters {
+interface Snapshot {
   readonly atMs: number;
-  readonly sentBytes: number;
-  readonly receivedBytes: number;
+  readonly metrics: NodeMetrics;
 }
 
-/** Polls every node's metrics and place in the tree, and turns its counters into rates. */
+/** Polls every node for its metrics and its place in the tree: those it was told of, and those that these know. */
 export class NodeStates {
-  readonly #addresses: NetworkAddresses;
-  readonly #counters = new Map<string, Counters>();
+  readonly #configured: readonly Address[];
+  readonly #snapshots = new Map<string, Snapshot>();
+  /** Those that the control plane named at the last poll. */
+  #discovered: readonly NodePlace[] = [];
 
-  constructor(addresses: NetworkAddresses) {
-    this.#addresses = addresses;
+  constructor({ origin, relays, edges }: NetworkAddresses) {
+    const title = (name: string, index: number, count: number) => (count > 1 ? `${name}-${index + 1}` : name);
+    this.#configured = [
+      { role: "origin", title: "origin", url: origin },
+      ...relays.map((url, index) => ({
+        role: "relay" as const,
+        title: title("relay", index, relays.length),
+        url,
+      })),
+      ...edges.map((url, index) => ({
+        role: "edge" as const,
+        title: title("edge", index, edges.length),
+        url,
+      })),
+    ];
   }
 
-  async load(): Promise<readonly NodeState[]> {
-    const { origin, relays, edges } = this.#addresses;
-    return Promise.all([
-      this.#loadNode("origin", "Origin", origin),
-      ...relays.map((url, index) =>
-        this.#loadNode("relay", relays.length > 1 ? `Relay ${index + 1}` : "Relay", url),
+  async load(): Promise<NetworkState> {
+    const answers = await Promise.all(this.#addresses().map((address) => this.#ask(address)));
+    const told = answers.flatMap(({ topology }) => (topology?.cluster === undefined ? [] : [topology]));
+    const cluster = (told.find(({ stale }) => !stale) ?? told[0])?.cluster ?? [];
+    this.#discovered = cluster;
+    const nodes = new Map<string, NodeState>();
+    for (const { state } of answers) {
+      const known = nodes.get(state.key);
+      if (known === undefined || !known.up) nodes.set(state.key, state);
+    }
+    for (const place of cluster) {
+      const known = [...nodes.values()].find((node) => isSame(node, place));
+      if (known === undefined) nodes.set(String(place.id), unasked(place));
+      // The cluster's own word of a node that this page cannot reach: it may be the page that is cut off.
+      else if (!known.up) nodes.set(known.key, { ...unasked(place), key: known.key, url: known.url });
+    }
+    return {
+      nodes: [...nodes.values()].sort(
+        (a, b) =>
+          a.tier - b.tier ||
+          (a.region ?? "").localeCompare(b.region ?? "") ||
+          a.title.localeCompare(b.title, undefined, { numeric: true }),
       ),
-      ...edges.map((url, index) => this.#loadNode("edge", `Edge ${index + 1}`, url)),
-    ]);
+      stale: told.length > 0 && told.every(({ stale }) => stale),
+    };
   }
 
-  async #loadNode(role: NodeRole, title: string, url: string): Promise<NodeState> {
-    const [metricsText, topology] = await Promise.allSettled([
+  #addresses(): readonly Address[] {
+    const urls = new Set(this.#configured.map(({ url }) => url));
+    const found = this.#discovered.flatMap(({ httpUrl, role, name }) =>
+      httpUrl === undefined || urls.has(httpUrl)
+        ? []
+        : [{ role: role ?? "edge", title: name ?? hostOf(httpUrl) ?? "", url: httpUrl }],
+    );
+    return [...this.#configured, ...found].slice(0, MAX_ASKED);
+  }
+
+  async #ask(
+    address: Address,
+  ): Promise<{ readonly state: NodeState; readonly topology: Topology | undefined }> {
+    const { url } = address;
+    const [text, answer] = await Promise.allSettled([
       fetchText(`${url}/metrics`),
       fetchJson(`${url}/v1/topology`),
     ]);
-    const parents = topology.status === "fulfilled" ? parseParents(topology.value) : [];
-    if (metricsText.status === "rejected") {
-      this.#counters.delete(url);
-      const up = topology.status === "fulfilled";
-      return {
-        role,
-        title,
-        url,
-        up,
-        metrics: undefined,
-        sentBps: undefined,
-        receivedBps: undefined,
-        parents,
-      };
-    }
-    const metrics = parseNodeMetrics(metricsText.value);
-    const now = {
-      atMs: performance.now(),
-      sentBytes: metrics.sentBytes,
-      receivedBytes: metrics.receivedBytes,
-    };
-    const before = this.#counters.get(url);
-    this.#counters.set(url, now);
+    const topology = answer.status === "fulfilled" ? parseTopology(answer.value) : undefined;
+    const metrics = text.status === "fulfilled" ? parseNodeMetrics(text.value) : undefined;
+    const place = topology?.self;
+    const role = place?.role ?? address.role;
     return {
-      role,
-      title,
-      url,
-      up: true,
-      metrics,
-      sentBps: before && rateBps(before.sentBytes, now.sentBytes, now.atMs - before.atMs),
-      receivedBps: before && rateBps(before.receivedBytes, now.receivedBytes, now.atMs - before.atMs),
-      parents,
+      topology,
+      state: {
+        key: String(place?.id ?? url),
+        role,
+        tier: place?.tier ?? TIERS[role],
+        title: place?.name ?? address.title,
+        url,
+        region: place?.region,
+        up: topology !== undefined || metrics !== undefined,
+        draining: place?.draining === true,
+        metrics,
+        load: place?.load,
+        rates: this.#rates(url, metrics),
+        place,
+      },
     };
+  }
+
+  #rates(url: string, metrics: NodeMetrics | undefined): NodeRates | undefined {
+    const before = this.#snapshots.get(url);
+    const now = metrics && { atMs: performance.now(), metrics };
+    if (now === undefined) this.#snapshots.delete(url);
+    else this.#snapshots.set(url, now);
+    return before && now && ratesBetween(before, now);
   }
 }
 
-function rateBps(before: number, after: number, elapsedMs: number): number | undefined {
-  // A counter that went back is one of a restarted process.
-  return elapsedMs <= 0 || after < before ? undefined : ((after - before) * 8000) / elapsedMs;
+/** Undefined if the node was started anew in between: a counter went back. */
+export function ratesBetween(before: Snapshot, now: Snapshot): NodeRates | undefined {
+  const seconds = (now.atMs - before.atMs) / 1_000;
+  const [old, next] = [before.metrics, now.metrics];
+  if (seconds <= 0 || next.sentBytes < old.sentBytes || next.receivedBytes < old.receivedBytes)
+    return undefined;
+  const sentPackets = next.sentPackets - old.sentPackets;
+  return {
+    sentBps: ((next.sentBytes - old.sentBytes) * 8) / seconds,
+    receivedBps: ((next.receivedBytes - old.receivedBytes) * 8) / seconds,
+    droppedPerSecond: Math.max(0, next.droppedGroups - old.droppedGroups) / seconds,
+    refusedPerSecond: Math.max(0, next.refusedForRoom - old.refusedForRoom) / seconds,
+    lossRatio:
+      sentPackets < LOSS_MIN_PACKETS ? undefined : (next.lostPackets - old.lostPackets) / sentPackets,
+    frameAgeMs: frameAgeMs(old.frameAge, next.frameAge, 0.5),
+  };
 }
 
-/** Finds the parents that a node's topology names, as host:port. */
-export function parseParents(value: unknown): readonly string[] {
-  const record = asRecord(value);
-  const node = asRecord(record?.node) ?? record;
-  const found = [record?.parent, node?.parent, ...asList(record?.parents), ...asList(node?.parents)];
-  const hosts = found.map((entry) => {
-    const parent = asRecord(entry);
-    return hostOf(asText(entry) ?? asText(parent?.url) ?? asText(parent?.address) ?? asText(parent?.node));
+/** The nodes that feed a node, with the way there and back; those that are not known here are left out. */
+export function parentsOf(
+  node: NodeState,
+  nodes: readonly NodeState[],
+): readonly { readonly parent: NodeState; readonly rttMs: number | undefined }[] {
+  return (node.place?.parents ?? []).flatMap(({ id, host, rttMs }) => {
+    const parent = nodes.find(
+      (candidate) =>
+        candidate.key !== node.key &&
+        ((id !== undefined && candidate.place?.id === id) ||
+          (host !== undefined && [candidate.place?.host, hostOf(candidate.url)].includes(host))),
+    );
+    return parent === undefined ? [] : [{ parent, rttMs }];
   });
-  return [...new Set(hosts.filter((host) => host !== undefined))];
 }
 
-/** "https://127.0.0.1:4441/x" and "127.0.0.1:4441" both name 127.0.0.1:4441. */
-export function hostOf(address: string | undefined): string | undefined {
-  const host = address?.replace(/^[a-z]+:\/\//, "").replace(/\/.*$/, "");
-  return host === "" ? undefined : host;
+function isSame(node: NodeState, place: NodePlace): boolean {
+  if (place.id !== undefined && node.place?.id === place.id) return true;
+  return place.httpUrl !== undefined && node.url === place.httpUrl;
+}
+
+function unasked(place: NodePlace): NodeState {
+  const role = place.role ?? "edge";
+  return {
+    key: String(place.id ?? place.httpUrl),
+    role,
+    tier: place.tier ?? TIERS[role],
+    title: place.name ?? place.host ?? "node",
+    url: place.httpUrl ?? "",
+    region: place.region,
+    up: true,
+    draining: place.draining,
+    metrics: undefined,
+    load: place.load,
+    rates: undefined,
+    place,
+  };
 }

@@ -22,6 +22,7 @@ export interface TimedDetail {
 export const PLAYER_ATTRIBUTES = [
   "broadcast",
   "transports",
+  "websocket-mapping",
   "latency",
   "sync",
   "muted",

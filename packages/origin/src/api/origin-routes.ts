@@ -1,7 +1,6 @@
 import { MAX_TIMED_MESSAGE_BYTES } from "@canopy/media/timed";
-import { type Admission, authorizeRequest } from "@canopy/relay/node";
+import { type Admission, RequestAdmission } from "@canopy/relay/node";
 import { type HttpServer, mayGet, mayPut, normalizeScopePath, ProblemError } from "@canopy/runtime";
-import swagger from "@fastify/swagger";
 import type { BroadcastIngest } from "../ingest/broadcast-ingest.ts";
 import type { BroadcastRegistry } from "../ingest/broadcast-registry.ts";
 import { OriginError } from "../origin-error.ts";
@@ -17,50 +16,33 @@ import {
 export interface OriginRoutesDeps {
   readonly registry: BroadcastRegistry;
   readonly admission: Admission;
-  /** Version of the API description. */
-  readonly version: string;
 }
 
 /** A message has at most 1 KB; larger bodies up to this are refused with the limit in the text. */
 const TIMED_BODY_LIMIT_BYTES = 256 * 1024;
 const TIMED_SUFFIX = "/timed";
 
-declare module "fastify" {
-  interface FastifyContextConfig {
-    /** Path of the route in the API description, where the router needs a wildcard. */
-    readonly describedAs?: string;
-  }
-}
-
 interface WildcardParams {
   readonly Params: { readonly "*": string };
 }
 
-/** The origin's HTTP API (contract: `/v1/broadcasts…`, `/v1/openapi.json`). To be registered before the server listens. */
-export async function registerOriginRoutes(app: HttpServer["app"], deps: OriginRoutesDeps): Promise<void> {
-  const { registry, admission } = deps;
-  await app.register(swagger, {
-    openapi: {
-      openapi: "3.1.0",
-      info: {
-        title: "Canopy origin",
-        version: deps.version,
-        description: "Broadcasts, timed messages, restreams and recordings.",
-      },
-    },
-    transform: ({ schema, url, route }) => ({ schema, url: route.config?.describedAs ?? url }),
-  });
+/** The origin's HTTP API (contract: `/v1/broadcasts…`). To be registered before the server listens. */
+export function registerOriginRoutes(app: HttpServer["app"], deps: OriginRoutesDeps): void {
+  const { registry } = deps;
+  const requests = new RequestAdmission(deps.admission);
+  const { onRequest } = requests;
 
   app.get(
     "/v1/broadcasts",
     {
+      onRequest,
       schema: {
         summary: "The broadcasts that are published here",
         response: { 200: BROADCAST_LIST_SCHEMA },
       },
     },
     async (request) => {
-      const { scope } = await authorizeRequest(request, admission);
+      const { scope } = requests.of(request);
       const visible = [...registry].filter((ingest) => mayGet(scope, ingest.path));
       return { broadcasts: visible.map((ingest) => ingest.describe()) };
     },
@@ -69,6 +51,7 @@ export async function registerOriginRoutes(app: HttpServer["app"], deps: OriginR
   app.get<WildcardParams>(
     "/v1/broadcasts/*",
     {
+      onRequest,
       config: { describedAs: "/v1/broadcasts/{broadcast}" },
       schema: {
         summary: "One broadcast: tracks, codecs, publisher, bitrate, warnings",
@@ -77,7 +60,7 @@ export async function registerOriginRoutes(app: HttpServer["app"], deps: OriginR
     },
     async (request) => {
       const path = normalizeScopePath(request.params["*"]);
-      const { scope } = await authorizeRequest(request, admission);
+      const { scope } = requests.of(request);
       if (!mayGet(scope, path)) throw forbidden("see");
       return find(registry, path).describe();
     },
@@ -86,6 +69,7 @@ export async function registerOriginRoutes(app: HttpServer["app"], deps: OriginR
   app.delete<WildcardParams>(
     "/v1/broadcasts/*",
     {
+      onRequest,
       config: { describedAs: "/v1/broadcasts/{broadcast}" },
       schema: {
         summary: "Ends a broadcast and its publisher's connection",
@@ -94,7 +78,7 @@ export async function registerOriginRoutes(app: HttpServer["app"], deps: OriginR
     },
     async (request, reply) => {
       const path = normalizeScopePath(request.params["*"]);
-      const { scope } = await authorizeRequest(request, admission);
+      const { scope } = requests.of(request);
       if (!mayPut(scope, path)) throw forbidden("end");
       if (!registry.kick(path)) throw notFound(path);
       return reply.status(204).send();
@@ -121,8 +105,9 @@ export async function registerOriginRoutes(app: HttpServer["app"], deps: OriginR
         if (error.code === "FST_ERR_CTP_BODY_TOO_LARGE") throw tooLarge(error);
         throw error;
       },
-      // The path is looked at before the body is read.
+      // The token, then the path, before the body is read.
       onRequest: async (request) => {
+        await onRequest(request);
         if (!request.params["*"].endsWith(TIMED_SUFFIX)) {
           throw new ProblemError(404, "Not Found", `Nothing is at POST ${request.url.split("?")[0]}.`);
         }
@@ -130,7 +115,7 @@ export async function registerOriginRoutes(app: HttpServer["app"], deps: OriginR
     },
     async (request, reply) => {
       const path = normalizeScopePath(request.params["*"].slice(0, -TIMED_SUFFIX.length));
-      const { scope } = await authorizeRequest(request, admission);
+      const { scope } = requests.of(request);
       if (!mayPut(scope, path)) throw forbidden("send timed messages to");
       const ingest = find(registry, path);
       if (request.body.at !== undefined && request.body.delayMs !== undefined) {
@@ -140,8 +125,6 @@ export async function registerOriginRoutes(app: HttpServer["app"], deps: OriginR
       return reply.status(202).send({ id, at });
     },
   );
-
-  app.get("/v1/openapi.json", { schema: { hide: true } as object }, () => app.swagger());
 }
 
 function find(registry: BroadcastRegistry, path: string): BroadcastIngest {

@@ -14,7 +14,7 @@ export interface RecordingFileRoutesDeps {
 
 interface FileParams {
   readonly Params: { readonly id: string; readonly name: string };
-  readonly Querystring: { readonly jwt?: string };
+  readonly Querystring: { readonly jwt?: unknown };
 }
 
 /** Segments never change, but who may see them can: caches of the viewer alone. */
@@ -46,7 +46,7 @@ export async function registerRecordingFileRoutes(
       }
       void reply.header("cache-control", isGrowing(name) ? "no-cache" : LASTING).type(contentTypeOf(name));
       const { jwt } = request.query;
-      const isTokenPassedOn = jwt !== undefined && name.endsWith(".m3u8");
+      const isTokenPassedOn = typeof jwt === "string" && name.endsWith(".m3u8");
       // Playlists and the timeline stay on the disk beside what is stored.
       if (recordings.isStored(id) && !isGrowing(name)) {
         const { range } = request.headers;

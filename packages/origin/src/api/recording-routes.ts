@@ -1,4 +1,4 @@
-import { type Admission, authorizeRequest } from "@canopy/relay/node";
+import { type Admission, RequestAdmission } from "@canopy/relay/node";
 import {
   type HttpServer,
   mayGet,
@@ -7,15 +7,15 @@ import {
   ProblemError,
   type SessionScope,
 } from "@canopy/runtime";
-import type { Recordings } from "../downstream/record/recordings.ts";
+import type { ListedRecording, Recordings } from "../downstream/record/recordings.ts";
 import { checkBroadcastPath } from "../ingest/broadcast-path.ts";
 import { PROBLEM_SCHEMA } from "./api-schemas.ts";
 import { explainRefusal, explainRejection } from "./explain-refusal.ts";
 import {
+  ANY_RECORDING_SCHEMA,
   RECORDING_BODY_SCHEMA,
   RECORDING_LIST_SCHEMA,
   RECORDING_QUERY_SCHEMA,
-  RECORDING_SCHEMA,
 } from "./recording-schemas.ts";
 import { CREATED_SCHEMA } from "./restream-schemas.ts";
 
@@ -28,17 +28,21 @@ interface IdParams {
   readonly Params: { readonly id: string };
 }
 
-type Listed = ReturnType<Recordings["list"]>[number];
+type ListedRoom = ReturnType<Recordings["rooms"]["list"]>[number];
 
 /** The API of recordings (contract: `/v1/recordings…`). */
 export function registerRecordingRoutes(app: HttpServer["app"], deps: RecordingRoutesDeps): void {
-  const { recordings, admission } = deps;
+  const { recordings } = deps;
+  const requests = new RequestAdmission(deps.admission);
+  const { onRequest } = requests;
 
-  app.post<{ Body: { readonly broadcast: string } }>(
+  app.post<{ Body: { readonly broadcast: string } | { readonly room: string } }>(
     "/v1/recordings",
     {
+      onRequest,
       schema: {
-        summary: "Records a broadcast until it ends or the recording is stopped",
+        summary:
+          "Records a broadcast until it ends or the recording is stopped, or every broadcast of a room until that is stopped",
         body: RECORDING_BODY_SCHEMA,
         response: {
           201: CREATED_SCHEMA,
@@ -51,11 +55,14 @@ export function registerRecordingRoutes(app: HttpServer["app"], deps: RecordingR
       },
     },
     async (request, reply) => {
-      const path = normalizeScopePath(request.body.broadcast);
-      const { scope } = await authorizeRequest(request, admission);
+      const { body } = request;
+      const isRoom = "room" in body;
+      const path = normalizeScopePath(isRoom ? body.room : body.broadcast);
+      const { scope } = requests.of(request);
       if (!mayPut(scope, path)) throw forbidden("record");
       explainRefusal(() => checkBroadcastPath(path));
-      const { id } = await explainRejection(recordings.record(path));
+      const start = isRoom ? recordings.rooms.record(path) : recordings.record(path);
+      const { id } = await explainRejection(start);
       return reply.status(201).header("location", `/v1/recordings/${id}`).send({ id });
     },
   );
@@ -63,35 +70,48 @@ export function registerRecordingRoutes(app: HttpServer["app"], deps: RecordingR
   app.get(
     "/v1/recordings",
     {
+      onRequest,
       schema: {
         summary: "Recordings that run or are kept, newest first",
         response: { 200: RECORDING_LIST_SCHEMA },
       },
     },
     async (request) => {
-      const { scope } = await authorizeRequest(request, admission);
+      const { scope } = requests.of(request);
       const visible = recordings.list().filter(({ broadcast }) => mayGet(scope, broadcast));
-      return { recordings: visible.map((recording) => recording.describe()) };
+      const rooms = recordings.rooms.list().filter(({ path }) => mayGet(scope, path));
+      return {
+        recordings: visible.map((recording) => recording.describe()),
+        rooms: rooms.map((room) => room.describe()),
+      };
     },
   );
 
   app.get<IdParams>(
     "/v1/recordings/:id",
-    { schema: { summary: "One recording", response: { 200: RECORDING_SCHEMA, 404: PROBLEM_SCHEMA } } },
+    {
+      onRequest,
+      schema: {
+        summary: "One recording, of a broadcast or of a room",
+        response: { 200: ANY_RECORDING_SCHEMA, 404: PROBLEM_SCHEMA },
+      },
+    },
     async (request) => {
-      const { scope } = await authorizeRequest(request, admission);
-      return find(request.params.id, scope, mayGet).describe();
+      const { scope } = requests.of(request);
+      const { id } = request.params;
+      return (findRoom(id, scope, mayGet) ?? find(id, scope, mayGet)).describe();
     },
   );
 
   app.delete<IdParams & { Querystring: { readonly purge?: "true" | "false" } }>(
     "/v1/recordings/:id",
     {
+      onRequest,
       schema: {
-        summary: "Stops a recording and makes its files; with purge, deletes them",
+        summary: "Stops a recording, or all of a room, and makes the files; with purge, deletes them",
         querystring: RECORDING_QUERY_SCHEMA,
         response: {
-          202: RECORDING_SCHEMA,
+          202: ANY_RECORDING_SCHEMA,
           204: { type: "null" },
           404: PROBLEM_SCHEMA,
           503: PROBLEM_SCHEMA,
@@ -99,8 +119,14 @@ export function registerRecordingRoutes(app: HttpServer["app"], deps: RecordingR
       },
     },
     async (request, reply) => {
-      const { scope } = await authorizeRequest(request, admission);
+      const { scope } = requests.of(request);
       const { id } = request.params;
+      const room = findRoom(id, scope, mayPut);
+      if (room !== undefined) {
+        const isPurge = request.query.purge === "true";
+        await explainRejection(isPurge ? recordings.rooms.purge(id) : recordings.rooms.stop(id));
+        return isPurge ? reply.status(204).send() : reply.status(202).send(room.describe());
+      }
       const recording = find(id, scope, mayPut);
       if (request.query.purge === "true") {
         await explainRejection(recordings.purge(id));
@@ -111,7 +137,14 @@ export function registerRecordingRoutes(app: HttpServer["app"], deps: RecordingR
     },
   );
 
-  function find(id: string, scope: SessionScope, may: typeof mayGet): Listed {
+  /** Undefined if it is not the id of a room's recording. */
+  function findRoom(id: string, scope: SessionScope, may: typeof mayGet): ListedRoom | undefined {
+    const room = recordings.rooms.get(id);
+    if (room !== undefined && !may(scope, room.path)) throw forbidden(may === mayPut ? "stop" : "see");
+    return room;
+  }
+
+  function find(id: string, scope: SessionScope, may: typeof mayGet): ListedRecording {
     const recording = recordings.get(id);
     if (recording === undefined)
       throw new ProblemError(404, "Not Found", "There is no recording of that id.");

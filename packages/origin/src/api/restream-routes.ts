@@ -1,4 +1,4 @@
-import { type Admission, authorizeRequest } from "@canopy/relay/node";
+import { type Admission, RequestAdmission } from "@canopy/relay/node";
 import { type HttpServer, mayPut, normalizeScopePath, ProblemError } from "@canopy/runtime";
 import type { Restream } from "../downstream/restream/restream.ts";
 import type { Restreams } from "../downstream/restream/restreams.ts";
@@ -27,11 +27,14 @@ interface CreateBody {
 
 /** The API of restreams (contract: `/v1/restreams…`). Who may publish a broadcast may say where else it goes. */
 export function registerRestreamRoutes(app: HttpServer["app"], deps: RestreamRoutesDeps): void {
-  const { restreams, admission } = deps;
+  const { restreams } = deps;
+  const requests = new RequestAdmission(deps.admission);
+  const { onRequest } = requests;
 
   app.post<CreateBody>(
     "/v1/restreams",
     {
+      onRequest,
       schema: {
         summary: "Passes a broadcast on to an RTMP server",
         body: RESTREAM_BODY_SCHEMA,
@@ -46,7 +49,7 @@ export function registerRestreamRoutes(app: HttpServer["app"], deps: RestreamRou
     },
     async (request, reply) => {
       const path = normalizeScopePath(request.body.broadcast);
-      const { scope } = await authorizeRequest(request, admission);
+      const { scope } = requests.of(request);
       if (!mayPut(scope, path)) throw forbidden();
       const { settings } = explainRefusal(() => {
         checkBroadcastPath(path);
@@ -58,9 +61,12 @@ export function registerRestreamRoutes(app: HttpServer["app"], deps: RestreamRou
 
   app.get(
     "/v1/restreams",
-    { schema: { summary: "The restreams of this origin", response: { 200: RESTREAM_LIST_SCHEMA } } },
+    {
+      onRequest,
+      schema: { summary: "The restreams of this origin", response: { 200: RESTREAM_LIST_SCHEMA } },
+    },
     async (request) => {
-      const { scope } = await authorizeRequest(request, admission);
+      const { scope } = requests.of(request);
       const visible = [...restreams].filter(({ settings }) => mayPut(scope, settings.broadcast));
       return { restreams: visible.map((restream) => restream.describe()) };
     },
@@ -68,32 +74,34 @@ export function registerRestreamRoutes(app: HttpServer["app"], deps: RestreamRou
 
   app.get<IdParams>(
     "/v1/restreams/:id",
-    { schema: { summary: "One restream", response: { 200: RESTREAM_SCHEMA, 404: PROBLEM_SCHEMA } } },
-    async (request) => (await find(request)).describe(),
+    {
+      onRequest,
+      schema: { summary: "One restream", response: { 200: RESTREAM_SCHEMA, 404: PROBLEM_SCHEMA } },
+    },
+    async (request) => find(request).describe(),
   );
 
   app.delete<IdParams>(
     "/v1/restreams/:id",
-    { schema: { summary: "Ends a restream", response: { 204: { type: "null" }, 404: PROBLEM_SCHEMA } } },
+    {
+      onRequest,
+      schema: { summary: "Ends a restream", response: { 204: { type: "null" }, 404: PROBLEM_SCHEMA } },
+    },
     async (request, reply) => {
-      const { settings } = await find(request);
+      const { settings } = find(request);
       restreams.remove(settings.id);
       return reply.status(204).send();
     },
   );
 
-  async function find(
-    request: { readonly params: { readonly id: string } } & AuthorizedBy,
-  ): Promise<Restream> {
-    const { scope } = await authorizeRequest(request, admission);
+  function find(request: { readonly params: { readonly id: string } }): Restream {
+    const { scope } = requests.of(request);
     const restream = restreams.get(request.params.id);
     if (restream === undefined) throw new ProblemError(404, "Not Found", "There is no restream of that id.");
     if (!mayPut(scope, restream.settings.broadcast)) throw forbidden();
     return restream;
   }
 }
-
-type AuthorizedBy = Parameters<typeof authorizeRequest>[0];
 
 function forbidden(): ProblemError {
   return new ProblemError(403, "Forbidden", "The token does not allow to restream this broadcast.");

@@ -1,7 +1,7 @@
 import { readTimedMessages } from "@canopy/media/timed";
 import { describe, expect, it } from "vitest";
 import { DEFAULT_TIMED_LIMITS } from "./timed-limits.ts";
-import { type MediaPosition, TimedScheduler } from "./timed-scheduler.ts";
+import { AFTER_NEWEST_US, type MediaPosition, TimedScheduler } from "./timed-scheduler.ts";
 
 const NOW_US = 1_780_000_000_000_000;
 
@@ -62,11 +62,11 @@ describe("TimedScheduler", () => {
       { type: "a", data: null, at: NOW_US - 5_000_000 },
       position({ newestUs }),
     );
-    expect(passed.message.at).toBe(newestUs + 1);
+    expect(passed.message.at).toBe(newestUs + AFTER_NEWEST_US);
     const atOnce = scheduler.accept({ type: "a", data: null }, position({ newestUs }));
-    expect(atOnce.message.at).toBe(newestUs + 1);
+    expect(atOnce.message.at).toBe(newestUs + AFTER_NEWEST_US);
     expect(scheduler.take(newestUs)).toHaveLength(0);
-    expect(scheduler.take(newestUs + 1)).toHaveLength(2);
+    expect(scheduler.take(newestUs + AFTER_NEWEST_US)).toHaveLength(2);
   });
 
   it("counts a delay from now", () => {

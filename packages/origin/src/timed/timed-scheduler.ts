@@ -55,6 +55,12 @@ const FORGET_US = 60_000_000;
 const NOTHING: readonly Uint8Array[] = Object.freeze([]);
 
 /**
+ * A message for now is for the next frame. Far enough after the newest one that no player takes it for that one's: HLS and
+ * files give times rounded, to a millisecond at worst.
+ */
+export const AFTER_NEWEST_US = 2_000;
+
+/**
  * Accepts timed messages for one broadcast and hands their SEI to the access units: to the first one in decoding
  * order whose timestamp is not before `at`, and to the following ones, of every rendition.
  */
@@ -78,7 +84,7 @@ export class TimedScheduler {
   }
 
   /**
-   * An `at` that has passed is moved to the newest media time + 1 µs, so that no viewer has presented its frame yet.
+   * An `at` that has passed is moved to just after the newest media time, so that no viewer has presented its frame yet.
    * @throws OriginError `timed-too-large`, `timed-rate`, `timed-invalid`; the message names the limit
    */
   accept(request: TimedRequest, position: MediaPosition): ScheduledMessage {
@@ -169,7 +175,7 @@ export class TimedScheduler {
 
   #resolveAt(request: TimedRequest, position: MediaPosition): number {
     const { nowUs, newestUs } = position;
-    const earliest = newestUs === undefined ? Math.round(nowUs) : newestUs + 1;
+    const earliest = newestUs === undefined ? Math.round(nowUs) : newestUs + AFTER_NEWEST_US;
     let wanted = earliest;
     if (request.at !== undefined) wanted = request.at;
     else if (request.delayMs !== undefined) wanted = Math.round(nowUs + request.delayMs * 1_000);

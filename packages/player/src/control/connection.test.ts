@@ -3,6 +3,7 @@ import { PlayerError } from "../player-error.ts";
 import type { TransportName, UpstreamFactory, UpstreamSink } from "../upstream/upstream.ts";
 import { Connection } from "./connection.ts";
 
+const MESSAGE = { v: 1, id: "", type: "cue", at: 1, data: null } as const;
 const FRAME = { timestampUs: 1, payload: new Uint8Array(1), isKey: true };
 
 interface Opened {
@@ -19,11 +20,14 @@ let dead: Set<string>;
 let answerMs: number;
 let lost: string[];
 let frames: string[];
+let messages: string[];
 let connection: Connection;
 let remembered: TransportName | undefined;
 let winners: TransportName[];
 /** Transports whose packets the network swallows. */
 let swallowed: Set<TransportName>;
+/** Edges that are gone with their machine: nothing comes back. */
+let gone: Set<string>;
 /** Transports in the order in which they came into use. */
 let used: TransportName[];
 
@@ -35,9 +39,11 @@ beforeEach(() => {
   answerMs = 30;
   lost = [];
   frames = [];
+  messages = [];
   remembered = undefined;
   winners = [];
   swallowed = new Set();
+  gone = new Set();
   used = [];
 });
 afterEach(() => {
@@ -55,7 +61,7 @@ function factoryOf(transport: TransportName): UpstreamFactory {
       opened.push(entry);
       const { hostname } = new URL(src);
       setTimeout(() => {
-        if (entry.closed || swallowed.has(transport)) return;
+        if (entry.closed || swallowed.has(transport) || gone.has(hostname)) return;
         if (!dead.has(hostname)) {
           sink.onConnected(src);
           return;
@@ -111,6 +117,7 @@ function connect(
         isSync: false,
         latencyMs: 100,
         mediaElement: undefined,
+        canPaint: false,
       },
     },
     {
@@ -124,16 +131,19 @@ function connect(
         onGroupOpen: (_kind, _track, sequence) => frames.push(`group ${sequence}`),
         onFrame: (_kind, _track, sequence) => frames.push(`frame ${sequence}`),
         onGroupEnd: () => {},
+        onDecodedFrame: () => {},
+        onElementSound: () => {},
         onElementFrame: () => {},
         onElementTime: () => {},
         onElementReset: () => {},
         onElementSoundBlocked: () => {},
-        onTimed: () => {},
+        onTimed: ({ id }) => messages.push(id),
         onAnnounced: () => {},
         onEnded: () => {},
       },
       onTransport: (name) => used.push(name),
       onClockOffset: () => {},
+      targetLatencyMs: () => 100,
       onLost: (error) => lost.push(error.message),
       onFailed: () => {},
     },
@@ -191,6 +201,7 @@ describe("Connection", () => {
     const second = opened[1];
     await vi.advanceTimersByTimeAsync(100);
     expect([second?.src, connection.src, first.closed]).toEqual(["https://c/", "https://a/", false]);
+    second?.sink.onTimed({ ...MESSAGE, id: "before" }, "track");
     frames = [];
     // The other edge is ahead by one group of pictures, and level with the sound.
     second?.sink.onGroupOpen("video", "video", 2);
@@ -206,10 +217,30 @@ describe("Connection", () => {
     first.sink.onGroupOpen("video", "video", 2);
     first.sink.onFrame("video", "video", 2, FRAME);
     expect(first.closed).toBe(false);
+    first.sink.onTimed({ ...MESSAGE, id: "of the old one" }, "track");
+    second?.sink.onTimed({ ...MESSAGE, id: "of the new one" }, "track");
+    expect(messages).toEqual(["before", "of the old one", "of the new one"]);
     first.sink.onGroupEnd("video", "video", 1, false);
     expect(frames.slice(3)).toEqual(["frame 10", "frame 1", "frame 10"]);
+    await vi.advanceTimersByTimeAsync(500);
     expect(first.closed).toBe(true);
     expect([lost, connection.reconnects]).toEqual([[], 0]);
+  });
+
+  it("does not follow edges that send it to and fro, but goes back to one that was started anew", async () => {
+    await play(["d"]);
+    opened[0]?.sink.onMove("https://c/");
+    await vi.advanceTimersByTimeAsync(100);
+    opened[1]?.sink.onFrame("video", "video", 2, FRAME);
+    opened[1]?.sink.onMove("https://d/");
+    await vi.advanceTimersByTimeAsync(100);
+    expect([connection.src, connection.refusedMoves]).toEqual(["https://c/", 1]);
+    opened[2]?.sink.onFrame("video", "video", 3, FRAME);
+    expect([connection.src, connection.moves]).toEqual(["https://d/", 2]);
+    await vi.advanceTimersByTimeAsync(11_000);
+    opened.at(-1)?.sink.onMove("https://c/");
+    await vi.advanceTimersByTimeAsync(100);
+    expect([opened.at(-1)?.src, connection.refusedMoves]).toEqual(["https://c/", 1]);
   });
 
   it("waits no longer than two seconds for the rest", async () => {
@@ -299,6 +330,25 @@ describe("Connection", () => {
     await vi.advanceTimersByTimeAsync(800);
     expect(opened.slice(4).map(({ src }) => src)).toEqual(["https://b/", "https://c/"]);
     opened[5]?.sink.onFrame("video", "video", 7, FRAME);
+    expect(connection.src).toBe("https://c/");
+  });
+
+  it("gives an edge that does not answer a second to stand in for its own, and keeps one that waits for media", async () => {
+    await play(["a", "b", "c"]);
+    dead.add("a");
+    gone.add("b");
+    connection.onStarved();
+    await vi.advanceTimersByTimeAsync(1_440);
+    expect(opened.map(({ src }) => src)).toEqual(["https://a/", "https://b/"]);
+    await vi.advanceTimersByTimeAsync(20);
+    expect(opened.map(({ src, closed }) => [src, closed])).toEqual([
+      ["https://a/", false],
+      ["https://b/", true],
+      ["https://c/", false],
+    ]);
+    await vi.advanceTimersByTimeAsync(4_000);
+    expect(opened).toHaveLength(3);
+    opened[2]?.sink.onFrame("video", "video", 7, FRAME);
     expect(connection.src).toBe("https://c/");
   });
 

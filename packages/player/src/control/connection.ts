@@ -48,6 +48,8 @@ export interface ConnectionDeps {
   readonly sink: Omit<UpstreamSink, "onConnected" | "onMove" | "onClosed">;
   readonly onTransport: (transport: TransportName) => void;
   readonly onClockOffset: (offset: ClockOffset) => void;
+  /** Capture to picture that the player paints at, ms. */
+  readonly targetLatencyMs: () => number;
   /** The session is lost; another attempt follows. */
   readonly onLost: (error: PlayerError) => void;
   /** No further attempt. */
@@ -122,6 +124,7 @@ export class Connection {
     });
     this.#succession = new EdgeSuccession({
       random: deps.random,
+      nowMs: () => deps.clock.nowUs() / 1_000,
       sources: () => this.#edges.sources,
       current: () => this.#retries.current,
       src: () => this.src,
@@ -311,8 +314,8 @@ export class Connection {
   }
 
   get #upstreamDeps(): UpstreamDeps {
-    const { clock, fetch } = this.#deps;
-    return { clock, fetch, serverOffsetUs: () => this.offset?.offsetUs };
+    const { clock, fetch, targetLatencyMs } = this.#deps;
+    return { clock, fetch, targetLatencyMs, serverOffsetUs: () => this.offset?.offsetUs };
   }
 
   /** Passes on what an upstream tells for as long as it is the one in use. */
@@ -323,6 +326,11 @@ export class Connection {
       onGroupOpen: (...args) => isCurrent() && sink.onGroupOpen(...args),
       onFrame: (...args) => isCurrent() && sink.onFrame(...args),
       onGroupEnd: (...args) => isCurrent() && sink.onGroupEnd(...args),
+      onDecodedFrame: (frame, timing) => {
+        if (isCurrent()) sink.onDecodedFrame(frame, timing);
+        else frame.close();
+      },
+      onElementSound: (...args) => isCurrent() && sink.onElementSound(...args),
       onElementFrame: (frame) => isCurrent() && sink.onElementFrame(frame),
       onElementTime: (...args) => isCurrent() && sink.onElementTime(...args),
       // Comes from one that is being left, too: what it showed is still on screen.

@@ -2,7 +2,7 @@ import { createBrowserClock } from "../clock.ts";
 import { CanvasPainter } from "../present/canvas-painter.ts";
 import { createFrameScheduler } from "../present/frame-scheduler.ts";
 import { hlsUpstream } from "../upstream/hls/hls-upstream.ts";
-import { webSocketUpstream } from "../upstream/moq/web-socket-upstream.ts";
+import { webSocketUpstream, webSocketUpstreamBy } from "../upstream/moq/web-socket-upstream.ts";
 import { webTransportUpstream } from "../upstream/moq/web-transport-upstream.ts";
 import { createTransportMemory } from "../upstream/transport-memory.ts";
 import type { UpstreamFactory } from "../upstream/upstream.ts";
@@ -17,6 +17,13 @@ export const defaultUpstreams: readonly UpstreamFactory[] = [
   hlsUpstream,
 ];
 
+/** With the mapping over WebSocket that is wished for. */
+function upstreamsBy({ webSocketMapping = "qmux" }: PlayerOptions): readonly UpstreamFactory[] {
+  if (webSocketMapping === "qmux") return defaultUpstreams;
+  const wished = webSocketUpstreamBy(webSocketMapping);
+  return defaultUpstreams.map((factory) => (factory === webSocketUpstream ? wished : factory));
+}
+
 /**
  * A player on this browser's own clock, network and codecs. Call `play()` to start and `close()` to end it.
  * `overrides` replaces parts, such as the list of transports.
@@ -28,7 +35,7 @@ export function createPlayer(options: PlayerOptions, overrides: Partial<PlayerDe
     random: () => Math.random(),
     userAgent: typeof navigator === "undefined" ? "" : navigator.userAgent,
     memory: createTransportMemory(),
-    upstreams: defaultUpstreams,
+    upstreams: upstreamsBy(options),
     createScheduler: createFrameScheduler,
     createPainter: (canvas) => new CanvasPainter(canvas),
     ...overrides,

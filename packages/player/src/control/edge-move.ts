@@ -28,6 +28,7 @@ export interface MoveOutcome {
    * Whether the session that is left is asked for the rest of what it had begun. One that is silent need not be.
    */
   readonly keepsPredecessor: boolean;
+  readonly onConnected?: () => void;
   readonly onPromoted: () => void;
   readonly onFailed: (error: PlayerError) => void;
 }
@@ -55,12 +56,15 @@ export class EdgeMove {
       ...inUse,
       onConnected: (baseUrl) => {
         timeBaseUrl = baseUrl;
+        if (isWaiting()) outcome.onConnected?.();
       },
       onCatalog: (catalog) => {
         const selected = selection();
         if (!isWaiting()) inUse.onCatalog(catalog);
         else if (selected !== undefined) session?.upstream.select(selected);
       },
+      // Both sessions' messages count: the two edges are not at the same one either.
+      onTimed: (...args) => sink.onTimed(...args),
       onFrame: (kind, track, sequence, frame) => {
         if (isWaiting() && session !== undefined) {
           this.#waiting = undefined;

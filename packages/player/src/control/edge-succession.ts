@@ -1,18 +1,30 @@
-import { readMove } from "./read-move.ts";
+import { readMove } from "../upstream/read-move.ts";
 
 /** An edge that leaves has told so in time: after a round over all others in vain they are asked again. */
 const ROUND_PAUSE_MS = 500;
+
+/** Edges that send their viewers to and fro are not followed; one that was started anew takes longer than this. */
+const AWAY_MS = 10_000;
+
+/**
+ * A machine that is gone does not refuse: the first edge that stands in for a silent one has this long to have a session,
+ * each further one twice as long, for whom a slow path is the reason.
+ */
+const SPARE_DIAL_MS = 1_000;
 
 /** What becomes of a session to another edge. */
 export interface SuccessionStep {
   /** The edge that is left still delivers, and is asked for the rest of what it had begun. */
   readonly keepsPredecessor: boolean;
+  /** There is a session; media may be yet to come. */
+  readonly onConnected?: () => void;
   readonly onPromoted: () => void;
   readonly onFailed: () => void;
 }
 
 export interface EdgeSuccessionDeps {
   readonly random: () => number;
+  readonly nowMs: () => number;
   /** The edges of the page, in order of preference, and the place of the one in use. */
   readonly sources: () => readonly string[];
   readonly current: () => number;
@@ -39,6 +51,7 @@ export class EdgeSuccession {
   #goal: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isOpening = false;
+  #left: { readonly src: string; readonly atMs: number } | undefined;
   #moves = 0;
   #refused = 0;
 
@@ -63,8 +76,10 @@ export class EdgeSuccession {
 
   /** The edge is about to stop; `to` is another one, or "" for any. */
   onGoaway(to: string): void {
-    const { src } = this.#deps;
-    const named = to === "" ? undefined : readMove(to, src());
+    const { src, nowMs } = this.#deps;
+    const target = to === "" ? undefined : readMove(to, src());
+    const isBack = target === this.#left?.src && nowMs() - (this.#left?.atMs ?? 0) < AWAY_MS;
+    const named = isBack ? undefined : target;
     if (to !== "" && named === undefined) this.#refused += 1;
     this.cancel();
     if (named === undefined || named === src()) {
@@ -106,6 +121,7 @@ export class EdgeSuccession {
     this.#isOpening = true;
     this.#deps.open(src, {
       keepsPredecessor: step.keepsPredecessor,
+      ...(step.onConnected !== undefined && { onConnected: step.onConnected }),
       onPromoted: () => {
         this.#isOpening = false;
         step.onPromoted();
@@ -120,6 +136,7 @@ export class EdgeSuccession {
   #arrive(place: { readonly named: string } | { readonly source: number }): void {
     this.#goal = undefined;
     this.#moves += 1;
+    this.#left = { src: this.#deps.src(), atMs: this.#deps.nowMs() };
     this.#deps.onArrived(place);
   }
 
@@ -144,15 +161,29 @@ export class EdgeSuccession {
     const place = this.#placeAt(ahead);
     if (place === undefined) return;
     this.#isSpare = true;
+    const stopWaiting = (): void => clearTimeout(this.#timer);
     this.#open(place.src, {
       keepsPredecessor: false,
+      onConnected: stopWaiting,
       onPromoted: () => {
+        stopWaiting();
         this.#isSpare = false;
         this.#deps.onArrived({ source: place.source });
         this.#deps.onRescued();
       },
-      onFailed: () => this.#trySpare(ahead + 1),
+      onFailed: () => {
+        stopWaiting();
+        this.#trySpare(ahead + 1);
+      },
     });
+    this.#timer = setTimeout(
+      () => {
+        this.#isOpening = false;
+        this.#deps.stop();
+        this.#trySpare(ahead + 1);
+      },
+      SPARE_DIAL_MS * 2 ** (ahead - 1),
+    );
   }
 
   #placeAt(ahead: number): { readonly source: number; readonly src: string } | undefined {

@@ -7,6 +7,7 @@ import type { PresentedFrame } from "../present/presented-log.ts";
 import { chooseTransports } from "../upstream/choose-transports.ts";
 import { parseSources } from "../upstream/edge-url.ts";
 import { locateEdges } from "../upstream/locate-edges.ts";
+import type { WebSocketMapping } from "../upstream/moq/dial-web-socket.ts";
 import type { TransportMemory } from "../upstream/transport-memory.ts";
 import type { TransportName, UpstreamFactory } from "../upstream/upstream.ts";
 import { BitrateMeter } from "./bitrate-meter.ts";
@@ -33,6 +34,8 @@ export interface PlayerOptions {
   readonly token?: string | undefined;
   /** Such as `webtransport,hls`; default: all, in the order that suits the browser. */
   readonly transports?: string | undefined;
+  /** What is in the messages of a WebSocket. Default: `qmux`, which costs less; `webtransport` where a node takes it. */
+  readonly webSocketMapping?: WebSocketMapping | undefined;
   /** Wished latency from capture to picture, ms. Default: 100, with `sync` 150. More where the network needs it. */
   readonly latencyMs?: number | undefined;
   /** Present at the same time as every other viewer with the same latency. */
@@ -171,6 +174,7 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
           latencyMs,
           isSync: sync,
           mediaElement: this.#options.mediaElement,
+          canPaint: this.#options.canvas !== undefined,
         },
       },
       {
@@ -185,13 +189,18 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
           onGroupOpen: (...args) => playback.onGroupOpen(...args),
           onFrame: (...args) => playback.onFrame(...args),
           onGroupEnd: (...args) => playback.onGroupEnd(...args),
+          onDecodedFrame: (...args) => {
+            if (!playback.isDecodedOutside) tracks.forget();
+            playback.onDecodedFrame(...args);
+          },
+          onElementSound: (...args) => playback.onElementSound(...args),
           onElementFrame: (frame) => {
-            if (!playback.isInElement) tracks.forget();
+            if (!playback.isDecodedOutside) tracks.forget();
             this.#setInElement(true);
             playback.onElementFrame(frame);
           },
           onElementTime: (...args) => {
-            if (!playback.isInElement) tracks.forget();
+            if (!playback.isDecodedOutside) tracks.forget();
             playback.onElementTime(...args);
           },
           onElementReset: () => this.#keepStill(),
@@ -204,6 +213,7 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
           onEnded: () => this.#onEnded(),
         },
         onTransport: (transport) => this.#setTransport(transport),
+        targetLatencyMs: () => playback.timing.targetUs / 1000,
         onClockOffset: ({ offsetUs }) => playback.timing.setServerOffset(offsetUs),
         onLost: (error) => this.#onLost(error),
         onFailed: (error) => this.#fail(error),

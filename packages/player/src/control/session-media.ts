@@ -3,14 +3,17 @@ import type { TrackKind, Upstream, UpstreamSink } from "../upstream/upstream.ts"
 /** What is on its way when a session is left comes within this, or not at all. */
 const LEAVE_MS = 2_000;
 
+/** And it is not left sooner: the other edge may have to ask for the messages first, while media is there already. */
+const MIN_LEAVE_MS = 500;
+
 /** A session and the account of what it brings. */
 export interface WatchedSession {
   readonly upstream: Upstream;
   readonly media: SessionMedia;
 }
 
-/** The part of a sink that takes encoded media. */
-export type MediaSink = Pick<UpstreamSink, "onGroupOpen" | "onFrame" | "onGroupEnd">;
+/** The part of a sink that takes encoded media, and the messages that go with it: of those none is shown twice. */
+export type MediaSink = Pick<UpstreamSink, "onGroupOpen" | "onFrame" | "onGroupEnd" | "onTimed">;
 
 interface Lane {
   /** Groups that have begun and not ended, with the track that they belong to. */
@@ -32,11 +35,13 @@ export class SessionMedia {
   #predecessor: SessionMedia | undefined;
   #onLeft: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #isRipe = false;
 
   /** `inner` with the account kept. Media of a session that is being left goes to `past`, as far as it is wanted. */
   watch(inner: UpstreamSink, past: MediaSink): UpstreamSink {
     return {
       ...inner,
+      onTimed: (...args) => (this.#leaving === undefined ? inner : past).onTimed(...args),
       onGroupOpen: (kind, track, sequence) => {
         this.#begin(kind, track, sequence);
         if (this.#leaving === undefined) inner.onGroupOpen(kind, track, sequence);
@@ -76,8 +81,11 @@ export class SessionMedia {
     this.#leaving = { to, kinds };
     this.#onLeft = onLeft;
     to.#predecessor = this;
-    this.#timer = setTimeout(() => this.#end(), LEAVE_MS);
-    this.#settle();
+    this.#timer = setTimeout(() => {
+      this.#isRipe = true;
+      this.#timer = setTimeout(() => this.#end(), LEAVE_MS - MIN_LEAVE_MS);
+      this.#settle();
+    }, MIN_LEAVE_MS);
   }
 
   /** The session that is left is closed at once, if it is still there. Idempotent. */
@@ -102,7 +110,7 @@ export class SessionMedia {
   }
 
   #settle(): void {
-    if (this.#leaving === undefined || this.#onLeft === undefined) return;
+    if (this.#leaving === undefined || this.#onLeft === undefined || !this.#isRipe) return;
     if (this.#leaving.kinds.every((kind) => this.#isLeft(kind))) this.#end();
   }
 

@@ -109,6 +109,12 @@ export class TransportTrial {
         sink.onFrame(kind, track, sequence, frame);
       },
       onGroupEnd: (...args) => isInUse() && sink.onGroupEnd(...args),
+      onDecodedFrame: (frame, timing) => {
+        this.#onMedia(true);
+        if (isInUse()) sink.onDecodedFrame(frame, timing);
+        else frame.close();
+      },
+      onElementSound: (...args) => isInUse() && sink.onElementSound(...args),
       onElementFrame: (frame) => {
         this.#onMedia(true);
         if (isInUse()) sink.onElementFrame(frame);

@@ -21,7 +21,7 @@ const VOLUME_STEP = 0.1;
 const ElementBase = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement;
 
 /**
- * `<canopy-player src|locate broadcast [region] [token] [transports] [latency] [sync] [muted] [controls] [poster]>`.
+ * `<canopy-player src|locate broadcast [region] [token] [transports] [websocket-mapping] [latency] [sync] [muted] [controls] [poster]>`.
  * Plays as soon as it stands in a page and has `src` or `locate`, and `broadcast`. Events: those of `PlayerEvents`.
  */
 export class CanopyPlayerElement extends ElementBase {

@@ -21,6 +21,7 @@ describe("readAttributes", () => {
         region: undefined,
         token: undefined,
         transports: undefined,
+        webSocketMapping: undefined,
         latencyMs: undefined,
         sync: false,
       },
@@ -40,11 +41,24 @@ describe("readAttributes", () => {
       ...WHERE,
       token: "t",
       transports: "HLS, whep",
+      "websocket-mapping": "webtransport",
       latency: "400",
       sync: "",
     });
-    expect(result).toMatchObject({ token: "t", transports: "hls,whep", latencyMs: 400, sync: true });
+    expect(result).toMatchObject({
+      token: "t",
+      transports: "hls,whep",
+      webSocketMapping: "webtransport",
+      latencyMs: 400,
+      sync: true,
+    });
     expect(warnings).toEqual([]);
+  });
+
+  it("warns about a mapping that there is not", () => {
+    const { result, warnings } = read({ ...WHERE, "websocket-mapping": "h2" });
+    expect(result?.webSocketMapping).toBeUndefined();
+    expect(warnings).toHaveLength(1);
   });
 
   it.each(["soon", "-1", "", "1e9"])("warns about latency %j and falls back", (latency) => {

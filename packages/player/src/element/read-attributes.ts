@@ -1,3 +1,5 @@
+import type { WebSocketMapping } from "../upstream/moq/dial-web-socket.ts";
+
 /** Attributes of `<canopy-player>` that decide what is played; a change of one starts playback anew. */
 export const SOURCE_ATTRIBUTES = [
   "src",
@@ -6,6 +8,7 @@ export const SOURCE_ATTRIBUTES = [
   "broadcast",
   "token",
   "transports",
+  "websocket-mapping",
   "latency",
   "sync",
 ] as const;
@@ -22,6 +25,7 @@ export interface SourceAttributes {
   readonly broadcast: string;
   readonly token: string | undefined;
   readonly transports: string | undefined;
+  readonly webSocketMapping: WebSocketMapping | undefined;
   /** Undefined: the player decides. */
   readonly latencyMs: number | undefined;
   readonly sync: boolean;
@@ -46,6 +50,7 @@ export function readAttributes(
     broadcast,
     token: get("token") ?? undefined,
     transports: readTransports(get("transports"), warn),
+    webSocketMapping: readMapping(get("websocket-mapping"), warn),
     latencyMs: readLatency(get("latency"), warn),
     sync: get("sync") !== null,
   };
@@ -56,6 +61,12 @@ function readLatency(text: string | null, warn: (text: string) => void): number 
   const latencyMs = Number(text);
   if (text.trim() !== "" && latencyMs >= 0 && latencyMs <= MAX_LATENCY_MS) return latencyMs;
   warn(`latency="${text}" is not a number of milliseconds from 0 to ${MAX_LATENCY_MS}: using the default`);
+  return undefined;
+}
+
+function readMapping(text: string | null, warn: (text: string) => void): WebSocketMapping | undefined {
+  if (text === null || text === "qmux" || text === "webtransport") return text ?? undefined;
+  warn(`websocket-mapping: there is no "${text}"`);
   return undefined;
 }
 

@@ -39,10 +39,53 @@ describe("LiveTiming", () => {
     expect(Math.abs(timing.latencyUs(nowUs) - 150_000)).toBeLessThan(60_000);
   });
 
+  it("is at the wished latency as soon as it learns the edge's clock, though that is amid the first burst", () => {
+    const timing = new LiveTiming({ latencyUs: 150_000, isSync: false });
+    let nowUs = START_US;
+    for (let index = -25; index < 0; index += 1) {
+      if (index === -12) timing.setServerOffset(0);
+      nowUs += 2_000;
+      timing.onArrival("video", nowUs, START_US + index * FRAME_US);
+      timing.update(nowUs);
+    }
+    expect(Math.abs(timing.latencyUs(nowUs) - 150_000)).toBeLessThan(13_000);
+  });
+
   it("does not take the age of the first burst for jitter", () => {
     const timing = new LiveTiming({ latencyUs: 150_000, isSync: false });
     join(timing, 0, 40_000, true);
     expect(timing.targetUs).toBe(150_000);
+  });
+
+  it("does not take for the path's need how long frames were held because it asked for that", () => {
+    const timing = new LiveTiming({ latencyUs: 150_000, isSync: true });
+    timing.setServerOffset(0);
+    for (let index = 0; index < 200; index += 1) {
+      const timestampUs = START_US + index * FRAME_US;
+      const nowUs = timestampUs + 240_000;
+      timing.onArrival("video", nowUs, timestampUs, 200_000);
+      timing.update(nowUs);
+    }
+    expect(timing.targetUs).toBe(150_000);
+  });
+
+  it("waits with the picture for sound that the browser plays by itself, while somebody hears it", () => {
+    const timing = new LiveTiming({ latencyUs: 100_000, isSync: false });
+    timing.setServerOffset(0);
+    const play = (first: number, isAudible: boolean): void => {
+      timing.setAudible(isAudible, 0);
+      for (let index = first; index < first + 500; index += 1) {
+        const nowUs = START_US + index * FRAME_US + 40_000;
+        timing.onArrival("video", nowUs, START_US + index * FRAME_US);
+        if (index % 12 === 0) timing.onSound(180_000, nowUs);
+        timing.update(nowUs);
+      }
+    };
+    play(0, false);
+    expect(timing.targetUs).toBe(100_000);
+    play(500, true);
+    expect(timing.targetUs).toBeGreaterThan(190_000);
+    expect(timing.targetUs).toBeLessThan(210_000);
   });
 
   it("treats times that are no wall-clock times as a clock of their own", () => {

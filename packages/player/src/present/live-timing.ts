@@ -61,14 +61,25 @@ export class LiveTiming {
     this.#serverOffsetUs = offsetUs;
   }
 
-  /** A frame came. Starts the clock with the first one. */
-  onArrival(kind: TrackKind, nowUs: number, timestampUs: number): void {
+  /**
+   * A frame came. Starts the clock with the first one. `heldUs`: how long it was held back on the way because we said
+   * so, which is not what the path needs.
+   */
+  onArrival(kind: TrackKind, nowUs: number, timestampUs: number, heldUs = 0): void {
+    const wasAbsolute = this.#isAbsolute;
     this.#chooseBasis(nowUs, timestampUs);
     if (timestampUs - nowUs > this.#fastestUs) this.#fastestUs = timestampUs - nowUs;
     const isLive = this.#pace[kind].onArrival(nowUs, timestampUs);
-    if (isLive) this.#target.onArrival(kind, nowUs + this.offsetUs - timestampUs, nowUs);
-    // While the first frames come in a burst, only an absolute clock knows where the live edge is.
-    if (!this.clock.isRunning || (!isLive && !this.#isAbsolute)) this.#setToTarget(nowUs);
+    if (isLive) this.#target.onArrival(kind, nowUs + this.offsetUs - timestampUs - heldUs, nowUs);
+    // While the first frames come in a burst, only an absolute clock knows where the live edge is: until there is one
+    // the newest frame counts, and then that one at once, wherever in the burst it is.
+    const isEdgeUnsure = !this.#isAbsolute || !wasAbsolute;
+    if (!this.clock.isRunning || (!isLive && isEdgeUnsure)) this.#setToTarget(nowUs);
+  }
+
+  /** Sound that the browser plays by itself takes so long from its capture: the picture waits for it. */
+  onSound(transitUs: number, nowUs: number): void {
+    this.#target.onArrival("audio", transitUs, nowUs);
   }
 
   /** The browser's own element presents this media time now: the clock follows it. */

@@ -4,8 +4,10 @@ import type { PlayerError } from "../player-error.ts";
 import type { EncodedFrame } from "../store/encoded-frame.ts";
 import type { JitterBuffer } from "../store/jitter-buffer.ts";
 import { type TimedEventDetail, TimedQueue } from "../timed/timed-queue.ts";
-import type { ElementFrame, TrackKind } from "../upstream/upstream.ts";
+import type { DecodedTiming, ElementFrame, TrackKind } from "../upstream/upstream.ts";
 import { AudioTrack } from "./audio-track.ts";
+import { DecodedTrack } from "./decoded-track.ts";
+import type { FrameQueue } from "./frame-queue.ts";
 import type { FrameScheduler } from "./frame-scheduler.ts";
 import { LiveTiming } from "./live-timing.ts";
 import { type PresentedFrame, PresentedLog } from "./presented-log.ts";
@@ -68,6 +70,9 @@ export class Playback {
   /** Takes over from `#video` when it has decoded up to the present. */
   #nextVideo: VideoTrack | undefined;
   #audio: AudioTrack | undefined;
+  /** The browser itself receives and decodes; its pictures are painted here, its sound comes out of an element. */
+  #decoded: DecodedTrack | undefined;
+  #isElementAudible = false;
   #isHidden = false;
   /** The browser's own element presents: its pictures tell the time, or, without any, its sound. */
   #element: "picture" | "sound" | undefined;
@@ -122,16 +127,16 @@ export class Playback {
   }
 
   get droppedFrames(): number {
-    return this.#earlierDrops + (this.#video?.droppedFrames ?? 0);
+    return this.#earlierDrops + (this.#video?.droppedFrames ?? 0) + (this.#decoded?.queue.lateFrames ?? 0);
   }
 
   get gaps(): number {
     return this.#earlierGaps + (this.#video?.buffer.stats.gaps ?? 0) + (this.#audio?.buffer.stats.gaps ?? 0);
   }
 
-  /** The browser's own element presents. */
-  get isInElement(): boolean {
-    return this.#element !== undefined;
+  /** The browser decodes by itself, into its own element or for us to paint. */
+  get isDecodedOutside(): boolean {
+    return this.#element !== undefined || this.#decoded !== undefined;
   }
 
   /** All that came has been presented. */
@@ -139,7 +144,8 @@ export class Playback {
     return (
       (this.#video === undefined ||
         (this.#video.buffer.frameCount === 0 && this.#video.queue.length === 0)) &&
-      (this.#audio === undefined || this.#audio.buffer.frameCount === 0)
+      (this.#audio === undefined || this.#audio.buffer.frameCount === 0) &&
+      (this.#decoded === undefined || this.#decoded.queue.length === 0)
     );
   }
 
@@ -192,6 +198,7 @@ export class Playback {
     const buffer = this.#buffer(kind, track);
     if (buffer === undefined) return;
     this.#element = undefined;
+    this.#dropDecoded();
     const nowUs = this.#deps.clock.nowUs();
     this.#watchTimeline(frame.timestampUs);
     this.timing.onArrival(kind, nowUs, frame.timestampUs);
@@ -209,6 +216,31 @@ export class Playback {
     const buffer = this.#buffer(kind, track);
     if (aborted) buffer?.abortGroup(sequence);
     else buffer?.endGroup(sequence);
+  }
+
+  /** A picture that the browser has decoded; it is painted, and closed, here. */
+  onDecodedFrame(frame: VideoFrame, { timestampUs, heldUs }: DecodedTiming): void {
+    const decoded = this.#enterDecoded();
+    const nowUs = this.#deps.clock.nowUs();
+    if (timestampUs === undefined) {
+      this.#paint(frame);
+      frame.close();
+      this.#watchProgress(true, nowUs);
+      return;
+    }
+    this.#watchTimeline(timestampUs);
+    this.timing.onArrival("video", nowUs, timestampUs, heldUs);
+    decoded.push(frame, timestampUs);
+    while (decoded.isFull && this.#presentFirst(decoded.queue, nowUs));
+    // Timers of a hidden page run once a second; its pictures come all the same, and say that time goes on.
+    if (this.#isHidden) this.tick();
+    else this.#paintFirst();
+  }
+
+  /** How long the sound of the browser's own element takes, while its pictures are painted here. */
+  onElementSound(transitUs: number, isAudible: boolean): void {
+    this.#isElementAudible = isAudible;
+    this.timing.onSound(transitUs, this.#deps.clock.nowUs());
   }
 
   /** A frame that the browser's own element has presented. */
@@ -240,6 +272,7 @@ export class Playback {
     this.#isHidden = hidden;
     this.#video?.setHidden(hidden);
     this.#nextVideo?.setHidden(hidden);
+    this.#decoded?.setHidden(hidden);
     this.#progressUs = this.#deps.clock.nowUs();
   }
 
@@ -253,6 +286,7 @@ export class Playback {
     this.#video?.close();
     this.#nextVideo?.close();
     this.#audio?.close();
+    this.#dropDecoded();
     this.sound.close();
   }
 
@@ -265,7 +299,8 @@ export class Playback {
     if (!this.timing.clock.isRunning) return;
     const nowUs = this.#deps.clock.nowUs();
     this.#openSound(nowUs);
-    this.timing.setAudible(this.sound.isAudible, this.sound.output?.deviceUs ?? 0);
+    if (this.#decoded !== undefined) this.timing.setAudible(this.#isElementAudible, 0);
+    else this.timing.setAudible(this.sound.isAudible, this.sound.output?.deviceUs ?? 0);
     const isChanged = this.timing.update(nowUs);
     if (isChanged || nowUs - this.#lastLineUs > AUDIO_LINE_US) {
       this.#lastLineUs = nowUs;
@@ -280,12 +315,26 @@ export class Playback {
   }
 
   #enterElement(by: "picture" | "sound"): void {
-    if (this.#element === undefined) {
-      // What came over another transport before is not presented any more.
-      this.#dropVideo();
-      this.setAudio(undefined, undefined);
-    }
+    if (!this.isDecodedOutside) this.#dropTracks();
+    this.#dropDecoded();
     this.#element = by;
+  }
+
+  #enterDecoded(): DecodedTrack {
+    if (!this.isDecodedOutside) this.#dropTracks();
+    this.#element = undefined;
+    if (this.#decoded !== undefined) return this.#decoded;
+    const decoded = new DecodedTrack({ isHidden: this.#isHidden });
+    const last = this.presented.last;
+    if (last !== undefined) decoded.queue.setFloor(last.timestampUs);
+    this.#decoded = decoded;
+    return decoded;
+  }
+
+  /** What came over another transport before is not presented any more. */
+  #dropTracks(): void {
+    this.#dropVideo();
+    this.setAudio(undefined, undefined);
   }
 
   #tickElement(nowUs: number): void {
@@ -306,24 +355,39 @@ export class Playback {
     this.#video?.reset();
     this.#nextVideo?.reset();
     this.#audio?.reset();
+    this.#decoded?.reset();
   }
 
   #presentVideo(mediaUs: number, nowUs: number): boolean {
-    if (this.#video === undefined) return false;
+    const queue = this.#pictures;
+    if (queue === undefined) return false;
     let moved = false;
     for (;;) {
-      const frame = this.#video.queue.takeDue(mediaUs + HALF_REPAINT_US, this.timed.nextUs);
+      const frame = queue.takeDue(mediaUs + HALF_REPAINT_US, this.timed.nextUs);
       if (frame === undefined) break;
       moved = true;
-      this.#paint(frame);
       const timestampUs = frame.timestamp;
-      frame.close();
-      this.#onPresented(timestampUs, nowUs);
+      this.#present(frame, nowUs);
       // Frames with messages are shown one per repaint, unless that would make the picture late.
       if (mediaUs - timestampUs < CATCH_UP_LATE_US) break;
     }
     if (!moved) this.#paintFirst();
     return moved;
+  }
+
+  /** Whether there was a first one. */
+  #presentFirst(queue: FrameQueue<VideoFrame>, nowUs: number): boolean {
+    const firstUs = queue.firstUs ?? Number.NEGATIVE_INFINITY;
+    const frame = queue.takeDue(firstUs, this.timed.nextUs);
+    if (frame !== undefined) this.#present(frame, nowUs);
+    return frame !== undefined;
+  }
+
+  #present(frame: VideoFrame, nowUs: number): void {
+    this.#paint(frame);
+    const { timestamp } = frame;
+    frame.close();
+    this.#onPresented(timestamp, nowUs);
   }
 
   #onPresented(timestampUs: number, presentedAtUs: number): void {
@@ -337,7 +401,7 @@ export class Playback {
   /** Before the clock reaches the first frame it is shown as a still: the viewer sees something at once. */
   #paintFirst(): void {
     if (this.#hasPainted) return;
-    const first = this.#video?.queue.peek();
+    const first = this.#pictures?.peek();
     if (first !== undefined) this.#paint(first);
   }
 
@@ -352,10 +416,11 @@ export class Playback {
 
   /** Audio alone, or a hidden page: the clock itself says what is presented, as long as there is sound for it. */
   #presentWithoutPicture(mediaUs: number): boolean {
-    if (this.#video !== undefined && !this.#isHidden) return false;
+    if (this.#pictures !== undefined && !this.#isHidden) return false;
     const newestUs = Math.max(
       this.#audio?.buffer.newestUs ?? Number.NEGATIVE_INFINITY,
       this.#video?.buffer.newestUs ?? Number.NEGATIVE_INFINITY,
+      this.#decoded?.newestUs ?? Number.NEGATIVE_INFINITY,
     );
     if (newestUs < mediaUs) return false;
     this.timed.onPresented(mediaUs, this.#deps.onTimed);
@@ -369,7 +434,7 @@ export class Playback {
       this.#deps.onPresenting();
       return;
     }
-    const limitUs = this.#element !== undefined && this.#isHidden ? HIDDEN_STALL_US : STALL_US;
+    const limitUs = this.isDecodedOutside && this.#isHidden ? HIDDEN_STALL_US : STALL_US;
     if (this.#progressUs === undefined || this.#isStarved || nowUs - this.#progressUs < limitUs) return;
     this.#isStarved = true;
     this.#stalls += 1;
@@ -408,6 +473,18 @@ export class Playback {
     this.#nextVideo?.close();
     this.#video = undefined;
     this.#nextVideo = undefined;
+  }
+
+  #dropDecoded(): void {
+    if (this.#decoded === undefined) return;
+    this.#earlierDrops += this.#decoded.queue.lateFrames;
+    this.#decoded.queue.clear(true);
+    this.#decoded = undefined;
+  }
+
+  /** Decoded pictures that wait for their time. */
+  get #pictures(): FrameQueue<VideoFrame> | undefined {
+    return (this.#decoded ?? this.#video)?.queue;
   }
 
   #retire(track: VideoTrack | undefined): void {

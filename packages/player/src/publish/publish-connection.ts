@@ -5,6 +5,7 @@ import { RetrySchedule } from "../control/retry-schedule.ts";
 import { PlayerError } from "../player-error.ts";
 import type { ClockOffset } from "../sync/clock-offset.ts";
 import { probeTime } from "../sync/probe-time.ts";
+import { readMove } from "../upstream/read-move.ts";
 import { dialOrigin } from "./dial-origin.ts";
 
 /** After the end was announced, what is still unsent gets this long. */
@@ -160,7 +161,8 @@ export class PublishConnection {
   /** The origin goes away in an orderly manner: dial the next one, then leave this one. */
   #move(old: Session, uri: string): void {
     if (this.#closed || this.#session !== old) return;
-    if (uri !== "") this.#url = new URL(uri, this.#url).href;
+    // It comes from outside: where it is no place to go, the origin's own address may lead to another one by now.
+    if (uri !== "") this.#url = readMove(uri, this.#url) ?? this.#url;
     this.#session = undefined;
     this.#moq = undefined;
     this.#deps.onDown(new PlayerError("unreachable", "the origin moves its publishers"));

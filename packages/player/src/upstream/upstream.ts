@@ -23,6 +23,8 @@ export interface UpstreamRequest {
   readonly isSync: boolean;
   /** Where a transport presents that has its own decoder; undefined without a page. */
   readonly mediaElement: HTMLVideoElement | undefined;
+  /** The player paints pictures that are given to it (`onDecodedFrame`). */
+  readonly canPaint: boolean;
 }
 
 export interface UpstreamDeps {
@@ -30,6 +32,8 @@ export interface UpstreamDeps {
   readonly fetch: typeof fetch;
   /** The edge's clock minus this machine's, µs, once it is known. */
   readonly serverOffsetUs: () => number | undefined;
+  /** Capture to picture that the player paints at, ms. */
+  readonly targetLatencyMs: () => number;
 }
 
 /** Track names to receive; undefined = none of this kind. */
@@ -48,9 +52,18 @@ export interface ElementFrame {
   readonly height: number;
 }
 
+/** What is known of a picture that the browser has decoded by itself. */
+export interface DecodedTiming {
+  /** µs of media time; undefined while the transport does not know it. */
+  readonly timestampUs: number | undefined;
+  /** How long it was held back because the transport asked for it, µs. */
+  readonly heldUs: number;
+}
+
 /**
  * What an upstream tells the player. Transports that receive encoded frames call the `onGroup…`/`onFrame` methods;
- * those whose media goes into the browser's own element call the `onElement…` methods instead.
+ * those whose media the browser itself receives call `onDecodedFrame` and `onElementSound`, or, where they cannot get
+ * at the pictures, let the browser's own element present them and call the `onElement…` methods.
  */
 export interface UpstreamSink {
   /** The session is up. `timeBaseUrl` serves GET /v1/time. */
@@ -61,6 +74,10 @@ export interface UpstreamSink {
   /** Frames of one group come in decode order. */
   onFrame(kind: TrackKind, track: string, sequence: number, frame: EncodedFrame): void;
   onGroupEnd(kind: TrackKind, track: string, sequence: number, aborted: boolean): void;
+  /** The frame is the player's, which closes it. */
+  onDecodedFrame(frame: VideoFrame, timing: DecodedTiming): void;
+  /** Capture to what the element lets be heard, µs, without what it was held back for; told while pictures are painted. */
+  onElementSound(transitUs: number, isAudible: boolean): void;
   onElementFrame(frame: ElementFrame): void;
   /** Without a picture: the media time of what the element lets be heard at `presentedAtUs` of local time. */
   onElementTime(timestampUs: number, presentedAtUs: number): void;

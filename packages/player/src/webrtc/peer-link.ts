@@ -132,8 +132,12 @@ export class PeerLink {
     const { peer, editOffer, onRefused } = this.#deps;
     try {
       const offer = await peer.createOffer();
-      await peer.setLocalDescription({ type: "offer", sdp: editOffer?.(offer.sdp ?? "") ?? offer.sdp ?? "" });
-      const sdp = peer.localDescription?.sdp ?? "";
+      const sdp = editOffer?.(offer.sdp ?? "") ?? offer.sdp ?? "";
+      // Candidates are sent when they are there, so that the offer need not wait until the browser has taken it as its own.
+      const taken = peer.setLocalDescription({ type: "offer", sdp });
+      taken.catch(() => {
+        // Waited for below, if the server takes the offer.
+      });
       const result = await postOffer(this.#options.endpoint, sdp, this.#http);
       if (result.kind === "created") this.#resource = result;
       if (this.#closed) {
@@ -148,6 +152,7 @@ export class PeerLink {
         return;
       }
       this.#etag = result.etag;
+      await taken;
       await this.#onAnswer(result);
     } catch (cause) {
       this.#fail(

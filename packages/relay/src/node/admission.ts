@@ -21,7 +21,9 @@ export type RejectReason =
   | "draining"
   | "timeout"
   | "conflict"
-  | "media";
+  | "media"
+  | "rate"
+  | "origin";
 
 export type Admitted = {
   readonly admitted: true;
@@ -68,6 +70,16 @@ export class Admission {
   /** False: without a token nobody gets in, so that a request without one need not be waited for. */
   get admitsAnonymous(): boolean {
     return this.#options.anonymous !== undefined;
+  }
+
+  /** Changes when other keys count; then sessions that are open are to be looked at. */
+  get keysVersion(): number {
+    return this.#deps.verifier?.version ?? 0;
+  }
+
+  /** The key of these claims counts no more: nobody who gets in now could have them. */
+  isWithdrawn(claims: TokenClaims): boolean {
+    return this.#deps.verifier?.accepts(claims.signedBy) === false;
   }
 
   /** False on an open node. */

@@ -21,11 +21,11 @@ function request(ip: string, headers: OperatorRequest["headers"] = {}): Operator
   return { url: "/v1/drain", ip, headers };
 }
 
-async function withRole(role: "admin" | "host" | undefined): Promise<OperatorRequest> {
+async function withRole(role: "admin" | "host" | undefined, root = ""): Promise<OperatorRequest> {
   const nowSeconds = Math.floor(clock.nowMs() / 1_000);
   const token = await signToken(
     {
-      root: "",
+      root,
       put: [""],
       get: [""],
       issuedAtSeconds: nowSeconds,
@@ -64,6 +64,9 @@ describe("authorizeOperator", () => {
         status: 403,
       });
       await expect(authorizeOperator(await withRole(undefined), admission)).rejects.toMatchObject({
+        status: 403,
+      });
+      await expect(authorizeOperator(await withRole("admin", "rooms/7"), admission)).rejects.toMatchObject({
         status: 403,
       });
       await expect(authorizeOperator(request("127.0.0.1"), admission)).rejects.toMatchObject({ status: 401 });

@@ -1,5 +1,5 @@
-import { ProblemError } from "@canopy/runtime";
-import type { Admission } from "./admission.ts";
+import { mayGet, mayPut, ProblemError } from "@canopy/runtime";
+import type { Admission, Admitted } from "./admission.ts";
 import { type AuthorizableRequest, authorizeRequest } from "./authorize-request.ts";
 
 /** What is looked at of a request to operate the node. */
@@ -14,10 +14,18 @@ export interface OperatorRequest extends AuthorizableRequest {
 }
 
 /**
- * Lets operators through. With a token key that is a token with `canopy.role` "admin". A node without a key lets
- * everybody publish and watch, but not everybody may stop it: only who sits on the same machine may, and is neither
- * a web page (which carries `Origin`, and any page that this machine's user visits could ask) nor somebody behind a
- * proxy on this machine. Throws 401 or 403.
+ * Whether an operator was let in: his token has `canopy.role` "admin" and grants everything. The role alone does not
+ * do: a room has its admin, too. On a node without a key everybody sees everything.
+ */
+export function isOperator({ scope, claims }: Admitted): boolean {
+  if (scope.root !== "" || !mayPut(scope, "") || !mayGet(scope, "")) return false;
+  return claims === undefined || claims.canopy.role === "admin";
+}
+
+/**
+ * Lets operators through (`isOperator`). A node without a key lets everybody publish and watch, but not everybody may
+ * stop it: only who sits on the same machine may, and is neither a web page (which carries `Origin`, and any page that
+ * this machine's user visits could ask) nor somebody behind a proxy on this machine. Throws 401 or 403.
  */
 export async function authorizeOperator(request: OperatorRequest, admission: Admission): Promise<void> {
   if (!admission.checksTokens) {
@@ -30,14 +38,14 @@ export async function authorizeOperator(request: OperatorRequest, admission: Adm
       "This node has no token key: it is operated from its own machine only, not by web pages.",
     );
   }
-  const { claims } = await authorizeRequest(request, admission);
-  if (claims?.canopy.role === "admin") return;
-  if (claims === undefined) {
+  const who = await authorizeRequest(request, admission);
+  if (isOperator(who)) return;
+  if (who.claims === undefined) {
     throw new ProblemError(401, "Unauthorized", "A token with the role admin is needed.", {
       headers: { "www-authenticate": "Bearer" },
     });
   }
-  throw new ProblemError(403, "Forbidden", "The token's role is not admin.");
+  throw new ProblemError(403, "Forbidden", "An operator's token has the role admin, and grants everything.");
 }
 
 function isLoopbackAddress(address: string): boolean {

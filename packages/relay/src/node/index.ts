@@ -1,6 +1,8 @@
 export * from "./admission.ts";
 export * from "./authorize-operator.ts";
 export * from "./authorize-request.ts";
+export * from "./describe-api.ts";
+export * from "./describe-network.ts";
 export * from "./development-hosts.ts";
 export * from "./drain-node.ts";
 export * from "./drain-routes.ts";
@@ -9,6 +11,8 @@ export * from "./node-certificate.ts";
 export * from "./node-routes.ts";
 export * from "./node-server.ts";
 export { createQuicLoop, type QuicSettings, quicTransport } from "./quic-settings.ts";
+export * from "./request-admission.ts";
+export * from "./send-rate.ts";
 export * from "./session-gate.ts";
 export * from "./session-listener.ts";
 export * from "./session-url.ts";

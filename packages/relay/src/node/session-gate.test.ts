@@ -143,6 +143,70 @@ describe("SessionGate", () => {
     expect(metrics.value("canopy_sessions_rejected_total", "forbidden")).toBe(1);
   });
 
+  it("rations the beginnings of sessions per address, before tokens are looked at", async () => {
+    const authorize = vi.fn(() => Promise.reject(new Error("not to be asked")));
+    const metrics = createMetrics({ processMetrics: false });
+    const admission = { keysVersion: 0, authorize } as unknown as Admission;
+    const gate = new SessionGate(
+      { protocols: [], maxSessions: 9, maxSessionsPerAddress: 9, handshakesPerSecondPerAddress: 1 },
+      { admission, clock, metrics, logger: createSilentLogger() },
+    );
+    gate.decide(request([]), () => {});
+    gate.decide(request([]), () => {});
+    expect(await ask(gate, request([]))).toMatchObject({ accept: false, status: 429 });
+    expect(gate.checkHandshake("10.0.0.1:9")).toMatchObject({ status: 429, reason: "rate" });
+    expect(gate.checkHandshake("10.0.0.2:9")).toBeUndefined();
+    expect(gate.checkRoom("10.0.0.1:9")).toBeUndefined();
+    expect(authorize).toHaveBeenCalledTimes(2);
+    expect(metrics.value("canopy_sessions_rejected_total", "rate")).toBe(2);
+    nowMs += 1_000;
+    expect(gate.checkHandshake("10.0.0.1:9")).toBeUndefined();
+    gate.close();
+  });
+
+  it("lets pages of the named origins alone open sessions, if any are named", async () => {
+    const metrics = createMetrics({ processMetrics: false });
+    const admission = createAdmission({ allowAnonymous: true }, { clock, verifier: undefined });
+    const gate = new SessionGate(
+      { protocols: [], maxSessions: 9, maxSessionsPerAddress: 9, corsOrigins: ["https://tv.example.org"] },
+      { admission, clock, metrics, logger: createSilentLogger() },
+    );
+    const from = (origin: string | undefined) => ask(gate, { ...request([]), origin });
+    expect(await from("https://evil.example")).toMatchObject({ accept: false, status: 403 });
+    expect(await from("https://tv.example.org")).toMatchObject({ accept: true });
+    expect(await from(undefined)).toMatchObject({ accept: true });
+    expect(metrics.value("canopy_sessions_rejected_total", "origin")).toBe(1);
+    gate.close();
+  });
+
+  it("closes sessions whose token's key was withdrawn, and no others", async () => {
+    let version = 0;
+    const admission = {
+      get keysVersion() {
+        return version;
+      },
+      isWithdrawn: ({ signedBy }: { signedBy: string }) => signedBy === "old",
+    } as unknown as Admission;
+    const { gate } = setUp(admission);
+    const scope = { root: "", put: [], get: [""] };
+    const admitted = (signedBy: string): Admitted => ({
+      admitted: true,
+      scope,
+      expiresAtMs: undefined,
+      claims: { signedBy } as Admitted["claims"],
+    });
+    const [old, kept] = [fakeSession(), fakeSession("10.0.0.2:1")];
+    gate.admitChecked(old, old.remoteAddress, admitted("old"));
+    gate.admitChecked(kept, kept.remoteAddress, admitted("new"));
+    vi.advanceTimersByTime(2_000);
+    expect(old.closed).toBe(false);
+    version = 1;
+    vi.advanceTimersByTime(1_000);
+    expect(old.closedWith).toEqual([6, "the token's key was withdrawn"]);
+    expect(kept.closed).toBe(false);
+    gate.close();
+  });
+
   it("closes a session when its token expires", async () => {
     const scope = { root: "", put: [], get: [""] };
     const { gate } = setUp(

@@ -1,4 +1,13 @@
-import type { Clock, Logger, Metrics, SessionScope } from "@canopy/runtime";
+import {
+  AddressRate,
+  addressKey,
+  type Clock,
+  type Logger,
+  type Metrics,
+  type SessionScope,
+  type TokenClaims,
+  withoutPort,
+} from "@canopy/runtime";
 import type { Session, SessionDecision, SessionRequest, TransportKind } from "@canopy/transport";
 import type { Admission, Admitted, RejectReason } from "./admission.ts";
 
@@ -11,15 +20,30 @@ const CLOSE_UNAUTHORIZED = 6;
 const CLOSE_TIMEOUT = 3;
 
 /** What carries a session that counts here: the transports of MoQ, the WebRTC roles, and what goes by HTTP alone. */
-export type SessionKind = TransportKind | "whip" | "whep" | "hls" | "flv";
+export type SessionKind = TransportKind | "rtmp" | "whip" | "whep" | "hls" | "flv";
 
-const KINDS: readonly SessionKind[] = ["quic", "webtransport", "websocket", "whip", "whep", "hls", "flv"];
+const KINDS: readonly SessionKind[] = [
+  "quic",
+  "webtransport",
+  "websocket",
+  "rtmp",
+  "whip",
+  "whep",
+  "hls",
+  "flv",
+];
+/** An address that was quiet may start this many seconds' worth of handshakes at once. */
+const HANDSHAKE_BURST_SECONDS = 2;
 
 export interface SessionGateOptions {
   /** Subprotocols and ALPN tokens that this node speaks, best first. */
   readonly protocols: readonly string[];
   readonly maxSessions: number;
   readonly maxSessionsPerAddress: number;
+  /** Sessions that one address may begin in a second; 0 or undefined: any number. */
+  readonly handshakesPerSecondPerAddress?: number | undefined;
+  /** Web origins whose pages may open sessions, `*` among them: any; default: any. Who is no browser tells none. */
+  readonly corsOrigins?: readonly string[] | undefined;
 }
 
 export interface SessionGateDeps {
@@ -54,6 +78,7 @@ interface OpenSession {
   readonly openedAtMs: number;
   authorized: boolean;
   expiresAtMs: number;
+  claims: TokenClaims | undefined;
   isSentAway: boolean;
 }
 
@@ -67,11 +92,16 @@ export class SessionGate {
   readonly #opened: () => void;
   readonly #removeSources: (() => void)[] = [];
   readonly #timer: NodeJS.Timeout;
+  readonly #handshakes: AddressRate;
+  #keysVersion: number;
   #draining = false;
 
   constructor(options: SessionGateOptions, deps: SessionGateDeps) {
     this.#options = options;
     this.#deps = deps;
+    const perSecond = options.handshakesPerSecondPerAddress ?? 0;
+    this.#handshakes = new AddressRate({ perSecond, burst: perSecond * HANDSHAKE_BURST_SECONDS });
+    this.#keysVersion = deps.admission.keysVersion;
     this.#rejected = deps.metrics.counter("canopy_sessions_rejected_total");
     this.#opened = deps.metrics.counter("canopy_sessions_opened_total");
     for (const kind of KINDS) {
@@ -115,6 +145,11 @@ export class SessionGate {
    * verified; raw QUIC shows its path only in SETUP, and its token is looked at when `admit`'s result is asked.
    */
   decide(request: SessionRequest, later: (decision: SessionDecision) => void): SessionDecision | undefined {
+    const tooMany = this.#checkRate(request.remoteAddress);
+    if (tooMany !== undefined) return { accept: false, status: tooMany.status, reason: tooMany.message };
+    if (!this.#mayComeFrom(request.origin)) {
+      return this.#refuse("origin", 403, "pages of this origin may not open sessions here");
+    }
     const decision = this.#decide(request);
     if (!decision.accept || request.kind === "quic") return decision;
     this.#deps.admission.authorize(request.path).then(
@@ -146,7 +181,7 @@ export class SessionGate {
   checkRoom(remoteAddress: string): NoRoom | undefined {
     if (this.#draining) return this.#noRoom("draining", 503, "the node is about to stop");
     const { maxSessions, maxSessionsPerAddress } = this.#options;
-    const address = hostOf(remoteAddress);
+    const address = addressKey(withoutPort(remoteAddress));
     if (this.#isFull(address)) this.#removeClosed();
     if (this.#open.size >= maxSessions) {
       return this.#noRoom("limit", 503, `the node has its ${maxSessions} sessions`);
@@ -155,6 +190,23 @@ export class SessionGate {
       return this.#noRoom("address-limit", 429, `${maxSessionsPerAddress} sessions of this address are open`);
     }
     return undefined;
+  }
+
+  /** Likewise, for one whose beginning costs a handshake: they are rationed. */
+  checkHandshake(remoteAddress: string): NoRoom | undefined {
+    return this.#checkRate(remoteAddress) ?? this.checkRoom(remoteAddress);
+  }
+
+  #checkRate(remoteAddress: string): NoRoom | undefined {
+    if (this.#handshakes.take(withoutPort(remoteAddress), this.#deps.clock.nowMs())) return undefined;
+    const perSecond = this.#options.handshakesPerSecondPerAddress ?? 0;
+    return this.#noRoom("rate", 429, `one address may begin ${perSecond} sessions in a second`);
+  }
+
+  #mayComeFrom(origin: string | undefined): boolean {
+    const { corsOrigins } = this.#options;
+    if (origin === undefined || corsOrigins === undefined || corsOrigins.includes("*")) return true;
+    return corsOrigins.includes(origin);
   }
 
   /** Takes over a session that `decide` let in. */
@@ -175,13 +227,14 @@ export class SessionGate {
   }
 
   #add(session: GatedSession, remoteAddress: string): OpenSession {
-    const address = hostOf(remoteAddress);
+    const address = addressKey(withoutPort(remoteAddress));
     const entry: OpenSession = {
       session,
       address,
       openedAtMs: this.#deps.clock.nowMs(),
       authorized: false,
       expiresAtMs: Number.POSITIVE_INFINITY,
+      claims: undefined,
       isSentAway: false,
     };
     this.#open.add(entry);
@@ -192,6 +245,7 @@ export class SessionGate {
   #accept(entry: OpenSession, admitted: Admitted): void {
     entry.authorized = true;
     entry.expiresAtMs = admitted.expiresAtMs ?? Number.POSITIVE_INFINITY;
+    entry.claims = admitted.claims;
     this.#opened();
   }
 
@@ -241,10 +295,16 @@ export class SessionGate {
 
   #sweep(): void {
     this.#removeClosed();
-    const nowMs = this.#deps.clock.nowMs();
+    const { admission, clock } = this.#deps;
+    const nowMs = clock.nowMs();
+    const haveKeysChanged = admission.keysVersion !== this.#keysVersion;
+    this.#keysVersion = admission.keysVersion;
     for (const entry of this.#open) {
+      const { claims } = entry;
       if (nowMs >= entry.expiresAtMs) {
         entry.session.close(CLOSE_UNAUTHORIZED, "the token has expired");
+      } else if (haveKeysChanged && claims !== undefined && admission.isWithdrawn(claims)) {
+        entry.session.close(CLOSE_UNAUTHORIZED, "the token's key was withdrawn");
       } else if (!entry.authorized && nowMs - entry.openedAtMs > AUTHORIZE_DEADLINE_MS) {
         this.#rejected("timeout" satisfies RejectReason);
         entry.session.close(CLOSE_TIMEOUT, "no SETUP arrived in time");
@@ -261,10 +321,4 @@ export class SessionGate {
       else this.#perAddress.delete(entry.address);
     }
   }
-}
-
-/** `1.2.3.4:5` is `1.2.3.4`; `[::1]:5` is `[::1]`. */
-function hostOf(remoteAddress: string): string {
-  const colon = remoteAddress.lastIndexOf(":");
-  return colon < 0 ? remoteAddress : remoteAddress.slice(0, colon);
 }

@@ -179,7 +179,13 @@ export class Broadcast {
     this.route = route;
     // The same session by other hops, and it was not lost in between: what is flowing goes on flowing.
     if (route.source === previous.source && previous.lingerUntilMs === 0) return;
-    for (const track of this.tracks.values()) if (track.pulled && !track.offered) track.switchFeed();
+    const areBothLive = previous.lingerUntilMs === 0 && route.lingerUntilMs === 0;
+    const isBetweenParents = previous.parent !== undefined && route.parent !== undefined;
+    for (const track of this.tracks.values()) {
+      if (!track.pulled || track.offered) continue;
+      if (areBothLive && isBetweenParents) track.handOver();
+      else track.switchFeed();
+    }
   }
 
   /** The current route's session is gone; feeds come back with another route. */

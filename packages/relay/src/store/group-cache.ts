@@ -38,6 +38,13 @@ export class GroupCache {
     return latest === undefined ? undefined : latest.sequence + 1;
   }
 
+  /** First group that a source which takes over from one that still delivers should send. */
+  firstUnfinished(): number | undefined {
+    for (const group of this.groups) if (!group.done) return group.sequence;
+    const { latest } = this;
+    return latest === undefined ? undefined : latest.sequence + 1;
+  }
+
   /** Groups before the first one here that a source could still bring; 0 if `sequence` is not one of them. */
   missingFrom(sequence: number): number {
     const first = this.groups[0];

@@ -37,6 +37,8 @@ export type OpenFeed = (track: Track, demand: SubscribeOptions) => TrackFeed | u
 
 /** How long a superseded group whose source is gone is kept open for another source to complete it. */
 const ORPHAN_GRACE_MS = 1_000;
+/** A feed that is to take over and has brought no group in this time takes over all the same: some tracks seldom have one. */
+const HAND_OVER_MS = 2_000;
 /** Groups that a child may be behind another one when both change their parent: a few seconds of sound. */
 const MAX_REACH_BACK_GROUPS = 8;
 /** Requests for the info of one track that may wait for its source at the same time. */
@@ -51,6 +53,9 @@ export class Track {
   closed = false;
   closeCode: ErrorCode | undefined;
   feed: TrackFeed | undefined;
+  /** By a better route; takes over with its first group, until which `feed` goes on. */
+  private nextFeed: TrackFeed | undefined;
+  private handOverUntilMs = 0;
   demand: SubscribeOptions = NO_DEMAND;
   /** Since when nobody follows it, ms. */
   idleSinceMs: number;
@@ -126,9 +131,10 @@ export class Track {
   /**
    * A group arrives from a source, possibly out of order. Returns the group to fill; a group that the previous
    * source left unfinished is returned again (its `frames` are there already); undefined if it is not wanted:
-   * complete, given up, or gone from the cache.
+   * complete, given up, or gone from the cache. `from`: the feed that brings it.
    */
-  receiveGroup(sequence: number): Group | undefined {
+  receiveGroup(sequence: number, from?: TrackFeed): Group | undefined {
+    if (from !== undefined && from === this.nextFeed) this.completeHandOver();
     const nowMs = this.context.clock.nowMs();
     const group = this.closed ? undefined : this.cache.receive(this, sequence, nowMs);
     if (group === undefined) {
@@ -177,6 +183,8 @@ export class Track {
     for (const group of this.groups) if (!group.done) group.abort(code ?? ERROR_CODES.closed);
     this.closed = true;
     this.closeCode = code;
+    this.nextFeed?.close();
+    this.nextFeed = undefined;
     this.feed?.close();
     this.feed = undefined;
     const { waiters } = this;
@@ -195,7 +203,7 @@ export class Track {
     const merged = this.observers.length === 1 ? observer.demand : mergeDemand(this.demand, observer.demand);
     if (merged !== this.demand) {
       this.demand = merged;
-      this.feed?.update(merged);
+      this.updateFeeds();
     }
     const { startGroup } = observer.demand;
     if (this.latest === undefined && this.startsElsewhere(startGroup)) this.dropFeed();
@@ -323,8 +331,61 @@ export class Track {
     if (this.observers.length > 0 || this.waiters.length > 0) this.ensureFeed(this.feedStart);
   }
 
+  /**
+   * A better route, while the present one still delivers: the feed by the new one begins beside it, with the group
+   * that is not complete yet, and takes over with its first group. That is continued where the old feed has got to,
+   * so that nothing is missing or comes twice, and nobody waits while the new source is getting it itself.
+   */
+  handOver(): void {
+    this.nextFeed?.close();
+    this.nextFeed = undefined;
+    if (this.feed === undefined || this.observers.length === 0 || this.openFeed === undefined) {
+      this.switchFeed();
+      return;
+    }
+    const startGroup = this.cache.firstUnfinished() ?? this.feedStart;
+    const feed = this.openFeed(this, { ...this.demand, startGroup, endGroup: undefined });
+    if (this.closed || feed === undefined) {
+      feed?.close();
+      return;
+    }
+    this.feedStart = startGroup;
+    this.nextFeed = feed;
+    this.handOverUntilMs = this.context.clock.nowMs() + HAND_OVER_MS;
+  }
+
+  private completeHandOver(): void {
+    const { nextFeed } = this;
+    if (nextFeed === undefined) return;
+    this.nextFeed = undefined;
+    this.dropFeed();
+    this.feed = nextFeed;
+  }
+
+  /** A feed's source has ended it by itself. Unless another feed is at hand this is the end of the track. */
+  feedEnded(feed: TrackFeed, code: ErrorCode | undefined): void {
+    if (this.nextFeed === undefined) {
+      this.close(code);
+      return;
+    }
+    if (feed !== this.nextFeed) {
+      this.completeHandOver();
+      return;
+    }
+    // What was to take over cannot: asked for once more as the only one, whose end then counts.
+    this.nextFeed = undefined;
+    this.switchFeed();
+  }
+
+  private updateFeeds(): void {
+    this.feed?.update(this.demand);
+    this.nextFeed?.update(this.demand);
+  }
+
   /** Lets go of the feed; unfinished groups wait for another source. */
   dropFeed(): void {
+    this.nextFeed?.close();
+    this.nextFeed = undefined;
     this.feed?.close();
     this.feed = undefined;
     for (const group of this.groups) if (!group.done) group.orphaned = true;
@@ -337,6 +398,7 @@ export class Track {
   tick(nowMs: number, keepMs: number): boolean {
     this.cache.expire(this.info?.maxLatencyMs ?? 0, nowMs);
     this.tickUnfinished(nowMs);
+    if (this.nextFeed !== undefined && nowMs >= this.handOverUntilMs) this.completeHandOver();
     if (this.demandStale && this.observers.length > 0) this.recomputeDemand();
     const idle = this.pulled && this.observers.length === 0 && nowMs - this.idleSinceMs >= keepMs;
     return idle || (this.closed && !this.dirty);
@@ -362,7 +424,7 @@ export class Track {
       merged.maxLatencyMs === demand.maxLatencyMs;
     if (same) return;
     this.demand = merged;
-    this.feed?.update(merged);
+    this.updateFeeds();
   }
 
   /** Gives up the oldest group for the sake of others, unless it is the newest as well. */

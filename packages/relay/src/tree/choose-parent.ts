@@ -1,9 +1,12 @@
+/** A token, or what gives the one that is good now: asked whenever a parent is dialled. */
+export type ParentToken = string | (() => string);
+
 /** A node that this one can take its broadcasts from. */
 export interface Parent {
   /** `https://host:port[/path]`; the identity of the parent. */
   readonly url: string;
   /** Shown to the parent; kept out of `url`, which appears in logs and in the topology. */
-  readonly token?: string;
+  readonly token?: ParentToken;
   /** Hash of its development certificate in hex, as a registry tells it. */
   readonly sha256?: string;
 }
@@ -23,7 +26,7 @@ export interface ParentChooser {
 export class StaticParents implements ParentChooser {
   private readonly parents: readonly Parent[];
 
-  constructor(urls: readonly string[], token?: string) {
+  constructor(urls: readonly string[], token?: ParentToken) {
     this.parents = urls.map((url) => (token === undefined ? { url } : { url, token }));
   }
 

@@ -75,17 +75,32 @@ describe("locateEdges", () => {
     }
   });
 
+  it("names an address once, though the registry still has the record of its former process", () => {
+    const former = edge(1);
+    const again = edge(9, "eu", { url: former.url, startedAtMs: 5 });
+    const located = locateEdges([former, again, edge(2)], { viewer: "a", region: "eu" });
+    expect(located.map(({ id }) => id).sort()).toEqual([2, 9]);
+  });
+
+  it("names an edge without a parent last", () => {
+    const edges = [edge(1, "eu", { ready: false }), edge(2), edge(3)];
+    for (const viewer of ["a", "b", "c", "d"]) {
+      expect(locateEdges(edges, { viewer, region: "eu" })[2]?.id).toBe(1);
+    }
+    expect(locateEdges(edges.slice(0, 1), { viewer: "a", region: "eu" })).toHaveLength(1);
+  });
+
   it("gives an edge that lies about its load or its size no more than a bounded share", () => {
     const honest = Array.from({ length: 9 }, (_, index) => edge(index + 1));
     const liar = edge(10);
     let sent = 0;
-    for (let viewer = 0; viewer < 4_000; viewer += 1) {
+    for (let viewer = 0; viewer < 1_000; viewer += 1) {
       const [first] = locateEdges([...honest, liar], { viewer: `viewer-${viewer}`, region: "eu" });
       if (first === undefined) continue;
       if (first.id === 10) sent += 1;
       else first.load = { ...first.load, sessions: first.load.sessions + 1 };
     }
-    expect(sent / 4_000).toBeLessThan(0.2);
+    expect(sent / 1_000).toBeLessThan(0.2);
     const boaster = edge(10, "eu", { load: { sessions: 0, maxSessions: 1e9, utilization: 0 } });
     for (const each of honest) each.load = { ...each.load, sessions: 0 };
     const named = Array.from(

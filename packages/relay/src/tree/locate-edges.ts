@@ -1,3 +1,4 @@
+import { newestPerUrl } from "./newest-per-url.ts";
 import { LOAD_BOUND } from "./place-broadcasts.ts";
 import type { PlacedNode } from "./placed-node.ts";
 import { hashKey, weightedScore } from "./rendezvous.ts";
@@ -23,24 +24,52 @@ const BUSY_UTILIZATION = 0.9;
 const MAX_SIZE_FACTOR = 4;
 
 /**
- * The edges for one viewer, best first: those of the region before one of another, by rendezvous of the viewer and the edge's
- * size, passing over edges that have more than 1.25 times their share. Loads are those that the edges tell: one that
- * says it is idle gets its share all the same and what others overflow by, never all viewers; one that says it is
- * full gets none. Edges that leave are not named; full ones only if there are no others.
+ * The edges for one viewer, best first: those of the region before one of another, by rendezvous of the viewer and the
+ * edge's size, passing over edges that have more than 1.25 times their share. Loads are those that the edges tell: one
+ * that says it is idle gets its share all the same and what others overflow by, never all viewers; one that says it is
+ * full gets none. Edges that leave are not named; those that are full, or have no parent, only if there are no others.
  */
 export function locateEdges<T extends PlacedNode>(nodes: Iterable<T>, options: LocateEdgesOptions): T[] {
   const count = options.count ?? DEFAULT_COUNT;
-  const edges = [...nodes].filter((node) => node.tier >= EDGE_TIER && !node.draining);
+  const edges = newestPerUrl(nodes).filter((node) => node.tier >= EDGE_TIER && !node.draining);
   const home = edges.filter((node) => node.region === options.region);
-  if (home.length === 0) return orderByRoom(edges, options).slice(0, count);
+  if (home.length === 0) return takeBest(edges, count, options);
   const abroad = edges.filter((node) => node.region !== options.region);
   // The last one stands elsewhere: when a region is lost, the list is all that its viewers have at first.
-  const near = orderByRoom(home, options).slice(0, abroad.length > 0 ? Math.max(1, count - 1) : count);
-  return [...near, ...orderByRoom(abroad, options).slice(0, count - near.length)];
+  const near = takeBest(home, abroad.length > 0 ? Math.max(1, count - 1) : count, options);
+  return [...near, ...takeBest(abroad, count - near.length, options)];
 }
 
-/** Those with room by rendezvous, then busy ones, then full ones. */
-function orderByRoom<T extends PlacedNode>(edges: readonly T[], options: LocateEdgesOptions): T[] {
+interface Rated<T> {
+  readonly edge: T;
+  readonly room: number;
+  readonly score: number;
+}
+
+/** Those with room by rendezvous, then busy ones, then full ones; the best few, without sorting all. */
+function takeBest<T extends PlacedNode>(
+  edges: readonly T[],
+  count: number,
+  options: LocateEdgesOptions,
+): T[] {
+  const best: Rated<T>[] = [];
+  if (count <= 0) return [];
+  for (const rated of rate(edges, options)) {
+    let place = best.length;
+    while (place > 0 && isBetter(rated, best[place - 1])) place -= 1;
+    if (place >= count) continue;
+    best.splice(place, 0, rated);
+    if (best.length > count) best.pop();
+  }
+  return best.map(({ edge }) => edge);
+}
+
+function isBetter(a: Rated<PlacedNode>, b: Rated<PlacedNode> | undefined): boolean {
+  if (b === undefined) return true;
+  return (a.room - b.room || b.score - a.score || a.edge.id - b.edge.id) < 0;
+}
+
+function rate<T extends PlacedNode>(edges: readonly T[], options: LocateEdgesOptions): Rated<T>[] {
   const largest = MAX_SIZE_FACTOR * medianOf(edges.map((edge) => edge.load.maxSessions));
   let total = 1;
   let size = 0;
@@ -53,7 +82,7 @@ function orderByRoom<T extends PlacedNode>(edges: readonly T[], options: LocateE
   });
   const key = hashKey(options.viewer);
   const bound = options.bound ?? LOAD_BOUND;
-  const ordered = edges.map((edge, index) => {
+  return edges.map((edge, index) => {
     const weight = sizes[index] ?? 1;
     const share = Math.ceil((bound * total * weight) / size);
     return {
@@ -62,12 +91,11 @@ function orderByRoom<T extends PlacedNode>(edges: readonly T[], options: LocateE
       score: weightedScore(key, edge.id, weight),
     };
   });
-  ordered.sort((a, b) => a.room - b.room || b.score - a.score || a.edge.id - b.edge.id);
-  return ordered.map(({ edge }) => edge);
 }
 
-/** 0 = has room, 1 = has more than its share, 2 = can hardly keep up, 3 = is full. */
+/** 0 = has room, 1 = has more than its share, 2 = can hardly keep up, 3 = is full, 4 = has nothing to serve. */
 function roomOf(edge: PlacedNode, sessions: number, share: number): number {
+  if (edge.ready === false) return 4;
   if (sessions >= edge.load.maxSessions) return 3;
   if (edge.load.utilization > BUSY_UTILIZATION) return 2;
   return sessions < share ? 0 : 1;
@@ -78,6 +106,9 @@ function sessionsOf(edge: PlacedNode, options: LocateEdgesOptions): number {
 }
 
 function medianOf(values: readonly number[]): number {
+  const [first = 1] = values;
+  // As most deployments are.
+  if (values.every((value) => value === first)) return first;
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? 1;
 }

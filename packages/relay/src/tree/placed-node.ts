@@ -10,6 +10,8 @@ export interface PlacedNode {
   readonly url: string;
   /** On its way out: nobody new is sent there. */
   readonly draining: boolean;
+  /** False: it can serve nobody at the moment. */
+  readonly ready?: boolean | undefined;
   readonly load: NodeLoad;
   readonly startedAtMs: number;
 }

@@ -1,4 +1,4 @@
-import type { ParentCandidate, ParentDirectory } from "./choose-parent.ts";
+import type { ParentCandidate, ParentDirectory, ParentToken } from "./choose-parent.ts";
 import type { PlacedNode } from "./placed-node.ts";
 import { type SelectParentsOptions, selectParents } from "./select-parents.ts";
 
@@ -10,7 +10,7 @@ export interface RegisteredNode extends PlacedNode {
 
 export interface RegistryParentsOptions extends Omit<SelectParentsOptions, "unreachable"> {
   /** Shown to every parent. */
-  readonly token?: string | undefined;
+  readonly token?: ParentToken | undefined;
 }
 
 export interface RegistryParentsDeps {

@@ -23,6 +23,7 @@ export interface SelectedParent<T extends PlacedNode = PlacedNode> {
 /** Added to the rank of nodes that are on their way out. */
 export const DRAINING_RANK = 1_000;
 
+const MAX_URL_CHARACTERS = 2_048;
 const DEFAULTS = { maxParents: 16, minParents: 2, maxOrigins: 64 };
 
 /**
@@ -64,7 +65,8 @@ function rankCandidates<T extends PlacedNode>(
   self: SelectParentsOptions["self"],
 ): [number, T[]][] {
   const ranks = new Map<number, T[]>();
-  for (const node of newestPerUrl(nodes, self)) {
+  for (const node of nodes) {
+    if (!mayBeParent(node, self)) continue;
     const tiersAway = self.tier - 1 - node.tier;
     // Origins of all regions are one kind: each has broadcasts that the others do not have.
     const abroad = node.tier > 0 && node.region !== self.region ? 1 : 0;
@@ -80,22 +82,18 @@ function rankCandidates<T extends PlacedNode>(
   return [...ranks].sort(([a], [b]) => a - b);
 }
 
-/** What may be a parent; of two records with one address the newer, since a node that restarts has another id. */
-function newestPerUrl<T extends PlacedNode>(nodes: Iterable<T>, self: SelectParentsOptions["self"]): T[] {
-  const byUrl = new Map<string, T>();
-  for (const node of nodes) {
-    if (node.id === self.id || node.url === self.url || !(node.tier >= 0 && node.tier < self.tier)) continue;
-    if (!isSessionUrl(node.url)) continue;
-    const other = byUrl.get(node.url);
-    if (other === undefined || other.startedAtMs < node.startedAtMs) byUrl.set(node.url, node);
-  }
-  return [...byUrl.values()];
+/**
+ * Two records may have one address: of a node that was started again, or by a mistake. Both stay: whose it is shows when
+ * it is dialled, while the newer one may be the wrong one.
+ */
+function mayBeParent(node: PlacedNode, self: SelectParentsOptions["self"]): boolean {
+  if (node.id === self.id || node.url === self.url) return false;
+  return node.tier >= 0 && node.tier < self.tier && isSessionUrl(node.url);
 }
 
 /** Something that a session can be dialled at. */
 export function isSessionUrl(url: string): boolean {
-  if (url.length === 0 || url.length > 2_048 || !URL.canParse(url)) return false;
-  return new URL(url).protocol === "https:";
+  return url.startsWith("https://") && url.length <= MAX_URL_CHARACTERS && URL.canParse(url);
 }
 
 function withoutUndefined(options: SelectParentsOptions): Partial<typeof DEFAULTS> {

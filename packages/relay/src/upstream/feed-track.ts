@@ -54,7 +54,9 @@ export class UpstreamFeed implements TrackFeed, SubscriptionListener, GroupRecei
   }
 
   onGroup(incoming: IncomingGroup): void {
-    const group = this.closed ? undefined : this.track.receiveGroup(this.localSequence(incoming.sequence));
+    const group = this.closed
+      ? undefined
+      : this.track.receiveGroup(this.localSequence(incoming.sequence), this);
     if (group === undefined) {
       this.options.counters.groupsRefused += 1;
       incoming.stop(ERROR_CODES.old);
@@ -66,7 +68,7 @@ export class UpstreamFeed implements TrackFeed, SubscriptionListener, GroupRecei
 
   /** A whole group in a datagram. */
   onDatagram(sequence: number, frame: WireFrame): void {
-    const group = this.closed ? undefined : this.track.receiveGroup(this.localSequence(sequence));
+    const group = this.closed ? undefined : this.track.receiveGroup(this.localSequence(sequence), this);
     if (group === undefined) return;
     group.appendFrame(frame);
     group.finish();
@@ -90,7 +92,7 @@ export class UpstreamFeed implements TrackFeed, SubscriptionListener, GroupRecei
     this.release();
     // The protocol session has waited for the streams of the last groups.
     this.closed = true;
-    this.track.close(code);
+    this.track.feedEnded(this, code);
   }
 
   onGroupOver(receiver: GroupReceiver): void {

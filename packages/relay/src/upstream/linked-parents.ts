@@ -128,9 +128,9 @@ export class LinkedParents {
     const wanted = new Map<number, ParentCandidate>();
     const unreachable = this.unreachable();
     for (const candidate of this.deps.directory.candidates(unreachable)) wanted.set(candidate.id, candidate);
-    const hasOthers = [...wanted.values()].some(
-      ({ id, rank }) => rank < DRAINING_RANK && !unreachable.has(id),
-    );
+    let bestRank = Number.POSITIVE_INFINITY;
+    for (const { id, rank } of wanted.values()) if (!unreachable.has(id)) bestRank = Math.min(bestRank, rank);
+    const hasOthers = bestRank < DRAINING_RANK;
     let changed = false;
     for (const candidate of wanted.values()) {
       const slot = this.slots.get(candidate.id);
@@ -140,7 +140,7 @@ export class LinkedParents {
     }
     for (const [id, slot] of this.slots) {
       // A registry that knows nobody has been emptied: the nodes are still there.
-      if (wanted.size > 0 && !wanted.has(id)) changed = this.unwanted(slot, nowMs) || changed;
+      if (wanted.size > 0 && !wanted.has(id)) changed = this.unwanted(slot, nowMs, bestRank) || changed;
       if (slot.leavingSinceMs !== undefined) this.leaveIfIdle(slot, nowMs);
     }
     if (changed) this.deps.store.reconsider();
@@ -178,9 +178,14 @@ export class LinkedParents {
   }
 
   /** True if the routes' order has changed. */
-  private unwanted(slot: ParentSlot, nowMs: number): boolean {
+  private unwanted(slot: ParentSlot, nowMs: number, bestRank: number): boolean {
     if (!slot.ready) {
       this.remove(slot);
+      return false;
+    }
+    // It answers, and nobody as near is known: perhaps it is cut off from the registry alone.
+    if (slot.place.rank < bestRank) {
+      slot.unwantedSinceMs = undefined;
       return false;
     }
     slot.unwantedSinceMs ??= nowMs;

@@ -56,6 +56,11 @@ export class ParentConnection {
   }
 
   /** Tracks that are asked from this parent. */
+  /** Broadcasts that the parent has told of. */
+  get routeCount(): number {
+    return this.peer?.upstream?.routeCount ?? 0;
+  }
+
   get subscriptionCount(): number {
     return this.peer?.upstream?.subscriptionCount ?? 0;
   }
@@ -169,6 +174,7 @@ export class ParentConnection {
 function sessionPath(parent: Parent): string {
   if (!URL.canParse(parent.url)) return "";
   const url = new URL(parent.url);
-  if (parent.token !== undefined) url.searchParams.set("jwt", parent.token);
+  const { token } = parent;
+  if (token !== undefined) url.searchParams.set("jwt", typeof token === "function" ? token() : token);
   return `${url.pathname}${url.search}`;
 }

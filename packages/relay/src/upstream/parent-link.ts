@@ -76,6 +76,8 @@ export class ParentLink {
   /** Where the current parent sends its children, or one that is better than it. */
   private redirectTo: Parent | undefined;
   private betterAtMs = 0;
+  /** `next` has told what it had at the start. */
+  private isNextReady = false;
   private closed = false;
 
   constructor(options: ParentLinkOptions, deps: ParentLinkDeps) {
@@ -123,6 +125,7 @@ export class ParentLink {
     if (this.next !== undefined && nowMs - this.next.startedAtMs > this.options.connectTimeoutMs) {
       this.next.lose("refused");
     } else if (this.next?.isSilent(nowMs)) this.next.lose("silent");
+    if (this.next !== undefined && this.isNextReady) this.promote(this.next);
     if (nowMs >= this.betterAtMs) this.lookForBetter(nowMs);
     if (this.next === undefined && this.retryAtMs !== undefined && nowMs >= this.retryAtMs) this.dial(nowMs);
   }
@@ -153,6 +156,7 @@ export class ParentLink {
       onLost: (reason) => this.lost(connection, reason),
     });
     this.next = connection;
+    this.isNextReady = false;
     connection.start();
   }
 
@@ -165,6 +169,9 @@ export class ParentLink {
   private promote(connection: ParentConnection): void {
     if (this.next !== connection) return;
     const { current } = this;
+    this.isNextReady = true;
+    // Nobody is left who delivers, for one that was started just now and knows little yet.
+    if (current !== undefined && !current.leaving && connection.routeCount < current.routeCount) return;
     this.next = undefined;
     this.current = connection;
     this.connectedAtMs = this.deps.clock.nowMs();

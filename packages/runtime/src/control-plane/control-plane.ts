@@ -11,6 +11,14 @@ export interface NodeLoad {
   readonly sentBytesPerSecond: number;
 }
 
+/** A node that feeds another one. */
+export interface NodeParent {
+  readonly id: number;
+  readonly rttMs: number;
+  /** Tracks that are asked from it. */
+  readonly subscriptions: number;
+}
+
 export interface NodeRecord {
   /** The node's hop id, 1 to 2^53 - 1; its identity. */
   readonly id: number;
@@ -28,7 +36,11 @@ export interface NodeRecord {
   readonly parentSha256?: string;
   /** Takes no new sessions; will leave. */
   readonly draining: boolean;
+  /** False: it can serve nobody at the moment, as an edge without a parent. Not given: it can. */
+  readonly ready?: boolean;
   readonly load: NodeLoad;
+  /** Who feeds it now: for people. Nothing is decided by it. Absent where it is not told. */
+  readonly parents?: readonly NodeParent[];
   /** Milliseconds since the Unix epoch by the node's own clock: for people. Nothing is decided by it. */
   readonly startedAtMs: number;
 }

@@ -1,4 +1,4 @@
-import type { NodeLoad, NodeRecord, NodeRole } from "./control-plane.ts";
+import type { NodeLoad, NodeParent, NodeRecord, NodeRole } from "./control-plane.ts";
 import { MAX_NODE_RECORD_BYTES } from "./registry-backend.ts";
 
 /** Values of `canopy_control_plane_bad_records_total{reason}`. */
@@ -14,6 +14,9 @@ const MAX_REGION_CHARACTERS = 64;
 const MAX_URL_CHARACTERS = 512;
 const MAX_TIER = 15;
 const MAX_SESSIONS = 1_000_000;
+/** A node has a few parents; what a record may hold of them stays far below its limit. */
+const MAX_PARENTS = 16;
+const MAX_RTT_MS = 60_000;
 /** A terabit per second. */
 const MAX_BYTES_PER_SECOND = 125_000_000_000;
 
@@ -44,10 +47,14 @@ export function readNodeRecord(key: string, text: string | undefined): NodeReadi
   if (parentSha256 !== undefined && !isSha256(parentSha256))
     return { problem: "malformed", field: "parentSha256" };
   if (typeof draining !== "boolean") return { problem: "malformed", field: "draining" };
+  if (value.ready !== undefined && typeof value.ready !== "boolean") {
+    return { problem: "malformed", field: "ready" };
+  }
   if (!isWhole(startedAtMs, 0, Number.MAX_SAFE_INTEGER))
     return { problem: "malformed", field: "startedAtMs" };
   const load = readLoad(value.load);
   if (load === undefined) return { problem: "malformed", field: "load" };
+  const parents = readParents(value.parents);
   const record: NodeRecord = {
     id,
     name,
@@ -58,7 +65,9 @@ export function readNodeRecord(key: string, text: string | undefined): NodeReadi
     httpUrl,
     ...(parentSha256 === undefined ? {} : { parentSha256 }),
     draining,
+    ...(value.ready === false ? { ready: false } : {}),
     load: load.load,
+    ...(parents === undefined ? {} : { parents }),
     startedAtMs,
   };
   return { record, clamped: load.clamped };
@@ -81,6 +90,18 @@ function readLoad(value: unknown): { readonly load: NodeLoad; readonly clamped: 
     load.utilization !== utilization ||
     load.sentBytesPerSecond !== sentBytesPerSecond;
   return { load, clamped };
+}
+
+/** They are only shown: those that cannot be are left out, and the rest of the record counts. */
+function readParents(value: unknown): readonly NodeParent[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  return value.slice(0, MAX_PARENTS).flatMap((item: unknown) => {
+    if (!isObject(item)) return [];
+    const { id, rttMs, subscriptions } = item;
+    if (!isWhole(id, 1, Number.MAX_SAFE_INTEGER) || !isNumber(rttMs)) return [];
+    if (!isWhole(subscriptions, 0, Number.MAX_SAFE_INTEGER)) return [];
+    return [{ id, rttMs: clamp(rttMs, MAX_RTT_MS), subscriptions }];
+  });
 }
 
 function clamp(value: number, max: number): number {
@@ -112,8 +133,13 @@ function isSha256(value: unknown): value is string {
 
 /** Scheme, host and port, and nothing that would go along in logs or to another path. */
 function isNodeUrl(value: unknown, protocols: readonly string[]): value is string {
-  if (!isText(value, MAX_URL_CHARACTERS) || !URL.canParse(value)) return false;
-  const url = new URL(value);
+  if (!isText(value, MAX_URL_CHARACTERS)) return false;
+  let url: URL;
+  try {
+    url = new URL(value);
+  } catch {
+    return false;
+  }
   if (!protocols.includes(url.protocol) || url.hostname === "") return false;
   if (url.username !== "" || url.password !== "") return false;
   return (url.pathname === "/" || url.pathname === "") && url.search === "" && url.hash === "";

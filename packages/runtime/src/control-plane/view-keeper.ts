@@ -118,10 +118,9 @@ export class ViewKeeper {
     this.#readAtMs = wallMs;
     this.#view = undefined;
     for (const { id, ageMs, record } of snapshot.nodes) {
-      // Heard of in the registry's future: it has changed its clock since.
-      const aliveAtMs = nowMs - Math.max(0, ageMs);
-      if (!(nowMs - aliveAtMs < this.#options.expiryMs)) continue;
-      this.#setNode(id, record ?? "", aliveAtMs);
+      // Heard of in the registry's future: it has changed its clock since. NaN is not near, either.
+      if (!(Math.abs(ageMs) < this.#options.expiryMs)) continue;
+      this.#setNode(id, record ?? "", nowMs - Math.max(0, ageMs));
     }
     if (snapshot.broadcasts !== undefined) {
       for (const broadcast of this.#broadcasts.values()) broadcast.missingSinceMs ||= nowMs;

@@ -1,21 +1,26 @@
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
+import { TrustedProxies } from "../limit/trusted-proxies.ts";
 import { createSilentLogger } from "../log/logger.ts";
-import { createMetrics } from "../metrics/metrics.ts";
+import { createMetrics, type Metrics } from "../metrics/metrics.ts";
 import { createClock } from "../time/clock.ts";
 import type { Readiness } from "./basic-routes.ts";
-import { createHttpServer, type HttpServer } from "./create-http-server.ts";
+import { createHttpServer, type HttpServer, type HttpServerOptions } from "./create-http-server.ts";
 import { ProblemError } from "./problem.ts";
 
 const open: HttpServer[] = [];
 let readiness: Readiness = { ready: true, reasons: [] };
 
-async function start(register?: (server: HttpServer) => void): Promise<string> {
+async function start(
+  register?: (server: HttpServer) => void,
+  options: Partial<HttpServerOptions> = {},
+  metrics: Metrics = createMetrics({ processMetrics: false }),
+): Promise<string> {
   const server = await createHttpServer(
-    { host: "127.0.0.1", port: 0, bodyLimitBytes: 100 },
+    { host: "127.0.0.1", port: 0, bodyLimitBytes: 100, ...options },
     {
       logger: createSilentLogger(),
-      metrics: createMetrics({ processMetrics: false }),
+      metrics,
       clock: createClock(),
       readiness: () => readiness,
     },
@@ -54,6 +59,57 @@ describe("createHttpServer", () => {
       headers: { origin: "https://example.org", "access-control-request-method": "DELETE" },
     });
     expect(preflight.headers.get("access-control-allow-methods")).toContain("DELETE");
+  });
+
+  it("lets pages of the named origins alone read its answers, if any are named", async () => {
+    const url = await start(undefined, { corsOrigins: ["https://tv.example.org", "https://example.org"] });
+    const allowed = async (origin: string): Promise<string | null> =>
+      (await fetch(`${url}/livez`, { headers: { origin } })).headers.get("access-control-allow-origin");
+    expect(await allowed("https://tv.example.org")).toBe("https://tv.example.org");
+    expect(await allowed("https://evil.example")).toBeNull();
+  });
+
+  it("answers 429 to an address that sends too many requests, and lets pages read that", async () => {
+    const metrics = createMetrics({ processMetrics: false });
+    const url = await start(undefined, { requestsPerSecondPerAddress: 5 }, metrics);
+    const answers = await Promise.all(
+      Array.from({ length: 30 }, () => fetch(`${url}/livez`, { headers: { origin: "https://example.org" } })),
+    );
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(refused.length).toBeGreaterThanOrEqual(15);
+    expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(10);
+    expect(refused[0]?.headers.get("retry-after")).toBe("1");
+    expect(refused[0]?.headers.get("access-control-allow-origin")).toBe("*");
+    expect(await refused[0]?.json()).toMatchObject({ status: 429 });
+    expect(metrics.value("canopy_requests_refused_total", "rate")).toBe(refused.length);
+  });
+
+  it("counts requests by the address that a trusted proxy tells, and believes nobody else", async () => {
+    const ask = (url: string, from: string) =>
+      fetch(`${url}/livez`, { headers: { "x-forwarded-for": from } }).then(({ status }) => status);
+    const behind = await start(undefined, {
+      requestsPerSecondPerAddress: 1,
+      trustedProxies: new TrustedProxies(["127.0.0.1"]),
+    });
+    for (let index = 0; index < 10; index++) expect(await ask(behind, `198.51.100.${index}`)).toBe(200);
+    const direct = await start(undefined, { requestsPerSecondPerAddress: 1 });
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (_, index) => ask(direct, `198.51.100.${index}`)),
+    );
+    expect(answers).toContain(429);
+  });
+
+  it("closes connections beyond what one address may have", async () => {
+    const metrics = createMetrics({ processMetrics: false });
+    const url = new URL(await start(undefined, { maxConnectionsPerAddress: 3 }, metrics));
+    const sockets = Array.from({ length: 5 }, () => connect(Number(url.port), "127.0.0.1"));
+    for (const socket of sockets) socket.on("error", () => {});
+    await expect
+      .poll(() => metrics.value("canopy_requests_refused_total", "connections"), { timeout: 10_000 })
+      .toBe(2);
+    await expect.poll(() => sockets.filter((socket) => socket.destroyed).length, { timeout: 10_000 }).toBe(2);
+    for (const socket of sockets) socket.destroy();
+    await expect.poll(async () => (await fetch(`${url.origin}/livez`)).status, { timeout: 10_000 }).toBe(200);
   });
 
   it("writes every error as problem+json and hides its own faults", async () => {

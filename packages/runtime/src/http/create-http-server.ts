@@ -1,14 +1,17 @@
 import type { AddressInfo, Server } from "node:net";
 import type { SecureContextOptions, TLSSocket } from "node:tls";
 import cors from "@fastify/cors";
-import Fastify, { type FastifyInstance } from "fastify";
+import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
+import { addressKey } from "../limit/address-key.ts";
+import { AddressRate } from "../limit/address-rate.ts";
+import { TrustedProxies } from "../limit/trusted-proxies.ts";
 import type { Logger } from "../log/logger.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { RuntimeError } from "../runtime-error.ts";
 import type { Clock } from "../time/clock.ts";
 import { type Readiness, registerBasicRoutes } from "./basic-routes.ts";
 import { destroyResetStreams } from "./destroy-reset-streams.ts";
-import { createProblemHandler, problemBody, sendProblem } from "./problem.ts";
+import { createProblemHandler, ProblemError, problemBody, sendProblem } from "./problem.ts";
 
 /** Largest request body unless a route sets its own; an SDP offer is under 20 kB. */
 const DEFAULT_BODY_LIMIT_BYTES = 256 * 1024;
@@ -33,6 +36,14 @@ export interface HttpServerOptions {
   readonly bodyLimitBytes?: number;
   readonly requestTimeoutMs?: number;
   readonly maxConnections?: number;
+  /** TCP connections at one time from one address; default: as many as altogether. */
+  readonly maxConnectionsPerAddress?: number | undefined;
+  /** Requests that one address may send in a second, and twice as many at once; 0 or undefined: any number. */
+  readonly requestsPerSecondPerAddress?: number | undefined;
+  /** Proxies in front, whose word for where a request comes from is taken; default: nobody's. */
+  readonly trustedProxies?: TrustedProxies | undefined;
+  /** Web origins whose pages may read the answers, `*` among them: any; default: any. */
+  readonly corsOrigins?: readonly string[] | undefined;
   /** Option that sets the port, named in the message when the port is taken. */
   readonly portOption?: string;
 }
@@ -43,6 +54,10 @@ export interface HttpServerDeps {
   readonly clock: Clock;
   /** Answers `/readyz`; a server without it is ready whenever it listens. */
   readonly readiness?: () => Readiness;
+  /** Throws if the sender may not see the metrics; undefined: everybody may. */
+  readonly guardMetrics?: (request: FastifyRequest) => Promise<void>;
+  /** Called before the first route is registered, for plugins that look at every one. */
+  readonly beforeRoutes?: (app: FastifyInstance) => Promise<void>;
 }
 
 export interface HttpServer extends AsyncDisposable {
@@ -58,6 +73,9 @@ export interface HttpServer extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** An address that was quiet may send this many seconds' worth of requests at once: a player that starts does. */
+const REQUEST_BURST_SECONDS = 2;
+
 const ALWAYS_READY = (): Readiness => ({ ready: true, reasons: [] });
 
 /** A Fastify 5 server with what every node answers and how every node answers errors. */
@@ -66,6 +84,7 @@ export async function createHttpServer(
   deps: HttpServerDeps,
 ): Promise<HttpServer> {
   const onError = createProblemHandler(deps.logger);
+  const proxies = options.trustedProxies ?? new TrustedProxies([]);
   const common = {
     bodyLimit: options.bodyLimitBytes ?? DEFAULT_BODY_LIMIT_BYTES,
     requestTimeout: options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS,
@@ -73,6 +92,7 @@ export async function createHttpServer(
     // An idle keep-alive connection of a browser must not hold up the end of the process.
     forceCloseConnections: true as const,
     logger: false as const,
+    trustProxy: (address: string): boolean => proxies.has(address),
     // For requests that come to no route, such as one whose path cannot be decoded.
     frameworkErrors: onError as never,
     // A body is taken as it is or refused: a misspelt field that is dropped, or a string for a number, would be a
@@ -98,7 +118,7 @@ export async function createHttpServer(
     );
   });
   await app.register(cors, {
-    origin: "*",
+    origin: corsOrigin(options.corsOrigins),
     methods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
     exposedHeaders: [
       "Location",
@@ -114,14 +134,19 @@ export async function createHttpServer(
     // WHIP and WHEP clients that are no browsers ask OPTIONS for what a resource takes (RFC 9725 section 4.2).
     strictPreflight: false,
   });
+  const refused = deps.metrics.counter("canopy_requests_refused_total");
+  limitRequests(app, options.requestsPerSecondPerAddress ?? 0, () => refused("rate"));
+  await deps.beforeRoutes?.(app);
   registerBasicRoutes(app, {
     metrics: deps.metrics,
     clock: deps.clock,
     readiness: deps.readiness ?? ALWAYS_READY,
+    guardMetrics: deps.guardMetrics,
   });
 
   const server = app.server as Server;
   server.maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
+  limitConnections(server, options.maxConnectionsPerAddress, proxies, () => refused("connections"));
   // Connections that never finish the TLS handshake, or break it, are not worth a line each.
   server.on("tlsClientError", (_error: Error, socket: TLSSocket) => socket.destroy());
   const stopSweep = tls === undefined ? undefined : destroyResetStreams(server);
@@ -149,6 +174,53 @@ export async function createHttpServer(
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+function corsOrigin(origins: readonly string[] = ["*"]): "*" | string[] {
+  return origins.includes("*") ? "*" : [...origins];
+}
+
+/** After CORS, so that a page can read that it was too much. */
+function limitRequests(app: FastifyInstance, perSecond: number, onRefused: () => void): void {
+  if (perSecond <= 0) return;
+  const rate = new AddressRate({ perSecond, burst: perSecond * REQUEST_BURST_SECONDS });
+  app.addHook("onRequest", (request, _reply, done) => {
+    if (rate.take(request.ip, performance.now())) {
+      done();
+      return;
+    }
+    onRefused();
+    const detail = `One address may send ${perSecond} requests in a second.`;
+    done(new ProblemError(429, "Too Many Requests", detail, { headers: { "retry-after": "1" } }));
+  });
+}
+
+/** Counts TCP connections, before TLS and HTTP cost anything. Behind a proxy all come from the proxy. */
+function limitConnections(
+  server: Server,
+  max: number | undefined,
+  proxies: TrustedProxies,
+  onRefused: () => void,
+): void {
+  if (max === undefined) return;
+  const perAddress = new Map<string, number>();
+  server.on("connection", (socket) => {
+    const { remoteAddress = "" } = socket;
+    if (proxies.has(remoteAddress)) return;
+    const key = addressKey(remoteAddress);
+    const open = perAddress.get(key) ?? 0;
+    if (open >= max) {
+      onRefused();
+      socket.destroy();
+      return;
+    }
+    perAddress.set(key, open + 1);
+    socket.once("close", () => {
+      const left = (perAddress.get(key) ?? 1) - 1;
+      if (left > 0) perAddress.set(key, left);
+      else perAddress.delete(key);
+    });
+  });
 }
 
 /** Says which option to change; also for other listeners than HTTP. */

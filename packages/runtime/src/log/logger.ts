@@ -1,6 +1,7 @@
 import { pino } from "pino";
 import type { LogDestination } from "./log-destination.ts";
 import { createPrettyDestination } from "./pretty-destination.ts";
+import { createRedactingDestination } from "./redact-secrets.ts";
 
 export type LogLevel = "silent" | "error" | "warn" | "info" | "debug";
 
@@ -8,7 +9,8 @@ export const LOG_LEVELS: readonly LogLevel[] = ["silent", "error", "warn", "info
 
 /**
  * One per subsystem. The message is constant and what varies is in the object, so that lines can be searched and
- * counted; nothing above `debug` more than once a second (see `DropLog`). Never put a secret or a token in.
+ * counted; nothing above `debug` more than once a second (see `DropLog`). Never put a secret or a token in: what looks
+ * like one is taken out, but not everything does.
  */
 export interface Logger {
   debug(fields: object, message: string): void;
@@ -28,7 +30,8 @@ export interface LoggerOptions {
 
 /** Lines go to stderr: stdout belongs to what a command prints for its user. */
 export function createLogger(options: LoggerOptions, destination: LogDestination = standardError()): Logger {
-  const sink = options.pretty ? createPrettyDestination(destination) : destination;
+  const safe = createRedactingDestination(destination);
+  const sink = options.pretty ? createPrettyDestination(safe) : safe;
   const root = pino(
     {
       level: options.level,

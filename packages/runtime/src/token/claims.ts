@@ -18,10 +18,12 @@ export interface TokenClaims extends Grant {
     readonly room: string | undefined;
     readonly role: Role | undefined;
   };
+  /** Thumbprint of the key that the token was signed with. */
+  readonly signedBy: string;
 }
 
 /** Checks types and limits of the claims of a token whose signature and times are good. */
-export function readClaims(payload: JWTPayload): TokenClaims {
+export function readClaims(payload: JWTPayload, signedBy: string): TokenClaims {
   const { root, put, get, canopy } = payload;
   return {
     root: text(root, "root") ?? "",
@@ -29,6 +31,7 @@ export function readClaims(payload: JWTPayload): TokenClaims {
     get: prefixes(get, "get"),
     expiresAtSeconds: payload.exp,
     canopy: readCanopy(canopy),
+    signedBy,
   };
 }
 

@@ -1,4 +1,4 @@
-import { importJWK, type JWK } from "jose";
+import { calculateJwkThumbprint, importJWK, type JWK } from "jose";
 import { RuntimeError } from "../runtime-error.ts";
 
 export type TokenAlgorithm = "HS256" | "ES256" | "EdDSA";
@@ -6,6 +6,8 @@ export type TokenAlgorithm = "HS256" | "ES256" | "EdDSA";
 /** A key with the one algorithm it may be used with, so that a token's header cannot choose. */
 export interface TokenKey {
   readonly id: string | undefined;
+  /** RFC 7638: tells whether two files hold the same key. Of a shared secret it is not to be shown. */
+  readonly thumbprint: string;
   readonly algorithm: TokenAlgorithm;
   readonly verifyKey: KeyMaterial;
   /** Symmetric or private; undefined for a public key, which signs nothing. */
@@ -23,12 +25,17 @@ const MAX_KEYS = 32;
  * Throws code `token-key-invalid`; the message never contains key material.
  */
 export async function loadTokenKeys(content: string): Promise<readonly TokenKey[]> {
+  return Promise.all(listJwks(content).map(importKey));
+}
+
+/** The file's JWKs as they stand there, unchecked. Throws code `token-key-invalid`. */
+export function listJwks(content: string): readonly unknown[] {
   const json = parseKeyFile(content);
   const list: unknown = "keys" in json ? json.keys : [json];
   if (!Array.isArray(list) || list.length === 0 || list.length > MAX_KEYS) {
     throw invalid(`a key file holds one JWK or a set of 1 to ${MAX_KEYS}`);
   }
-  return Promise.all(list.map((jwk) => importKey(jwk as JWK)));
+  return list as readonly unknown[];
 }
 
 function parseKeyFile(content: string): Record<string, unknown> {
@@ -44,22 +51,28 @@ function parseKeyFile(content: string): Record<string, unknown> {
   return json as Record<string, unknown>;
 }
 
-async function importKey(jwk: JWK): Promise<TokenKey> {
+async function importKey(value: unknown): Promise<TokenKey> {
+  if (typeof value !== "object" || value === null) throw invalid("a key of the key file is not a JWK");
+  const jwk = value as JWK;
   const algorithm = algorithmOf(jwk);
+  if (jwk.kid !== undefined && typeof jwk.kid !== "string") throw invalid("the kid of a JWK is not text");
+  if (jwk.use !== undefined && jwk.use !== "sig") throw invalid("a JWK is not meant for signatures (use)");
   const { d: _private, ...publicJwk } = jwk;
   let verifyKey: KeyMaterial;
   let signKey: KeyMaterial | undefined;
+  let thumbprint: string;
   try {
     verifyKey = await importJWK(publicJwk, algorithm);
     if (jwk.kty === "oct") signKey = verifyKey;
     else if (jwk.d !== undefined) signKey = await importJWK(jwk, algorithm);
+    thumbprint = await calculateJwkThumbprint(publicJwk);
   } catch (error) {
     throw new RuntimeError("token-key-invalid", "a JWK of the key file cannot be imported", { cause: error });
   }
   if (verifyKey instanceof Uint8Array && verifyKey.byteLength < MIN_HMAC_KEY_BYTES) {
     throw invalid(`a key for HS256 has at least ${MIN_HMAC_KEY_BYTES} bytes`);
   }
-  return { id: jwk.kid, algorithm, verifyKey, signKey };
+  return { id: jwk.kid, thumbprint, algorithm, verifyKey, signKey };
 }
 
 function algorithmOf(jwk: JWK): TokenAlgorithm {

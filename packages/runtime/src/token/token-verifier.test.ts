@@ -50,6 +50,7 @@ describe("TokenVerifier", () => {
         get: [""],
         expiresAtSeconds: NOW_SECONDS + 60,
         canopy: { user: "u1", room: undefined, role: "host" },
+        signedBy: checking.thumbprint,
       });
       if (alg !== "HS256") expect(() => signToken(request, checking)).toThrow("public key");
     },
@@ -62,6 +63,36 @@ describe("TokenVerifier", () => {
     await expect(verifier([key], NOW_SECONDS + 70).verify(token)).rejects.toMatchObject({
       code: "token-expired",
     });
+  });
+
+  it("tells whoever has a good signature what else is wrong, and nobody else", async () => {
+    const key = await keyOf(hmacJwk(1));
+    const sign = (claims: Record<string, unknown>, fill = 1) =>
+      new SignJWT(claims).setProtectedHeader({ alg: "HS256" }).sign(Buffer.alloc(32, fill));
+    const early = { root: "live", get: "", nbf: NOW_SECONDS + 60 };
+    await expect(verifier([key]).verify(await sign(early))).rejects.toThrow("the token is not valid yet");
+    await expect(verifier([key], NOW_SECONDS + 60).verify(await sign(early))).resolves.toBeDefined();
+    const odd = { root: "live", get: "", exp: "tomorrow" };
+    await expect(verifier([key]).verify(await sign(odd))).rejects.toThrow("claim exp is not valid");
+    for (const claims of [early, odd, { exp: 1 }]) {
+      await expect(verifier([key]).verify(await sign(claims, 2))).rejects.toThrow(
+        "not signed by a known key",
+      );
+    }
+  });
+
+  it("takes other keys while it runs, and knows which are withdrawn", async () => {
+    const [old, next] = [await keyOf(hmacJwk(1, "a")), await keyOf(hmacJwk(2, "b"))];
+    const checking = verifier([old]);
+    const { signedBy } = await checking.verify(await signToken(request, old));
+    await expect(checking.verify(await signToken(request, next))).rejects.toThrow("known key");
+    checking.setKeys([old, next]);
+    expect(checking.version).toBe(1);
+    await expect(checking.verify(await signToken(request, next))).resolves.toBeDefined();
+    expect(checking.accepts(signedBy)).toBe(true);
+    checking.setKeys([next]);
+    expect(checking.accepts(signedBy)).toBe(false);
+    await expect(checking.verify(await signToken(request, old))).rejects.toThrow("known key");
   });
 
   it("chooses the key of a set by kid and refuses unknown ones", async () => {
@@ -124,6 +155,10 @@ describe("loadTokenKeys", () => {
     '{"kty":"oct","k":"AAAA"}',
     `{"kty":"oct","alg":"ES256","k":"${"A".repeat(43)}"}`,
     '{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}',
+    '{"keys":[null]}',
+    '{"keys":["x"]}',
+    `{"kty":"oct","kid":1,"k":"${"A".repeat(43)}"}`,
+    `{"kty":"oct","use":"enc","k":"${"A".repeat(43)}"}`,
   ])("refuses %s", async (content) => {
     await expect(loadTokenKeys(content)).rejects.toMatchObject({ code: "token-key-invalid" });
   });

@@ -15,9 +15,10 @@ const MAX_TOKEN_CHARACTERS = 8_192;
 /** Difference of clocks between issuer and node that is tolerated. */
 const CLOCK_TOLERANCE_SECONDS = 5;
 
-/** Checks tokens against the configured keys. */
+/** Checks tokens against the configured keys, which may be exchanged while the node runs. */
 export class TokenVerifier {
-  readonly #keys: readonly TokenKey[];
+  #keys: readonly TokenKey[];
+  #version = 0;
   readonly #clock: Clock;
 
   constructor(options: { readonly keys: readonly TokenKey[] }, deps: { readonly clock: Clock }) {
@@ -25,7 +26,26 @@ export class TokenVerifier {
     this.#clock = deps.clock;
   }
 
-  /** Rejects with code `token-invalid` or `token-expired`; messages are fit for the client. */
+  /** Changes with the keys. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** From now on these keys count, and no others. */
+  setKeys(keys: readonly TokenKey[]): void {
+    this.#keys = keys;
+    this.#version += 1;
+  }
+
+  /** Whether tokens of this key are still accepted. */
+  accepts(thumbprint: string): boolean {
+    return this.#keys.some((key) => key.thumbprint === thumbprint);
+  }
+
+  /**
+   * Rejects with code `token-invalid` or `token-expired`; messages are fit for the client. What is wrong with a token
+   * is told only to who holds one that a known key has signed: nobody learns anything of the keys.
+   */
   async verify(token: string): Promise<TokenClaims> {
     if (token.length > MAX_TOKEN_CHARACTERS) throw invalid("the token is too long");
     let header: ProtectedHeaderParameters;
@@ -40,24 +60,31 @@ export class TokenVerifier {
         (header.kid === undefined || key.id === undefined || key.id === header.kid),
     );
     let failure: unknown;
-    for (const { verifyKey, algorithm } of candidates) {
+    for (const { verifyKey, algorithm, thumbprint } of candidates) {
       try {
         const { payload } = await jwtVerify(token, verifyKey, {
           algorithms: [algorithm],
           clockTolerance: CLOCK_TOLERANCE_SECONDS,
           currentDate: new Date(this.#clock.nowMs()),
         });
-        return readClaims(payload as JWTPayload);
+        return readClaims(payload as JWTPayload, thumbprint);
       } catch (error) {
         if (error instanceof RuntimeError) throw error;
         if (error instanceof errors.JWTExpired) {
           throw new RuntimeError("token-expired", "the token has expired", { cause: error });
         }
+        if (error instanceof errors.JWTClaimValidationFailed) throw invalid(explainClaim(error), error);
         failure = error;
       }
     }
     throw invalid("the token was not signed by a known key", failure);
   }
+}
+
+/** The signature is good, so whoever shows the token got it from an issuer of ours. */
+function explainClaim(error: errors.JWTClaimValidationFailed): string {
+  if (error.claim === "nbf" && error.reason === "check_failed") return "the token is not valid yet";
+  return `the token's claim ${error.claim} is not valid`;
 }
 
 function invalid(message: string, cause?: unknown): RuntimeError {

@@ -1,5 +1,6 @@
 export { BrowserSession, type BrowserTransport } from "./browser-session.ts";
 export { ConnectError, type ConnectErrorCode } from "./connect-error.ts";
+export { type ConnectFailsWebSocketOptions, connectFailsWebSocket } from "./connect-fails-web-socket.ts";
 export {
   type ConnectWebSocketOptions,
   connectWebSocket,

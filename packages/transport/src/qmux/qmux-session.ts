@@ -1,3 +1,4 @@
+import { NoticeQueue } from "../notice-queue.ts";
 import type {
   BidiStream,
   SendStream,
@@ -7,12 +8,16 @@ import type {
   SessionStats,
 } from "../session.ts";
 import { ControlQueue, MAX_CONTROL_BYTES } from "./control-queue.ts";
+import { DATAGRAM_HEADER_BYTES, DatagramQueue } from "./datagram-queue.ts";
 import { FRAME } from "./frame-types.ts";
+import { Liveness } from "./liveness.ts";
 import type { MessageSocket } from "./message-socket.ts";
 import { QmuxError } from "./qmux-error.ts";
 import type { QmuxLimits } from "./qmux-limits.ts";
 import type { QmuxStream, StreamOwner } from "./qmux-stream.ts";
 import { type FrameHandler, readRecord } from "./read-record.ts";
+import { ReadyStreams } from "./ready-streams.ts";
+import { ReceiveWindow } from "./receive-window.ts";
 import type { RecordWriter } from "./record-writer.ts";
 import { isUni, StreamTable } from "./stream-table.ts";
 import type { QmuxVersion } from "./subprotocols.ts";
@@ -42,16 +47,11 @@ export interface QmuxSessionDeps {
   readonly onReady: () => void;
 }
 
-/** Datagrams of more bytes than this wait for nobody. */
-const MAX_DATAGRAM_BACKLOG_BYTES = 64 * 1_024;
 /** As large as the smallest record that everybody takes. */
 const MAX_DATAGRAM_BYTES = 16_382;
-/** Type and length before a datagram. */
-const DATAGRAM_HEADER_BYTES = 8;
 /** WebSocket status codes (RFC 6455 §7.4.1). */
 const STATUS_NORMAL = 1_000;
 const STATUS_PROTOCOL_ERROR = 1_002;
-const NEVER = -1;
 
 /**
  * A session of QMux (draft-ietf-quic-qmux 00 to 02): the streams of QUIC over one ordered connection, here over the
@@ -76,18 +76,14 @@ export class QmuxSession implements Session, StreamOwner, FrameHandler {
   readonly #streams: StreamTable;
   #wantsStreams = false;
   #streamsCame = false;
-  #sendLimit = 0;
-  #sentStreamBytes = 0;
-  #receivedStreamBytes = 0;
-  #consumedStreamBytes = 0;
-  #receiveLimit: number;
   #bufferedBytes = 0;
-  readonly #ready: QmuxStream[] = [];
-  #isSorted = true;
+  readonly #window: ReceiveWindow;
+  readonly #liveness: Liveness;
+  readonly #ready = new ReadyStreams();
   readonly #control: ControlQueue;
-  #datagrams: Uint8Array[] = [];
-  #datagramBytes = 0;
-  #notices: QmuxStream[] = [];
+  readonly #datagrams = new DatagramQueue();
+  readonly #notices = new NoticeQueue();
+  readonly #isOver = (): boolean => this.closed;
   #deliveries: QmuxStream[] = [];
   #early: QmuxStream[] = [];
   #parametersSent = false;
@@ -98,12 +94,6 @@ export class QmuxSession implements Session, StreamOwner, FrameHandler {
   #sentBytes = 0;
   #receivedBytes = 0;
   #records = 0;
-  #lastReceivedMs: number;
-  #takenBytes = 0;
-  #takenMs: number;
-  #pingSequence = 0;
-  #pingMs = NEVER;
-  #rttMs = 0;
 
   constructor(options: QmuxSessionOptions, deps: QmuxSessionDeps) {
     const { limits } = options;
@@ -120,9 +110,8 @@ export class QmuxSession implements Session, StreamOwner, FrameHandler {
     this.#socketHighWaterBytes = Math.max(limits.socketHighWaterBytes, deps.socket.drainBytes);
     this.#streams = new StreamTable({ ...limits, role: options.role }, this);
     this.#control = new ControlQueue({ maxFrames: limits.maxControlFrames });
-    this.#receiveLimit = limits.sessionWindowBytes;
-    this.#lastReceivedMs = deps.nowMs();
-    this.#takenMs = this.#lastReceivedMs;
+    this.#window = new ReceiveWindow(limits.sessionWindowBytes);
+    this.#liveness = new Liveness(limits, deps.nowMs);
     deps.scheduleFlush(true);
   }
 
@@ -162,23 +151,21 @@ export class QmuxSession implements Session, StreamOwner, FrameHandler {
 
   sendDatagram(bytes: Uint8Array): boolean {
     if (this.closed || bytes.length > this.maxDatagramBytes) return false;
-    if (this.#datagramBytes + bytes.length > MAX_DATAGRAM_BACKLOG_BYTES) return false;
-    this.#datagrams.push(bytes.slice());
-    this.#datagramBytes += bytes.length;
+    if (!this.#datagrams.add(bytes)) return false;
     this.#deps.scheduleFlush(false);
     return true;
   }
 
   stats(): SessionStats {
     return {
-      rttMs: this.#rttMs,
+      rttMs: this.#liveness.rttMs,
       sentBytes: this.#sentBytes,
       receivedBytes: this.#receivedBytes,
       sentPackets: this.#records,
       lostPackets: 0,
       sendRateBps: 0,
       bufferedBytes: this.#bufferedBytes,
-      silentMs: Math.max(0, this.#deps.nowMs() - this.#lastReceivedMs),
+      silentMs: this.#liveness.silentMs,
     };
   }
 
@@ -188,8 +175,7 @@ export class QmuxSession implements Session, StreamOwner, FrameHandler {
       this.#deps.socket.ping();
       return;
     }
-    this.#pingSequence += 1;
-    this.#queued(this.#control.addPing(this.#pingSequence));
+    this.#queued(this.#control.addPing(this.#liveness.nextPing()));
   }
 
   close(code: number, reason: string): void {
@@ -203,7 +189,7 @@ export class QmuxSession implements Session, StreamOwner, FrameHandler {
   onMessage(bytes: Uint8Array): void {
     if (this.closed) return;
     this.#receivedBytes += bytes.length;
-    this.#lastReceivedMs = this.#deps.nowMs();
+    this.#liveness.onReceived();
     try {
       readRecord(bytes, this.#options.version === 0, this);
     } catch (error) {
@@ -232,26 +218,15 @@ export class QmuxSession implements Session, StreamOwner, FrameHandler {
 
   /** Anything but a message came from the peer, such as the answer to a ping of the socket. */
   onSignOfLife(): void {
-    this.#lastReceivedMs = this.#deps.nowMs();
+    this.#liveness.onReceived();
   }
 
   /** Once a second: what only time decides. */
   tick(): void {
     if (this.closed) return;
-    const nowMs = this.#deps.nowMs();
-    const { idleTimeoutMs, keepAliveMs } = this.#limits;
-    const unsent = this.#deps.socket.bufferedBytes;
-    const taken = this.#sentBytes - unsent;
-    if (unsent <= 0 || taken !== this.#takenBytes) this.#takenMs = nowMs;
-    this.#takenBytes = taken;
-    const silentMs = nowMs - this.#lastReceivedMs;
-    if (silentMs > idleTimeoutMs) {
-      this.#end({ code: undefined, reason: "the peer is silent", remote: false }, 0);
-    } else if (nowMs - this.#takenMs > idleTimeoutMs) {
-      this.#end({ code: undefined, reason: "the peer does not read", remote: false }, 0);
-    } else if (silentMs > keepAliveMs) {
-      this.ping();
-    }
+    const verdict = this.#liveness.check(this.#sentBytes, this.#deps.socket.bufferedBytes);
+    if (verdict === "ask") this.ping();
+    else if (verdict !== "alive") this.#end({ code: undefined, reason: verdict, remote: false }, 0);
   }
 
   /** Sends what waits and tells the handlers what they are to know. Called as `scheduleFlush` asked for it. */
@@ -267,11 +242,7 @@ export class QmuxSession implements Session, StreamOwner, FrameHandler {
   // ------------------------------------------------------------ from the streams
 
   queueSend(stream: QmuxStream): void {
-    this.#isSorted = false;
-    if (!stream.queued) {
-      stream.queued = true;
-      this.#ready.push(stream);
-    }
+    this.#ready.add(stream);
     this.#deps.scheduleFlush(false);
   }
 
@@ -283,10 +254,7 @@ export class QmuxSession implements Session, StreamOwner, FrameHandler {
   }
 
   queueNotice(stream: QmuxStream): void {
-    if (stream.noticed) return;
-    stream.noticed = true;
-    this.#notices.push(stream);
-    this.#deps.scheduleFlush(true);
+    if (this.#notices.add(stream)) this.#deps.scheduleFlush(true);
   }
 
   queueDelivery(stream: QmuxStream): void {
@@ -309,11 +277,8 @@ export class QmuxSession implements Session, StreamOwner, FrameHandler {
   }
 
   addConsumed(bytes: number): void {
-    this.#consumedStreamBytes += bytes;
-    const window = this.#limits.sessionWindowBytes;
-    if (this.#receiveLimit - this.#consumedStreamBytes > window / 2) return;
-    this.#receiveLimit = this.#consumedStreamBytes + window;
-    this.#queued(this.#control.add(FRAME.maxData, this.#receiveLimit));
+    const limit = this.#window.onConsumed(bytes);
+    if (limit !== undefined) this.#queued(this.#control.add(FRAME.maxData, limit));
   }
 
   streamEnded(stream: QmuxStream): void {
@@ -326,7 +291,7 @@ export class QmuxSession implements Session, StreamOwner, FrameHandler {
   onParameters(parameters: PeerParameters): void {
     this.#peer = parameters;
     this.#streams.setPeer(parameters);
-    this.#sendLimit = parameters.maxData;
+    this.#ready.allow(parameters.maxData);
     this.#deps.onReady();
   }
 
@@ -334,11 +299,11 @@ export class QmuxSession implements Session, StreamOwner, FrameHandler {
     const stream = this.#streams.receiving(id);
     if (stream === undefined) {
       // The stream is over on this side; what was on the way still counts.
-      this.#addReceived(bytes.length);
+      this.#window.onReceived(bytes.length);
       this.addConsumed(bytes.length);
       return;
     }
-    this.#addReceived(stream.onFrame(offset, bytes, fin));
+    this.#window.onReceived(stream.onFrame(offset, bytes, fin));
     this.#announce(stream);
     stream.deliver(bytes);
   }
@@ -346,7 +311,7 @@ export class QmuxSession implements Session, StreamOwner, FrameHandler {
   onReset(id: number, code: number, finalSize: number): void {
     const stream = this.#streams.receiving(id);
     if (stream === undefined) return;
-    this.#addReceived(stream.onReset(code, finalSize));
+    this.#window.onReceived(stream.onReset(code, finalSize));
     this.#announce(stream);
   }
 
@@ -358,9 +323,7 @@ export class QmuxSession implements Session, StreamOwner, FrameHandler {
   }
 
   onSessionCredit(limit: number): void {
-    if (limit <= this.#sendLimit) return;
-    this.#sendLimit = limit;
-    if (this.#ready.length > 0) this.#deps.scheduleFlush(false);
+    if (this.#ready.allow(limit) && !this.#ready.isEmpty) this.#deps.scheduleFlush(false);
   }
 
   onStreamCredit(id: number, limit: number): void {
@@ -383,23 +346,13 @@ export class QmuxSession implements Session, StreamOwner, FrameHandler {
   }
 
   onPong(_high: number, low: number): void {
-    if (low !== this.#pingSequence || this.#pingMs === NEVER) return;
-    const rttMs = this.#deps.nowMs() - this.#pingMs;
-    this.#rttMs = this.#rttMs === 0 ? rttMs : this.#rttMs * 0.875 + rttMs * 0.125;
-    this.#pingMs = NEVER;
+    this.#liveness.onPong(low);
   }
 
   onPeerClose(close: SessionClose): void {
     this.#isCloseSent = true;
     this.#end(close, 0);
     this.#deps.socket.close(STATUS_NORMAL, "");
-  }
-
-  #addReceived(bytes: number): void {
-    this.#receivedStreamBytes += bytes;
-    if (this.#receivedStreamBytes > this.#receiveLimit) {
-      throw new QmuxError("flow-control", "the session's window was passed");
-    }
   }
 
   #announce(stream: QmuxStream): void {
@@ -414,7 +367,7 @@ export class QmuxSession implements Session, StreamOwner, FrameHandler {
   // ------------------------------------------------------------ sending
 
   #send(): void {
-    const { socket, writer, nowMs } = this.#deps;
+    const { socket, writer } = this.#deps;
     if (!this.#hasWork()) return;
     const budget = this.#socketHighWaterBytes - socket.bufferedBytes;
     if (budget <= 0 && this.#parametersSent) return;
@@ -424,9 +377,9 @@ export class QmuxSession implements Session, StreamOwner, FrameHandler {
       writeParameters(writer, this.#limits, this.#options.version === 0 ? 0 : MAX_DATAGRAM_BYTES);
     }
     if (this.#peer !== undefined) {
-      if (this.#control.write(writer)) this.#pingMs = nowMs();
-      this.#writeDatagrams();
-      this.#writeStreams(budget);
+      if (this.#control.write(writer)) this.#liveness.onPingSent();
+      this.#datagrams.write(writer);
+      this.#ready.write(writer, budget);
     }
     writer.end();
     this.#sentBytes += writer.sentBytes;
@@ -435,46 +388,7 @@ export class QmuxSession implements Session, StreamOwner, FrameHandler {
 
   #hasWork(): boolean {
     if (!this.#parametersSent) return true;
-    return !this.#control.isEmpty || this.#ready.length > 0 || this.#datagrams.length > 0;
-  }
-
-  #writeDatagrams(): void {
-    const { writer } = this.#deps;
-    for (const bytes of this.#datagrams) {
-      writer.frame(bytes.length + DATAGRAM_HEADER_BYTES);
-      writer.varint(FRAME.datagramWithLength);
-      writer.varint(bytes.length);
-      writer.bytes(bytes);
-    }
-    this.#datagrams = [];
-    this.#datagramBytes = 0;
-  }
-
-  #writeStreams(socketBudget: number): void {
-    const ready = this.#ready;
-    if (ready.length === 0) return;
-    if (!this.#isSorted && ready.length > 1) ready.sort(bySendOrder);
-    this.#isSorted = true;
-    const { writer } = this.#deps;
-    let budget = Math.min(socketBudget, this.#sendLimit - this.#sentStreamBytes);
-    let kept = 0;
-    for (const stream of ready) {
-      let hasMore = false;
-      if (stream.sendOpen) {
-        const written = stream.pump(writer, Math.max(0, budget));
-        hasMore = written < 0;
-        const bytes = hasMore ? -1 - written : written;
-        budget -= bytes;
-        this.#sentStreamBytes += bytes;
-      }
-      if (hasMore) {
-        ready[kept] = stream;
-        kept += 1;
-      } else {
-        stream.queued = false;
-      }
-    }
-    ready.length = kept;
+    return !this.#control.isEmpty || !this.#ready.isEmpty || !this.#datagrams.isEmpty;
   }
 
   /** After a control frame was queued, or not: then the peer reads nothing. */
@@ -507,13 +421,7 @@ export class QmuxSession implements Session, StreamOwner, FrameHandler {
       this.#streamsCame = false;
       this.#handler?.onStreamsAvailable();
     }
-    const notices = this.#notices;
-    if (notices.length === 0) return;
-    this.#notices = [];
-    for (const stream of notices) {
-      stream.noticed = false;
-      if (!this.closed) stream.notify();
-    }
+    this.#notices.run(this.#isOver);
   }
 
   #open(isUnidirectional: boolean, priority: number): QmuxStream | undefined {
@@ -528,9 +436,9 @@ export class QmuxSession implements Session, StreamOwner, FrameHandler {
     this.#close = close;
     this.#closeCode = code;
     this.#streams.release();
-    this.#ready.length = 0;
+    this.#ready.clear();
     this.#control.clear();
-    this.#datagrams = [];
+    this.#datagrams.clear();
     this.#bufferedBytes = 0;
     this.#deps.scheduleFlush(true);
   }
@@ -566,9 +474,4 @@ function handOver(stream: QmuxStream, handler: SessionHandler): void {
   stream.announced = true;
   if (isUni(stream.id)) handler.onUniStream(stream);
   else handler.onBidiStream(stream);
-}
-
-/** Higher priority first; equal ones in order of opening. */
-function bySendOrder(a: QmuxStream, b: QmuxStream): number {
-  return b.priority - a.priority || a.id - b.id;
 }

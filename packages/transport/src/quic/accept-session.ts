@@ -19,6 +19,8 @@ export interface SessionAcceptorDeps {
   readonly counters: QuicCounters;
   /** Takes over a connection that negotiated HTTP/3. */
   readonly serveHttp3: (connection: QuicConnection) => void;
+  /** The handshake is complete, or the connection ended in it. */
+  readonly onHandshakeOver: (connection: QuicConnection) => void;
 }
 
 /** Waits for a server connection's handshake, then makes a raw session of it or hands it to HTTP/3. */
@@ -34,6 +36,7 @@ export class SessionAcceptor implements ConnectionHandler {
 
   onEstablished(): void {
     const connection = this.#connection;
+    this.#deps.onHandshakeOver(connection);
     const protocol = new TextDecoder().decode(connection.native.applicationProto());
     if (protocol === "h3") {
       this.#deps.serveHttp3(connection);
@@ -80,7 +83,8 @@ export class SessionAcceptor implements ConnectionHandler {
   }
 
   onClosed(_close: SessionClose): void {
-    // The connection has counted the failed handshake.
+    // The connection has counted a failed handshake.
+    this.#deps.onHandshakeOver(this.#connection);
   }
 }
 

@@ -13,6 +13,17 @@ describe("AddressLimiter", () => {
     expect(limiter.admit("192.0.2.2", 500)).toBe("admitted");
   });
 
+  test("counts the handshakes under way of an address", () => {
+    const limiter = new AddressLimiter({ ...options, maxSessions: 100, burst: 100, maxHandshakes: 2 });
+    limiter.opened("2001:db8::1", 0);
+    limiter.opened("2001:db8::2", 0);
+    expect(limiter.admit("2001:db8::3", 0)).toBe("address-limit");
+    expect(limiter.admit("2001:db8:0:1::3", 0)).toBe("admitted");
+    limiter.handshakeOver("2001:db8::1");
+    expect(limiter.admit("2001:db8::3", 0)).toBe("admitted");
+    limiter.handshakeOver("192.0.2.9");
+  });
+
   test("counts the sessions of an address", () => {
     const limiter = new AddressLimiter(options);
     limiter.opened("192.0.2.1", 0);

@@ -1,7 +1,11 @@
+import { addressKey } from "@canopy/runtime";
+
 export interface AddressLimiterOptions {
   readonly handshakesPerSecond: number;
   readonly burst: number;
   readonly maxSessions: number;
+  /** Handshakes under way; default: any number. */
+  readonly maxHandshakes?: number;
   /** Addresses remembered; the one seen longest ago goes first, unless it has open sessions. */
   readonly maxAddresses: number;
 }
@@ -13,9 +17,13 @@ interface AddressState {
   tokens: number;
   refilledMs: number;
   sessions: number;
+  handshakes: number;
 }
 
-/** Token bucket of handshakes and a count of connections per IP address (without the port). */
+/**
+ * Token bucket of handshakes, and counts of connections and of those whose handshake is under way, per IP address
+ * (without the port; IPv6 per /64).
+ */
 export class AddressLimiter {
   readonly #options: AddressLimiterOptions;
   readonly #addresses = new Map<string, AddressState>();
@@ -27,18 +35,27 @@ export class AddressLimiter {
   /** Takes one handshake from the address's bucket; says why not. */
   admit(address: string, nowMs: number): "admitted" | "rate-limited" | "address-limit" {
     const state = this.#touch(address, nowMs);
-    if (state.sessions >= this.#options.maxSessions) return "address-limit";
+    const { maxSessions, maxHandshakes = Number.POSITIVE_INFINITY } = this.#options;
+    if (state.sessions >= maxSessions || state.handshakes >= maxHandshakes) return "address-limit";
     if (state.tokens < 1) return "rate-limited";
     state.tokens -= 1;
     return "admitted";
   }
 
+  /** A connection begins with a handshake. */
   opened(address: string, nowMs: number): void {
-    this.#touch(address, nowMs).sessions += 1;
+    const state = this.#touch(address, nowMs);
+    state.sessions += 1;
+    state.handshakes += 1;
+  }
+
+  handshakeOver(address: string): void {
+    const state = this.#addresses.get(addressKey(address));
+    if (state !== undefined && state.handshakes > 0) state.handshakes -= 1;
   }
 
   closed(address: string): void {
-    const state = this.#addresses.get(address);
+    const state = this.#addresses.get(addressKey(address));
     if (state !== undefined && state.sessions > 0) state.sessions -= 1;
   }
 
@@ -46,11 +63,12 @@ export class AddressLimiter {
     return this.#addresses.size;
   }
 
-  #touch(address: string, nowMs: number): AddressState {
+  #touch(remoteAddress: string, nowMs: number): AddressState {
     const { burst, handshakesPerSecond } = this.#options;
+    const address = addressKey(remoteAddress);
     let state = this.#addresses.get(address);
     if (state === undefined) {
-      state = { tokens: burst, refilledMs: nowMs, sessions: 0 };
+      state = { tokens: burst, refilledMs: nowMs, sessions: 0, handshakes: 0 };
       this.#forgetOldest();
     } else {
       const earned = ((nowMs - state.refilledMs) / 1_000) * handshakesPerSecond;

@@ -46,6 +46,7 @@ export class InitialAcceptor {
   readonly #retryTokens = new RetryTokens();
   readonly #addresses: AddressLimiter;
   readonly #countedAddress = new WeakMap<QuicConnection, string>();
+  readonly #halfOpen = new WeakSet<QuicConnection>();
   #answers = ANSWERS_PER_SECOND;
   #answersSinceMs = 0;
   #draining = false;
@@ -58,6 +59,7 @@ export class InitialAcceptor {
       handshakesPerSecond: options.limits.handshakesPerSecondPerAddress,
       burst: options.limits.handshakeBurstPerAddress,
       maxSessions: options.limits.maxSessionsPerAddress,
+      maxHandshakes: options.limits.maxHandshakesPerAddress,
       maxAddresses: options.limits.maxTrackedAddresses,
     });
   }
@@ -67,8 +69,15 @@ export class InitialAcceptor {
     this.#draining = true;
   }
 
+  /** A connection is established, or never will be. */
+  handshakeOver(connection: QuicConnection): void {
+    const address = this.#countedAddress.get(connection);
+    if (address !== undefined && this.#halfOpen.delete(connection)) this.#addresses.handshakeOver(address);
+  }
+
   /** A connection is gone: its address has one session less. */
   released(connection: QuicConnection): void {
+    this.handshakeOver(connection);
     const address = this.#countedAddress.get(connection);
     if (address !== undefined) this.#addresses.closed(address);
   }
@@ -123,7 +132,7 @@ export class InitialAcceptor {
       this.#drop("handshake-limit");
       return;
     }
-    const admission = this.#addresses.admit(remote.address, this.#deps.loop.nowMs);
+    const admission = this.#addresses.admit(remote.address, this.#deps.loop.refreshNow());
     if (admission !== "admitted") {
       this.#drop(admission);
       return;
@@ -160,6 +169,7 @@ export class InitialAcceptor {
     counters.handshakes += 1;
     this.#addresses.opened(remote.address, loop.nowMs);
     this.#countedAddress.set(connection, remote.address);
+    this.#halfOpen.add(connection);
     // Until the client has our ID its packets carry the one it made up itself.
     endpoint.addConnection(connection, originalId === undefined ? [id, dcid] : [id]);
     this.#deps.onConnection(connection);

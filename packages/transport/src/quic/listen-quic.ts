@@ -122,6 +122,7 @@ class ListeningQuic implements QuicServer {
       handler,
       counters,
       serveHttp3: (connection: QuicConnection) => serveHttp3(connection, { handler, counters }),
+      onHandshakeOver: (connection: QuicConnection) => this.#acceptor.handshakeOver(connection),
     };
     this.#acceptor = new InitialAcceptor(
       { limits, transport: options.transport },

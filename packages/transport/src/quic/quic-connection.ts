@@ -1,10 +1,12 @@
+import { NoticeQueue } from "../notice-queue.ts";
 import type { SessionClose, SessionStats } from "../session.ts";
 import { engineClose } from "./connection-close.ts";
 import type { ConnectionHandler } from "./connection-handler.ts";
 import { readStats } from "./connection-stats.ts";
 import { EngineDeadline } from "./engine-deadline.ts";
-import { LastWord } from "./last-word.ts";
+import { Linger } from "./linger.ts";
 import type { NativeConnection, NativeHostPort, NativeRecvInfo } from "./native.ts";
+import { PacketDeparture } from "./packet-departure.ts";
 import { readPathEvents } from "./path-events.ts";
 import type { QuicCounters } from "./quic-counters.ts";
 import type { QuicTransportOptions } from "./quic-limits.ts";
@@ -13,14 +15,13 @@ import { type ErrorCodeMapping, PLAIN_CODES, QuicStream, type StreamOwner } from
 import { SendSchedule } from "./send-schedule.ts";
 import { StopQueue } from "./stop-queue.ts";
 import { StopSweep } from "./stop-sweep.ts";
+import { StreamOpener } from "./stream-opener.ts";
 import { TimerEntry } from "./timer-wheel.ts";
 
 /** With few streams the sweep is also made between two packets of one tick, which saves the code of a stop. */
 const EAGER_SWEEP_STREAMS = 16;
 /** Under RFC 9000's default max_ack_delay of 25 ms, which the engine announces. */
 const ACK_DELAY_MS = 20;
-/** Packets of one connection per flush, so that one fat sender does not starve the others. */
-const MAX_PACKETS_PER_FLUSH = 128;
 
 /** The socket side of a connection. */
 export interface PacketSender {
@@ -78,13 +79,12 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   readonly #onHandlerError: (error: unknown) => void;
   readonly #streams = new Map<number, QuicStream>();
   readonly #schedule = new SendSchedule();
-  #notices: QuicStream[] = [];
+  readonly #notices = new NoticeQueue();
+  readonly #isOver = (): boolean => this.#closed;
   #unread: QuicStream[] = [];
   #recvInfo: NativeRecvInfo;
-  #nextUni: number;
-  #nextBidi: number;
-  #wantsUni = false;
-  #wantsBidi = false;
+  readonly #opener: StreamOpener;
+  readonly #departure: PacketDeparture;
   readonly #stops = new StopQueue();
   readonly #sweep = new StopSweep(this.#streams);
   #lastPingMs: number;
@@ -96,10 +96,8 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   #flushedMs = 0;
   #established = false;
   #windingDown = false;
-  #closeAtMs = Number.POSITIVE_INFINITY;
-  #closeAtCode = 0;
+  readonly #linger = new Linger();
   #localClose: SessionClose | undefined;
-  #lastWord: LastWord | undefined;
   #closed = false;
   #removed = false;
 
@@ -120,11 +118,12 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
       from: { host: options.remote.address, port: options.remote.port },
       to: options.local,
     };
-    this.#nextBidi = options.server ? 1 : 0;
-    this.#nextUni = options.server ? 3 : 2;
-    this.lastReceivedMs = this.#loop.nowMs;
-    this.#lastPingMs = this.#loop.nowMs;
-    this.#handshakeDeadlineMs = this.#loop.nowMs + options.transport.handshakeTimeoutMs;
+    this.#opener = new StreamOpener(deps.native, options.server);
+    this.#departure = new PacketDeparture(deps.native, deps.sender);
+    const nowMs = this.#loop.refreshNow();
+    this.lastReceivedMs = nowMs;
+    this.#lastPingMs = nowMs;
+    this.#handshakeDeadlineMs = nowMs + options.transport.handshakeTimeoutMs;
   }
 
   get established(): boolean {
@@ -148,10 +147,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   /** Feeds one UDP packet to the engine, which decrypts it in place. What it brought is delivered by the loop. */
   receive(packet: Uint8Array, address: string, port: number): void {
     if (this.#removed) return;
-    if (this.#lastWord !== undefined) {
-      this.#lastWord.repeat(this.#sender);
-      return;
-    }
+    if (this.#departure.repeat()) return;
     if (port !== this.remotePort || address !== this.remoteAddress) this.#recvFromElsewhere(address, port);
     if (this.readQueued && this.#streams.size <= EAGER_SWEEP_STREAMS) this.#sweep.run(this.#loop.nowMs);
     try {
@@ -185,7 +181,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.#sendPackets();
     if (this.#stops.release(this.native)) this.#sendPackets();
     try {
-      this.#runNotices();
+      this.#notices.run(this.#isOver);
       if (this.#engineDeadline.stale) this.#checkClosed();
     } catch (error) {
       this.#handlerFailed(error);
@@ -197,7 +193,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   override onTimer(nowMs: number): void {
     if (this.#removed) return;
     let due = this.#engineDeadline.run(this.native, nowMs);
-    if (nowMs >= this.#closeAtMs) {
+    if (nowMs >= this.#linger.atMs) {
       this.endLinger();
       due = true;
     }
@@ -219,7 +215,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
       this.#sweep.run(nowMs);
       due = true;
     }
-    if (this.#lastWord !== undefined) due = true;
+    if (this.#departure.lastWord !== undefined) due = true;
     if (!due) {
       this.#setTimer(nowMs);
       return;
@@ -232,16 +228,8 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   /** Opens a stream, or returns undefined while the peer's limit is reached. */
   openStream(bidirectional: boolean, priority: number): QuicStream | undefined {
     if (this.closed) return undefined;
-    const left = bidirectional ? this.native.peerStreamsLeftBidi() : this.native.peerStreamsLeftUni();
-    if (left <= 0) return this.#wantStream(bidirectional);
-    const id = bidirectional ? this.#nextBidi : this.#nextUni;
-    try {
-      this.native.streamPriority(id, 255 - priority, false);
-    } catch {
-      return this.#wantStream(bidirectional);
-    }
-    if (bidirectional) this.#nextBidi += 4;
-    else this.#nextUni += 4;
+    const id = this.#opener.next(bidirectional, priority);
+    if (id === undefined) return undefined;
     this.#counters.streamsOpened += 1;
     const stream = new QuicStream({ id, sends: true, receives: bidirectional, priority }, this);
     this.#streams.set(id, stream);
@@ -319,7 +307,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.#remove();
   }
 
-  queueWrite(stream: QuicStream): void {
+  queueSend(stream: QuicStream): void {
     this.#schedule.add(stream);
     this.#loop.scheduleFlush(this);
   }
@@ -345,30 +333,26 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.#streams.clear();
     this.#streams.set(except.id, except);
     this.#schedule.clear(except);
-    this.#notices = [];
+    this.#notices.clear();
     this.#unread = [];
     this.bufferedBytes = except.bufferedBytes;
   }
 
   /** Closes with an application code unless the peer has closed by then. */
   closeAfter(delayMs: number, wireCode: number): void {
-    this.#closeAtMs = this.#loop.nowMs + delayMs;
-    this.#closeAtCode = wireCode;
+    this.#linger.begin(this.#loop.nowMs + delayMs, wireCode);
     this.queueFlush();
   }
 
   /** Waits no longer for the peer after `closeAfter`. */
   endLinger(): void {
-    if (this.#closeAtMs === Number.POSITIVE_INFINITY) return;
-    this.#closeAtMs = Number.POSITIVE_INFINITY;
-    this.close(this.#closeAtCode, new Uint8Array(0), { code: undefined, reason: "", remote: false });
+    const code = this.#linger.end();
+    if (code === undefined) return;
+    this.close(code, new Uint8Array(0), { code: undefined, reason: "", remote: false });
   }
 
   queueNotice(stream: QuicStream): void {
-    if (stream.noticed) return;
-    stream.noticed = true;
-    this.#notices.push(stream);
-    this.#loop.scheduleFlush(this);
+    if (this.#notices.add(stream)) this.#loop.scheduleFlush(this);
   }
 
   queueRead(): void {
@@ -415,7 +399,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
       this.#readStreams();
       this.#readDatagrams();
     }
-    if ((this.#wantsUni || this.#wantsBidi) && !this.closed) this.#checkStreamCredit();
+    if (!this.closed && this.#opener.hasCredit()) this.handler?.onStreamsAvailable();
   }
 
   #becomeEstablished(): void {
@@ -465,55 +449,18 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     }
   }
 
-  #wantStream(bidirectional: boolean): undefined {
-    if (bidirectional) this.#wantsBidi = true;
-    else this.#wantsUni = true;
-  }
-
-  #checkStreamCredit(): void {
-    const uni = this.#wantsUni && this.native.peerStreamsLeftUni() > 0;
-    const bidi = this.#wantsBidi && this.native.peerStreamsLeftBidi() > 0;
-    if (!uni && !bidi) return;
-    if (uni) this.#wantsUni = false;
-    if (bidi) this.#wantsBidi = false;
-    this.handler?.onStreamsAvailable();
-  }
-
   #sendPackets(): void {
-    const sender = this.#sender;
-    for (let sent = 0; sent < MAX_PACKETS_PER_FLUSH; sent += 1) {
-      let result: ReturnType<NativeConnection["send"]>;
-      try {
-        result = this.native.send(sender.packetBuffer);
-      } catch {
-        return;
-      }
-      if (result === null) return;
-      if (this.#localClose !== undefined && this.#established && this.native.isDraining()) {
-        const packet = sender.packetBuffer.subarray(0, result[0]);
-        this.#lastWord = new LastWord({ packet, to: result[1].to, nowMs: this.#loop.nowMs });
-      }
-      sender.sendPacket(result[0], result[1].to);
-    }
-    this.#loop.scheduleFlush(this);
-  }
-
-  #runNotices(): void {
-    if (this.#notices.length === 0) return;
-    const notices = this.#notices;
-    this.#notices = [];
-    for (const stream of notices) {
-      stream.noticed = false;
-      if (!this.#closed) stream.notify();
-    }
+    const isClosing = this.#localClose !== undefined && this.#established;
+    if (this.#departure.run(this.#loop.nowMs, isClosing)) this.#loop.scheduleFlush(this);
   }
 
   #setTimer(nowMs: number): void {
     this.#engineDeadline.update(this.native, nowMs);
-    let deadlineMs = Math.min(this.#engineDeadline.atMs, this.#sweep.nextMs, this.#closeAtMs);
+    let deadlineMs = Math.min(this.#engineDeadline.atMs, this.#sweep.nextMs, this.#linger.atMs);
     if (!this.sessionOpen) deadlineMs = Math.min(deadlineMs, this.#handshakeDeadlineMs);
-    if (this.#lastWord !== undefined) {
-      if (this.native.isClosed()) deadlineMs = Math.min(deadlineMs, this.#lastWord.untilMs);
+    const { lastWord } = this.#departure;
+    if (lastWord !== undefined) {
+      if (this.native.isClosed()) deadlineMs = Math.min(deadlineMs, lastWord.untilMs);
     } else if (this.#transport.keepAliveMs > 0 && this.#established) {
       deadlineMs = Math.min(deadlineMs, this.#lastHeardMs() + this.#transport.keepAliveMs);
     }
@@ -554,7 +501,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
       if (!gone && this.#localClose === undefined) this.#readLast();
       this.#deliverClose(this.#localClose ?? engineClose(this.native));
     }
-    if (gone && this.#loop.nowMs >= (this.#lastWord?.untilMs ?? 0)) this.#remove();
+    if (gone && this.#loop.nowMs >= (this.#departure.lastWord?.untilMs ?? 0)) this.#remove();
   }
 
   /** What the peer sent before its close may have come in the same tick: among it the reason of the close. */
@@ -574,7 +521,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     for (const stream of this.#streams.values()) stream.release();
     this.#streams.clear();
     this.#schedule.clear();
-    this.#notices = [];
+    this.#notices.clear();
     this.#unread = [];
     this.bufferedBytes = 0;
     const handler = this.handler;

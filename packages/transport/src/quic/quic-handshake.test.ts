@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { createDevelopmentCertificate } from "./certificate.ts";
 import { connectQuic } from "./connect-quic.ts";
 import { loadQuiche } from "./native.ts";
+import { QuicLoop } from "./quic-loop.ts";
 import { openTestPair, openTestServer, quietLogger, settle, type TestServer } from "./quic-test-suite.ts";
 
 let open: { close(): Promise<void> | void }[] = [];
@@ -47,6 +48,21 @@ describe("connectQuic", () => {
     expect(client.protocol).toBe("moq-lite-04");
     expect(client.kind).toBe("quic");
     expect(client.remoteAddress).toBe(`127.0.0.1:${server.server.address.port}`);
+  });
+
+  test("gives a handshake its whole time after the loop of either side was idle for long", async () => {
+    const loop = new QuicLoop();
+    const server = await serverWith({ transport: { handshakeTimeoutMs: 5_000 } });
+    const target = { host: "127.0.0.1", port: server.server.address.port, alpn: ["moq-lite-05"] };
+    const verify = { sha256: [server.certificate.sha256Hex] };
+    // As if neither had had anything to do for a minute.
+    loop.nowMs -= 60_000;
+    server.loop.nowMs -= 60_000;
+    const transport = { handshakeTimeoutMs: 5_000 };
+    const session = await connectQuic({ ...target, verify, transport }, { logger: quietLogger, loop });
+    expect(session.closed).toBe(false);
+    expect(server.server.counters.handshakesStarted).toBe(1);
+    session.close(0, "done");
   });
 
   test("fails with protocol-mismatch when no ALPN token is common", async () => {

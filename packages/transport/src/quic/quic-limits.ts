@@ -34,6 +34,8 @@ export interface QuicTransportOptions {
 export interface QuicServerLimits {
   readonly maxSessions: number;
   readonly maxHandshakes: number;
+  /** Of those, one address may have so many: it must not keep everybody else out. */
+  readonly maxHandshakesPerAddress: number;
   readonly maxSessionsPerAddress: number;
   /** Handshakes that one address may start per second, and at once. */
   readonly handshakesPerSecondPerAddress: number;
@@ -65,6 +67,7 @@ export const DEFAULT_TRANSPORT: QuicTransportOptions = {
 export const DEFAULT_SERVER_LIMITS: QuicServerLimits = {
   maxSessions: 10_000,
   maxHandshakes: 1_000,
+  maxHandshakesPerAddress: 500,
   maxSessionsPerAddress: 10_000,
   handshakesPerSecondPerAddress: 500,
   handshakeBurstPerAddress: 1_000,

@@ -36,7 +36,7 @@ export interface QuicLoopOptions {
  */
 export class QuicLoop {
   readonly wheel: TimerWheel;
-  /** Time of the current tick on the monotonic clock of `performance.now()`. */
+  /** Time of the current tick on the monotonic clock of `performance.now()`; while the loop is idle, of the last one. */
   nowMs = performance.now();
   #incoming: LoopMember[] = [];
   #incomingSpare: LoopMember[] = [];
@@ -86,6 +86,12 @@ export class QuicLoop {
     this.#sampler = undefined;
     clearTimeout(this.#flushTimer);
     this.#flushTimer = undefined;
+  }
+
+  /** The time now, for what begins while the loop may have been idle for long. */
+  refreshNow(): number {
+    this.nowMs = performance.now();
+    return this.nowMs;
   }
 
   scheduleRead(member: LoopMember): void {

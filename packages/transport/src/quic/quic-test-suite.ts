@@ -3,6 +3,7 @@ import type { Session, SessionServerHandler } from "../session.ts";
 import { createDevelopmentCertificate, type DevelopmentCertificate } from "./certificate.ts";
 import { type ConnectQuicOptions, connectQuic, type QuicClientSession } from "./connect-quic.ts";
 import { type ListenQuicOptions, listenQuic, type QuicServer } from "./listen-quic.ts";
+import { QuicLoop } from "./quic-loop.ts";
 
 /** Generous: a busy machine must not fail a test. */
 const SETTLE_DEADLINE_MS = 15_000;
@@ -21,6 +22,8 @@ export async function settle(condition: () => boolean): Promise<void> {
 
 export interface TestServer {
   readonly server: QuicServer;
+  /** The server's. */
+  readonly loop: QuicLoop;
   readonly certificate: DevelopmentCertificate;
   /** Sessions in the order in which they opened. */
   readonly sessions: Session[];
@@ -34,6 +37,7 @@ export type TestServerOptions = Partial<ListenQuicOptions> & Partial<SessionServ
 export async function openTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const certificate = await createDevelopmentCertificate(["localhost", "127.0.0.1"]);
   const sessions: Session[] = [];
+  const loop = new QuicLoop();
   const server = await listenQuic(
     { host: "127.0.0.1", port: 0, tls: certificate, alpn: ["h3", ...TEST_ALPN], ...options },
     {
@@ -43,11 +47,12 @@ export async function openTestServer(options: TestServerOptions = {}): Promise<T
         options.onSession?.(session);
       },
     },
-    { logger: quietLogger },
+    { logger: quietLogger, loop },
   );
   const clients: QuicClientSession[] = [];
   return {
     server,
+    loop,
     certificate,
     sessions,
     connect: async (more = {}) => {

@@ -182,6 +182,23 @@ describe("openWebRtcEngine", () => {
     }
   });
 
+  it("loses no handshake of browsers, whose addresses it learns from their checks", async () => {
+    const engine = await openEngine();
+    for (let round = 0; round < 10; round += 1) {
+      using client = await createTestClient({ video: "RecvOnly" });
+      const offer = parseOffer(client.offer.replace("t=0 0", "t=0 0\r\na=extmap-allow-mixed"));
+      const startedAt = performance.now();
+      const { sdp, peer } = await engine.answer(offer, planFor(offer), new Recorder());
+      expect(sdp).toContain("a=setup:passive");
+      client.accept(sdp);
+      await until(() => peer.state === "connected");
+      // This client, which is none, repeats after a second.
+      expect(performance.now() - startedAt).toBeLessThan(900);
+      peer.close();
+    }
+    expect(engine.peerCount).toBe(0);
+  });
+
   it("tells when the client closes", async () => {
     const engine = await openEngine();
     // Without SCTP this client leaves without a word, and only ICE consent tells.

@@ -1,8 +1,10 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, X509Certificate } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { performance } from "node:perf_hooks";
+import { createDevelopmentCertificate } from "../quic/certificate.ts";
+import { AwaitedChecks, checkedCandidate, createIceCredentials } from "./await-check.ts";
 import { type NativeIceServer, parseIceServer } from "./ice-server-url.ts";
 import {
   followNativeLog,
@@ -27,6 +29,8 @@ const TICK_MS = 1_000;
 /** libdatachannel ignores a port range that begins at or below this. */
 const LOWEST_PORT = 1_025;
 const FREE_PORT_ATTEMPTS = 10;
+/** Peers that begin within this time share a certificate; clients know it by its hash alone, from the answer. */
+const CERTIFICATE_AGE_MS = 24 * 3_600_000;
 
 /** Binds the port. Rejects with `WebRtcError`: unsupported-platform, invalid-options, listen-failed. */
 export async function openWebRtcEngine(
@@ -43,7 +47,8 @@ export async function openWebRtcEngine(
   const host = await resolveHost(options.host);
   const native = await loadNative();
   const listener = await listen(native, host, port);
-  return new NativeEngine({ ...options, host, servers, listener, native }, deps);
+  const certificate = await createCertificate();
+  return new NativeEngine({ ...options, host, servers, listener, native, certificate }, deps);
 }
 
 /** The native engine takes addresses only; a host such as `localhost` is looked up once, at start. */
@@ -79,10 +84,24 @@ function freePort(host: string): Promise<number> {
   });
 }
 
+/** A peer's end of DTLS. */
+interface PeerCertificate {
+  readonly certPem: string;
+  readonly keyPem: string;
+  /** As in `a=fingerprint` (RFC 8122). */
+  readonly fingerprint: string;
+}
+
+async function createCertificate(): Promise<PeerCertificate> {
+  const { certPem, keyPem } = await createDevelopmentCertificate([]);
+  return { certPem, keyPem, fingerprint: `sha-256 ${new X509Certificate(certPem).fingerprint256}` };
+}
+
 interface OpenParts extends WebRtcEngineOptions {
   readonly servers: readonly NativeIceServer[];
   readonly listener: NativeListener;
   readonly native: NativeBinding;
+  readonly certificate: PeerCertificate;
 }
 
 class NativeEngine implements WebRtcEngine {
@@ -92,6 +111,11 @@ class NativeEngine implements WebRtcEngine {
   readonly #deps: WebRtcEngineDeps;
   readonly #limits: WebRtcLimits;
   readonly #peers = new Set<NativePeer>();
+  readonly #checks = new AwaitedChecks();
+  /** Of peers whose agent has not begun. */
+  readonly #withdrawals = new Map<NativePeer, () => void>();
+  #certificate: PeerCertificate;
+  #certificateAtMs: number;
   readonly #nowMs: () => number;
   readonly #timer: NodeJS.Timeout;
   readonly #stopLog: () => void;
@@ -103,6 +127,11 @@ class NativeEngine implements WebRtcEngine {
     this.#limits = { ...DEFAULT_WEBRTC_LIMITS, ...parts.limits };
     this.#nowMs = deps.nowMs ?? (() => performance.now());
     this.port = parts.listener.port();
+    this.#certificate = parts.certificate;
+    this.#certificateAtMs = this.#nowMs();
+    parts.listener.onUnhandledStunRequest(({ localUfrag, host, port }) => {
+      this.#checks.onCheck(localUfrag, { host, port });
+    });
     this.#stopLog = followNativeLog(deps.logger);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#timer.unref();
@@ -124,6 +153,7 @@ class NativeEngine implements WebRtcEngine {
     if (accepted.length === 0)
       throw new WebRtcError("sdp-unsupported", "no media section of the offer can be answered");
     const engineOffer = writeEngineOffer(offer, plan);
+    await this.#renewCertificate();
     const connection = this.#createConnection();
     const peer = new NativePeer(connection, handler, {
       limits: this.#limits,
@@ -135,6 +165,12 @@ class NativeEngine implements WebRtcEngine {
     });
     this.#peers.add(peer);
     try {
+      // Browsers begin with checks of their own; others may be told of addresses that only we can reach.
+      const candidates = engineOffer.setup === "passive" ? this.#ownCandidates() : undefined;
+      if (candidates !== undefined) {
+        const local = this.#awaitCheck(peer, connection, engineOffer, candidates);
+        return { peer, sdp: writeAnswer(offer, plan, local), ufrag: local.ufrag };
+      }
       const gathered = gathering(connection, this.#limits.gatheringTimeoutMs);
       connection.setRemoteDescription(engineOffer.sdp, "offer");
       connection.setLocalDescription("answer");
@@ -152,6 +188,55 @@ class NativeEngine implements WebRtcEngine {
     }
   }
 
+  /** The agent begins with the client's first check. */
+  #awaitCheck(
+    peer: NativePeer,
+    connection: NativePeerConnection,
+    offer: EngineOffer,
+    candidates: readonly string[],
+  ): LocalTransport {
+    const { ufrag, password } = createIceCredentials();
+    connection.setRemoteDescription(offer.sdp, "offer");
+    const withdraw = this.#checks.add(ufrag, (from) => {
+      this.#withdrawals.delete(peer);
+      try {
+        connection.setLocalDescription("answer", { iceUfrag: ufrag, icePwd: password });
+        peer.addRemoteCandidate(checkedCandidate(from));
+      } catch (error) {
+        this.#deps.logger.warn(
+          { err: error, peer: peer.id },
+          "a peer is closed whose ICE agent does not begin",
+        );
+        peer.closeFor("failed");
+      }
+    });
+    this.#withdrawals.set(peer, withdraw);
+    const { fingerprint } = this.#certificate;
+    return { ...this.#announcement(offer), ufrag, password, fingerprint, candidates };
+  }
+
+  /** What this side's candidates are if that is known without gathering; undefined: it is not. */
+  #ownCandidates(): readonly string[] | undefined {
+    const { publicAddresses = [], servers, host } = this.#parts;
+    const addresses = publicAddresses.length > 0 ? publicAddresses : [host];
+    const isWildcard = addresses.some((address) => address === "0.0.0.0" || address === "::");
+    return servers.length > 0 || isWildcard ? undefined : this.#hostCandidates(addresses);
+  }
+
+  #hostCandidates(addresses: readonly string[]): string[] {
+    return addresses.map(
+      (address, index) =>
+        `candidate:${index + 1} 1 UDP ${hostPriority(index)} ${address} ${this.port} typ host`,
+    );
+  }
+
+  async #renewCertificate(): Promise<void> {
+    const nowMs = this.#nowMs();
+    if (nowMs - this.#certificateAtMs < CERTIFICATE_AGE_MS) return;
+    this.#certificateAtMs = nowMs;
+    this.#certificate = await createCertificate();
+  }
+
   #checkRoom(): void {
     const { maxPeers, maxHalfOpen } = this.#limits;
     if (this.#closed) throw new WebRtcError("closed", "the engine is closed");
@@ -162,6 +247,7 @@ class NativeEngine implements WebRtcEngine {
 
   #createConnection(): NativePeerConnection {
     const { servers, native, host } = this.#parts;
+    const { certPem, keyPem } = this.#certificate;
     const config: NativePeerConfig = {
       iceServers: [...servers],
       bindAddress: host,
@@ -170,6 +256,9 @@ class NativeEngine implements WebRtcEngine {
       portRangeEnd: this.port,
       disableAutoNegotiation: true,
       maxMessageSize: this.#limits.maxMessageBytes,
+      // PEM itself; the names are of before.
+      certificatePemFile: certPem,
+      keyPemFile: keyPem,
     };
     try {
       return new native.PeerConnection("", config);
@@ -186,8 +275,14 @@ class NativeEngine implements WebRtcEngine {
       ufrag: value("ice-ufrag"),
       password: value("ice-pwd"),
       fingerprint: value("fingerprint"),
-      setup: offer.setup,
       candidates: this.#announced(candidates.map((line) => line.slice("a=".length).trim())),
+      ...this.#announcement(offer),
+    };
+  }
+
+  #announcement({ setup }: EngineOffer): Pick<LocalTransport, "setup" | "maxMessageBytes" | "sessionId"> {
+    return {
+      setup,
       maxMessageBytes: this.#limits.maxMessageBytes,
       sessionId: (randomBytes(8).readBigUInt64BE() >> 2n).toString(),
     };
@@ -197,10 +292,7 @@ class NativeEngine implements WebRtcEngine {
   #announced(gathered: readonly string[]): readonly string[] {
     const { publicAddresses = [] } = this.#parts;
     if (publicAddresses.length === 0) return gathered;
-    const hosts = publicAddresses.map(
-      (address, index) =>
-        `candidate:${index + 1} 1 UDP ${hostPriority(index)} ${address} ${this.port} typ host`,
-    );
+    const hosts = this.#hostCandidates(publicAddresses);
     return [...hosts, ...gathered.filter((candidate) => !candidate.includes(" typ host"))];
   }
 
@@ -211,6 +303,8 @@ class NativeEngine implements WebRtcEngine {
 
   #forget(peer: NativePeer, reason: WebRtcCloseReason): void {
     this.#peers.delete(peer);
+    this.#withdrawals.get(peer)?.();
+    this.#withdrawals.delete(peer);
     if (reason === "handshake-timeout") this.handshakeTimeouts += 1;
   }
 

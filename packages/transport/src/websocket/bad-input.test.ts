@@ -133,6 +133,42 @@ describe("an upgrade", () => {
     await openSession();
   });
 
+  it("is taken for that of whom a trusted proxy names", async () => {
+    const seen: string[] = [];
+    const behind = await openTestServer({
+      clientOf: (address, forwardedFor) => (address === "127.0.0.1" ? (forwardedFor ?? address) : "nobody"),
+      onRequest: ({ remoteAddress }) => {
+        seen.push(remoteAddress);
+        return { accept: false, status: 403, reason: "not today" };
+      },
+    });
+    for (const from of ["2001:db8::1", "192.0.2.1"]) {
+      const peer = new WebSocket(behind.url, TOKEN, { headers: { "x-forwarded-for": from } });
+      await new Promise<void>((resolve) => peer.on("error", () => resolve()));
+    }
+    expect(seen).toEqual([
+      expect.stringMatching(/^\[2001:db8::1\]:\d+$/),
+      expect.stringMatching(/^192\.0\.2\.1:\d+$/),
+    ]);
+    await behind.close();
+  });
+
+  it("cannot take all places for one address", async () => {
+    const limited = await openTestServer({ maxHandshakes: 50, maxHandshakesPerAddress: 2 });
+    const waiting = Array.from({ length: 2 }, () => new WebSocket(limited.url, TOKEN));
+    for (const peer of waiting) peer.on("error", () => {});
+    await settle(() => waiting.every((peer) => peer.readyState === WebSocket.OPEN));
+    const third = new WebSocket(limited.url, TOKEN);
+    const status = await new Promise<number | undefined>((resolve) => {
+      third.on("error", () => {});
+      third.on("unexpected-response", (_request, response) => resolve(response.statusCode));
+      third.on("open", () => resolve(undefined));
+    });
+    expect(status).toBe(429);
+    for (const peer of [...waiting, third]) peer.terminate();
+    await limited.close();
+  });
+
   it("of thousands at once is answered or refused, one by one", async () => {
     const answers = await Promise.all(
       Array.from({ length: 2_000 }, () => askRaw([...WEBSOCKET, "sec-websocket-protocol: nothing"])),

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { addressKey, withoutPort } from "@canopy/runtime";
 import { type WebSocket, WebSocketServer } from "ws";
 import {
   chooseSubprotocol,
@@ -17,7 +18,9 @@ import type { QuicLoop } from "../quic/quic-loop.ts";
 import type { SessionDecision, SessionServerHandler } from "../session.ts";
 import { LoopFlush, plainBytes } from "./loop-flush.ts";
 import { rejectUpgrade } from "./reject-upgrade.ts";
+import { type ClientOf, remoteAddressOf } from "./remote-address.ts";
 import { ServerSocket } from "./server-socket.ts";
+import type { UpgradeTaker } from "./upgrade-taker.ts";
 
 export interface ServeWebSocketsOptions {
   /** Protocols that are spoken inside QMux, best first. */
@@ -25,6 +28,10 @@ export interface ServeWebSocketsOptions {
   readonly limits?: Partial<QmuxLimits>;
   /** Upgrades under way, from the request to the peer's first frame. About 20 kB each. */
   readonly maxHandshakes?: number;
+  /** Of those, one address may have so many: it must not keep everybody else out. */
+  readonly maxHandshakesPerAddress?: number;
+  /** Default: the connection's other end. */
+  readonly clientOf?: ClientOf | undefined;
   /** An upgrade that takes longer is dropped. */
   readonly handshakeTimeoutMs?: number;
 }
@@ -39,6 +46,8 @@ export interface ServeWebSocketsDeps {
   };
   /** Shared with QUIC, so that all of a node's connections are flushed together and coalesced under load. */
   readonly loop: QuicLoop;
+  /** Another mapping that is spoken here, too; it is asked first, and closed with this. */
+  readonly other?: UpgradeTaker | undefined;
 }
 
 export interface WebSocketSessions extends AsyncDisposable {
@@ -49,6 +58,7 @@ export interface WebSocketSessions extends AsyncDisposable {
 }
 
 const DEFAULT_MAX_HANDSHAKES = 1_000;
+const DEFAULT_MAX_HANDSHAKES_PER_ADDRESS = 500;
 const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000;
 const TICK_MS = 1_000;
 /** A peer that does not answer the closing handshake is cut off. */
@@ -68,6 +78,8 @@ export function serveWebSockets(
 /** An upgrade under way. */
 interface Handshake {
   readonly socket: Duplex;
+  /** As limits count it. */
+  readonly addressKey: string;
   readonly startedMs: number;
   /** Past the HTTP part; the peer's first frame is waited for. */
   isUpgraded: boolean;
@@ -118,7 +130,7 @@ class WebSocketAcceptor implements WebSocketSessions {
   get size(): number {
     let waiting = 0;
     for (const { isUpgraded } of this.#handshakes) waiting += isUpgraded ? 0 : 1;
-    return this.#connections.size + waiting;
+    return this.#connections.size + waiting + (this.#deps.other?.size ?? 0);
   }
 
   async close(): Promise<void> {
@@ -128,6 +140,7 @@ class WebSocketAcceptor implements WebSocketSessions {
     this.#deps.server.off("upgrade", this.#onUpgrade);
     for (const { socket } of this.#handshakes) socket.destroy();
     this.#handshakes.clear();
+    const others = this.#deps.other?.close();
     const open = [...this.#connections];
     for (const { session } of open) session.close(0, "the node stops");
     const deadlineMs = this.#nowMs() + CLOSE_TIMEOUT_MS / 10;
@@ -137,6 +150,7 @@ class WebSocketAcceptor implements WebSocketSessions {
     for (const { webSocket } of this.#connections) webSocket.terminate();
     this.#connections.clear();
     this.#webSockets.close();
+    await others;
     this.#deps.loop.leave();
   }
 
@@ -151,6 +165,7 @@ class WebSocketAcceptor implements WebSocketSessions {
       rejectUpgrade(socket, 426, "Only an upgrade to websocket is known here.");
       return;
     }
+    if (this.#deps.other?.take(request, socket, head) === true) return;
     const offer = parseOffer(request.headers["sec-websocket-protocol"]);
     if (offer.length === 0) {
       const known = `qmux-02.${this.#options.protocols[0] ?? ""}`;
@@ -161,7 +176,13 @@ class WebSocketAcceptor implements WebSocketSessions {
       rejectUpgrade(socket, STATUS_TOO_MANY, "Too many sessions are being opened; try again.");
       return;
     }
-    const handshake: Handshake = { socket, startedMs: this.#nowMs(), isUpgraded: false };
+    const remoteAddress = remoteAddressOf(socket as Socket, request, this.#options.clientOf);
+    const key = addressKey(withoutPort(remoteAddress));
+    if (this.#countOf(key) >= (this.#options.maxHandshakesPerAddress ?? DEFAULT_MAX_HANDSHAKES_PER_ADDRESS)) {
+      rejectUpgrade(socket, 429, "Too many sessions of this address are being opened; try again.");
+      return;
+    }
+    const handshake: Handshake = { socket, addressKey: key, startedMs: this.#nowMs(), isUpgraded: false };
     this.#handshakes.add(handshake);
     socket.once("close", () => this.#handshakes.delete(handshake));
     const decide = (decision: SessionDecision): void => {
@@ -172,7 +193,7 @@ class WebSocketAcceptor implements WebSocketSessions {
     const decision = this.#handler.onRequest(
       {
         kind: "websocket",
-        remoteAddress: remoteAddressOf(socket as Socket),
+        remoteAddress,
         path: request.url ?? "/",
         origin: request.headers.origin,
         protocols: offeredProtocols(offer, protocols),
@@ -198,14 +219,14 @@ class WebSocketAcceptor implements WebSocketSessions {
     }
     this.#chosen.set(request, chosen.token);
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      this.#open(webSocket, socket as Socket, request.url ?? "/", chosen, handshake);
+      this.#open(webSocket, socket as Socket, request, chosen, handshake);
     });
   }
 
   #open(
     webSocket: WebSocket,
     socket: Socket,
-    path: string,
+    request: IncomingMessage,
     { version, protocol }: Subprotocol,
     handshake: Handshake,
   ): void {
@@ -216,8 +237,8 @@ class WebSocketAcceptor implements WebSocketSessions {
         role: "server",
         version,
         protocol,
-        path,
-        remoteAddress: remoteAddressOf(socket),
+        path: request.url ?? "/",
+        remoteAddress: remoteAddressOf(socket, request, this.#options.clientOf),
         limits: this.#limits,
       },
       {
@@ -251,6 +272,14 @@ class WebSocketAcceptor implements WebSocketSessions {
     socket.on("drain", () => session.onSocketDrained());
   }
 
+  /** Upgrades under way are few: looking at all of them is cheaper than to keep count. */
+  #countOf(key: string): number {
+    let count = 0;
+    for (const handshake of this.#handshakes) if (handshake.addressKey === key) count += 1;
+    return count;
+  }
+
+  /** `ip:port`, with brackets around IPv6. */
   #tick(): void {
     const nowMs = this.#nowMs();
     const timeoutMs = this.#options.handshakeTimeoutMs ?? DEFAULT_HANDSHAKE_TIMEOUT_MS;
@@ -268,10 +297,4 @@ class WebSocketAcceptor implements WebSocketSessions {
       if (nowMs - connection.closingMs > CLOSE_TIMEOUT_MS) webSocket.terminate();
     }
   }
-}
-
-/** `ip:port`, with brackets around IPv6. */
-function remoteAddressOf(socket: Socket): string {
-  const address = (socket.remoteAddress ?? "unknown").replace(/^::ffff:(?=\d+\.)/i, "");
-  return `${address.includes(":") ? `[${address}]` : address}:${socket.remotePort ?? 0}`;
 }

@@ -1,11 +1,10 @@
 import type { RelayNode } from "@canopy/relay";
-import { type Admission, authorizeRequest, type SessionGate } from "@canopy/relay/node";
+import { type Admission, authorizeWatching, type SessionGate } from "@canopy/relay/node";
 import {
   type Clock,
   type HttpServer,
   type Logger,
   type Metrics,
-  mayGet,
   normalizeScopePath,
   ProblemError,
 } from "@canopy/runtime";
@@ -57,13 +56,15 @@ export class FlvEndpoint {
 
   /** Before the HTTP server listens. */
   register(app: HttpServer["app"], admission: Admission, gate: SessionGate): void {
-    app.get<{ Params: { "*": string } }>("/flv/*", async (request, reply) => {
+    const described = {
+      schema: { summary: "Plays by HTTP-FLV: one response without an end" } as object,
+      config: { describedAs: "/flv/{broadcast}.flv" },
+    };
+    app.get<{ Params: { "*": string } }>("/flv/*", described, async (request, reply) => {
       const name = request.params["*"];
       if (!name.endsWith(EXTENSION)) throw new ProblemError(404, "Not Found", "The path must end in .flv.");
       const path = normalizeScopePath(name.slice(0, -EXTENSION.length));
-      const admitted = await authorizeRequest(request, admission);
-      if (!mayGet(admitted.scope, path))
-        throw new ProblemError(403, "Forbidden", `The token does not allow to watch ${path}.`);
+      const admitted = await authorizeWatching(request, admission, path, gate);
       const stream = await this.#follow(path);
       void reply.type(CONTENT_TYPE).header("cache-control", "no-store");
       if (request.method === "HEAD") return reply.send();

@@ -1,13 +1,14 @@
-import { type AudioSample, AudioSampleMaker } from "../packaging/audio-samples.ts";
 import {
   type BroadcastFollower,
   FollowedBroadcast,
   type FollowedBroadcastDeps,
-} from "../packaging/followed-broadcast.ts";
+} from "../follow/followed-broadcast.ts";
+import { type AudioSample, AudioSampleMaker } from "../packaging/audio-samples.ts";
 import {
   type PackagedAudio,
   type PackagedMedia,
   type PackagedVideo,
+  packagedMedia,
   sameAudio,
 } from "../packaging/packaged-media.ts";
 import { TrackSource } from "../packaging/track-source.ts";
@@ -24,8 +25,8 @@ interface Lane<T> {
 }
 
 /** One broadcast as FLV: tags made once for all readers, and the newest group for those who come. */
-export class FlvStream implements BroadcastFollower {
-  readonly followed: FollowedBroadcast;
+export class FlvStream implements BroadcastFollower<PackagedMedia> {
+  readonly followed: FollowedBroadcast<PackagedMedia>;
   readonly viewers = new Set<FlvViewer>();
   idleSinceMs: number;
   readonly #tags = new FlvTags();
@@ -45,7 +46,7 @@ export class FlvStream implements BroadcastFollower {
   constructor(path: string, deps: FollowedBroadcastDeps) {
     this.#nowMs = deps.nowMs;
     this.idleSinceMs = deps.nowMs();
-    this.followed = new FollowedBroadcast(path, this, deps);
+    this.followed = new FollowedBroadcast({ path, describe: packagedMedia }, this, deps);
   }
 
   add(viewer: FlvViewer): void {

@@ -4,9 +4,9 @@ import {
   type BroadcastFollower,
   FollowedBroadcast,
   type FollowedBroadcastDeps,
-} from "../packaging/followed-broadcast.ts";
+} from "../follow/followed-broadcast.ts";
 import type { PackagedMedia, PackagedVideo } from "../packaging/packaged-media.ts";
-import { sameAudio } from "../packaging/packaged-media.ts";
+import { packagedMedia, sameAudio } from "../packaging/packaged-media.ts";
 import { TrackSource } from "../packaging/track-source.ts";
 import { AudioSegmenter } from "./audio-segmenter.ts";
 import type { HlsCounters } from "./hls-counters.ts";
@@ -40,8 +40,8 @@ const SEQUENCE_STEP_MS = 250;
 const ALIGNED_US = 500_000;
 
 /** One broadcast as HLS: a segmenter per rendition, made once for all viewers, while somebody asks. */
-export class HlsBroadcast implements BroadcastFollower {
-  readonly followed: FollowedBroadcast;
+export class HlsBroadcast implements BroadcastFollower<PackagedMedia> {
+  readonly followed: FollowedBroadcast<PackagedMedia>;
   readonly renditions = new Map<string, HlsRendition>();
   lastAskedMs: number;
   readonly #options: HlsOptions;
@@ -56,7 +56,8 @@ export class HlsBroadcast implements BroadcastFollower {
     this.#options = options;
     this.#deps = deps;
     this.lastAskedMs = deps.nowMs();
-    this.followed = new FollowedBroadcast(path, this, deps);
+    this.followed = new FollowedBroadcast({ path, describe: packagedMedia }, this, deps);
+    this.followed.wantTimed();
   }
 
   /** The rendition of that id, made if the catalog has it. Counts as a request. */

@@ -1,7 +1,7 @@
 import type { Http2ServerResponse } from "node:http2";
 import type { Admission, Admitted, SessionGate } from "@canopy/relay/node";
-import { authorizeRequest } from "@canopy/relay/node";
-import { type HttpServer, mayGet, ProblemError } from "@canopy/runtime";
+import { authorizeWatching } from "@canopy/relay/node";
+import { type HttpServer, ProblemError } from "@canopy/runtime";
 import type { FastifyReply } from "fastify";
 import type { HlsOptions } from "./hls-options.ts";
 import { HlsService, type HlsServiceDeps } from "./hls-service.ts";
@@ -37,12 +37,16 @@ export class HlsEndpoint {
 
   /** Before the HTTP server listens. HEAD is answered by the same handlers. */
   register(app: App, admission: Admission, gate: SessionGate): void {
-    app.get<HlsRoute>("/hls/*", async (request, reply) => {
+    const described = {
+      schema: { summary: "Plays by LL-HLS: playlists, segments and parts" } as object,
+      config: { describedAs: "/hls/{broadcast}/index.m3u8" },
+    };
+    app.get<HlsRoute>("/hls/*", described, async (request, reply) => {
       const path = parseHlsPath(request.params["*"]);
       if (path === undefined) throw new ProblemError(404, "Not Found", "No such playlist or segment.");
-      const admitted = await authorizeRequest(request, admission);
-      if (!mayGet(admitted.scope, path.broadcast))
-        throw new ProblemError(403, "Forbidden", `The token does not allow to watch ${path.broadcast}.`);
+      // Refused requests for segments are not counted: each viewer whose token expires sends some.
+      const refusals = path.kind === "multivariant" ? gate : undefined;
+      const admitted = await authorizeWatching(request, admission, path.broadcast, refusals);
       // Without anonymous viewers nobody else may be given what this one was let have.
       const sharing = admission.admitsAnonymous ? "public" : "private";
       const requester = new ReplyRequester(reply.raw);

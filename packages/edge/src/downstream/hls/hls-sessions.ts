@@ -42,7 +42,10 @@ export class HlsSessions {
     return randomBytes(ID_BYTES).toString("base64url");
   }
 
-  /** A viewer asks for a playlist. Throws `ProblemError` when there is no room for one more, or his time is over. */
+  /**
+   * A viewer asks for a playlist with a token that was found good. Throws `ProblemError` when there is no room for one
+   * more, or his time is over. With a newer token a session that has ended begins anew.
+   */
   touch(
     id: unknown,
     admitted: Admitted,
@@ -54,8 +57,13 @@ export class HlsSessions {
     const key = typeof id === "string" && ID_PATTERN.test(id) ? id : `@${address}`;
     const nowMs = this.#nowMs();
     const known = this.#sessions.get(key);
-    if (known !== undefined) {
-      if (known.closed) throw new ProblemError(403, "Forbidden", "The session has ended: its token expired.");
+    // Tokens are let in for some seconds after their end, since clocks differ; sessions are not prolonged by that.
+    if (admitted.expiresAtMs !== undefined && nowMs >= admitted.expiresAtMs) {
+      throw new ProblemError(401, "Unauthorized", "The session has ended: its token has expired.", {
+        headers: { "www-authenticate": "Bearer" },
+      });
+    }
+    if (known !== undefined && !known.closed) {
       known.lastSeenMs = nowMs;
       return;
     }

@@ -2,7 +2,8 @@ import { MediaError } from "@canopy/media";
 import { decodeLegacyFrame } from "@canopy/media/container";
 import type { WireFrame } from "@canopy/protocol";
 import type { Track, TrackReader, TrackReading } from "@canopy/relay";
-import type { FollowedBroadcast } from "./followed-broadcast.ts";
+import type { FollowedBroadcast } from "../follow/followed-broadcast.ts";
+import type { PackagedMedia } from "./packaged-media.ts";
 
 /** Whoever packages the frames of one track. */
 export interface TrackConsumer {
@@ -19,7 +20,7 @@ const MAX_LATENCY_MS = 1_000;
 export class TrackSource implements TrackReader {
   readonly #name: string;
   readonly #priority: number;
-  readonly #broadcast: FollowedBroadcast;
+  readonly #broadcast: FollowedBroadcast<PackagedMedia>;
   readonly #consumer: TrackConsumer;
   #reading: TrackReading | undefined;
   #source: Track | undefined;
@@ -27,7 +28,7 @@ export class TrackSource implements TrackReader {
   constructor(
     kind: keyof typeof PRIORITY,
     name: string,
-    parts: { readonly broadcast: FollowedBroadcast; readonly consumer: TrackConsumer },
+    parts: { readonly broadcast: FollowedBroadcast<PackagedMedia>; readonly consumer: TrackConsumer },
   ) {
     this.#name = name;
     this.#priority = PRIORITY[kind];

@@ -26,10 +26,11 @@ export class WhepEndpoint {
   /** Before the HTTP server listens; again if another one is tried on another port. */
   async register(app: HttpServer["app"], admission: Admission, gate: SessionGate): Promise<void> {
     const { webrtc: engine, metrics } = this.#deps;
+    const { iceServers, maxHalfOpenPerAddress } = this.#options;
     this.#routes?.close();
     this.#routes = await WebRtcRoutes.register(
       app,
-      { role: "whep", iceServers: this.#options.iceServers },
+      { role: "whep", iceServers, maxHalfOpenPerAddress },
       {
         engine,
         admission,

@@ -6,6 +6,8 @@ export interface WhepOptions {
   readonly iceServers: readonly AnnouncedIceServer[];
   /** Largest RTP payload, bytes. */
   readonly maxPayloadBytes: number;
+  /** Connections of one address whose handshakes are not done; undefined: any number that the engine takes. */
+  readonly maxHalfOpenPerAddress?: number | undefined;
 }
 
 /** With headers, SRTP's tag, UDP and IPv6 this stays below 1,280, the least that IPv6 carries. */

@@ -74,7 +74,7 @@ export class WhepService {
   /** Decides how an offer is answered. Throws `ProblemError`. */
   async preparePeer(request: PeerRequest): Promise<PreparedPeer> {
     const broadcast = this.#find(request.broadcast);
-    const media = await broadcast.awaitMedia(CATALOG_TIMEOUT_MS);
+    const media = await broadcast.followed.awaitMedia(CATALOG_TIMEOUT_MS);
     if (media === undefined) {
       throw new ProblemError(503, "Service Unavailable", "The broadcast's catalog has not arrived yet.", {
         headers: { "retry-after": "1" },
@@ -132,7 +132,7 @@ export class WhepService {
 
   #find(path: string): WhepBroadcast {
     const existing = this.#broadcasts.get(path);
-    if (existing !== undefined && existing.goneSinceMs === 0) return existing;
+    if (existing?.followed.goneSinceMs === 0) return existing;
     const { relay } = this.#deps;
     if (relay.store.get(path) === undefined)
       throw new ProblemError(404, "Not Found", `No broadcast ${path} is known here.`);
@@ -175,7 +175,8 @@ export class WhepService {
     const nowMs = this.#deps.clock.nowMs();
     for (const [path, broadcast] of this.#broadcasts) {
       broadcast.tick();
-      const gone = broadcast.goneSinceMs !== 0 && nowMs - broadcast.goneSinceMs > GONE_MS;
+      const { goneSinceMs } = broadcast.followed;
+      const gone = goneSinceMs !== 0 && nowMs - goneSinceMs > GONE_MS;
       if (gone) broadcast.endUsers();
       if (broadcast.users > 0 || (!gone && nowMs - broadcast.idleSinceMs < IDLE_MS)) continue;
       broadcast.close();

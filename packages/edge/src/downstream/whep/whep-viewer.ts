@@ -113,7 +113,7 @@ export class WhepViewer implements WebRtcPeerHandler, WhepBroadcastUser {
       );
       this.#legs.set(section.kind, leg);
     }
-    if (this.#hasData) this.#deps.broadcast.wantTimed();
+    if (this.#hasData) this.#deps.broadcast.followed.wantTimed();
     // Upstream begins to deliver while the handshakes are under way.
     this.#hold();
     if (peer.state === "connected") this.#start();
@@ -163,7 +163,7 @@ export class WhepViewer implements WebRtcPeerHandler, WhepBroadcastUser {
 
   onClose(_reason: WebRtcCloseReason): void {
     const { broadcast, counters } = this.#deps;
-    if (this.#hasData && this.#peer !== undefined) broadcast.unwantTimed();
+    if (this.#hasData && this.#peer !== undefined) broadcast.followed.unwantTimed();
     this.#timed = undefined;
     for (const leg of this.#legs.values()) leg.stop();
     this.#legs.clear();

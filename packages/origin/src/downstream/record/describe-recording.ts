@@ -1,10 +1,14 @@
 import type { Recording, RecordingState } from "./recording.ts";
 import type { RecordingInfo } from "./recording-info.ts";
+import type { RoomOfRecording } from "./recording-journal.ts";
 
 /** A recording as the API shows it. */
 export interface RecordingDescription {
   readonly id: string;
   readonly broadcast: string;
+  /** The room in whose recording it was made, and that recording's id. */
+  readonly room?: string;
+  readonly roomRecording?: string;
   readonly state: RecordingState;
   readonly createdAt: string;
   readonly finishedAt?: string;
@@ -20,11 +24,12 @@ export interface RecordingDescription {
 }
 
 export function describeRunning(recording: Recording): RecordingDescription {
-  const { id, broadcast, state, createdMs, folder, error, pendingUploads } = recording;
+  const { id, broadcast, room, state, createdMs, folder, error, pendingUploads } = recording;
   const { durationUs, bytes, events } = folder.contents;
   return {
     id,
     broadcast,
+    ...roomOf(room),
     state,
     createdAt: new Date(createdMs).toISOString(),
     durationSeconds: durationUs / 1_000_000,
@@ -37,10 +42,11 @@ export function describeRunning(recording: Recording): RecordingDescription {
 }
 
 export function describeFinished(info: RecordingInfo): RecordingDescription {
-  const { id, broadcast, durationUs, bytes, events, hasMp4, error } = info;
+  const { id, broadcast, room, durationUs, bytes, events, hasMp4, error } = info;
   return {
     id,
     broadcast,
+    ...roomOf(room),
     state: durationUs === 0 ? "failed" : "ready",
     createdAt: new Date(info.createdMs).toISOString(),
     finishedAt: new Date(info.finishedMs).toISOString(),
@@ -58,4 +64,8 @@ function paths(id: string, hasMp4: boolean): Pick<RecordingDescription, "playlis
     timeline: `/recordings/${id}/timeline.json`,
     ...(hasMp4 ? { video: `/recordings/${id}/video.mp4` } : {}),
   };
+}
+
+function roomOf(room: RoomOfRecording | undefined): Pick<RecordingDescription, "room" | "roomRecording"> {
+  return room === undefined ? {} : { room: room.path, roomRecording: room.id };
 }

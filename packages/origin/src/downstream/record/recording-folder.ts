@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rm, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { appendSynced, syncFolder, writeWhole } from "./durable-files.ts";
 import {
+  type BeginEntry,
   batchEntries,
   encodeEntries,
   initFile,
@@ -28,10 +29,7 @@ export class RecordingFolder {
     this.contents = contents;
   }
 
-  static async create(
-    path: string,
-    begin: { readonly id: string; readonly broadcast: string; readonly createdMs: number },
-  ): Promise<RecordingFolder> {
+  static async create(path: string, begin: Omit<BeginEntry, "kind" | "version">): Promise<RecordingFolder> {
     await mkdir(path, { recursive: true });
     const entry: JournalEntry = { kind: "begin", version: 1, ...begin };
     await writeWhole(path, JOURNAL_FILE, encodeEntries([entry]));

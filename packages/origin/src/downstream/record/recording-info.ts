@@ -1,11 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { RoomOfRecording } from "./recording-journal.ts";
 
 /** What is kept of a recording that is ready, so that its journal need not be read to list it. */
 export interface RecordingInfo {
   readonly version: 1;
   readonly id: string;
   readonly broadcast: string;
+  readonly room?: RoomOfRecording;
   readonly createdMs: number;
   readonly finishedMs: number;
   readonly durationUs: number;

@@ -13,6 +13,13 @@ export interface BeginEntry {
   readonly id: string;
   readonly broadcast: string;
   readonly createdMs: number;
+  /** Of the room's recording that this one belongs to. */
+  readonly room?: RoomOfRecording;
+}
+
+export interface RoomOfRecording {
+  readonly id: string;
+  readonly path: string;
 }
 
 export interface InitEntry {

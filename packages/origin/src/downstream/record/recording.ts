@@ -12,7 +12,7 @@ import type { RecordCounters } from "./record-counters.ts";
 import { MP4_FILE, TIMELINE_FILE } from "./recording-files.ts";
 import type { RecordingFolder } from "./recording-folder.ts";
 import { INFO_FILE, type RecordingInfo } from "./recording-info.ts";
-import { initFile, segmentFile } from "./recording-journal.ts";
+import { initFile, type RoomOfRecording, segmentFile } from "./recording-journal.ts";
 import type { RecordingOptions } from "./recording-options.ts";
 import type { LanePosition } from "./sample-lane.ts";
 import type { SegmentBatch } from "./segment-batch.ts";
@@ -52,6 +52,7 @@ export class Recording implements ProgramTaker {
   readonly id: string;
   readonly broadcast: string;
   readonly createdMs: number;
+  readonly room: RoomOfRecording | undefined;
   readonly #options: RecordingOptions;
   readonly #deps: RecordingDeps;
   readonly #follower: ProgramFollower;
@@ -71,6 +72,7 @@ export class Recording implements ProgramTaker {
     this.id = begin.id;
     this.broadcast = begin.broadcast;
     this.createdMs = begin.createdMs;
+    this.room = begin.room;
     this.#options = options;
     this.#deps = deps;
     this.#segmenter = new Segmenter(
@@ -269,6 +271,7 @@ export class Recording implements ProgramTaker {
         version: 1,
         id: this.id,
         broadcast: this.broadcast,
+        ...(this.room === undefined ? {} : { room: this.room }),
         createdMs: this.createdMs,
         finishedMs: clock.nowMs(),
         durationUs: contents.durationUs,

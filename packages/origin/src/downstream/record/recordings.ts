@@ -10,8 +10,10 @@ import { RecordCounters } from "./record-counters.ts";
 import { Recording, type RecordingState } from "./recording.ts";
 import { RecordingFolder } from "./recording-folder.ts";
 import { type RecordingInfo, readInfo } from "./recording-info.ts";
+import type { RoomOfRecording } from "./recording-journal.ts";
 import type { RecordingOptions } from "./recording-options.ts";
 import type { RecordingStorage } from "./recording-storage.ts";
+import { RoomRecordings } from "./room-recordings.ts";
 import type { BuildMp4 } from "./start-mp4-worker.ts";
 import { UploadQueue } from "./upload-queue.ts";
 
@@ -25,6 +27,12 @@ export interface RecordingsDeps {
   readonly storage: RecordingStorage | undefined;
 }
 
+export interface ListedRecording {
+  readonly broadcast: string;
+  readonly room: RoomOfRecording | undefined;
+  describe(): RecordingDescription;
+}
+
 const TICK_MS = 500;
 const RETENTION_MS = 30_000;
 /** Ids are ULIDs: what else lies in the folder is none of ours. */
@@ -35,6 +43,7 @@ const SUSPEND_TIMEOUT_MS = 5_000;
 /** All recordings of this origin: those that run, and those that are finished and kept. */
 export class Recordings implements AsyncDisposable {
   readonly counters = new RecordCounters();
+  readonly rooms: RoomRecordings;
   readonly #options: RecordingOptions;
   readonly #deps: RecordingsDeps;
   readonly #running = new Map<string, Recording>();
@@ -50,6 +59,17 @@ export class Recordings implements AsyncDisposable {
   constructor(options: RecordingOptions, deps: RecordingsDeps) {
     this.#options = { ...options, folder: resolve(options.folder) };
     this.#deps = deps;
+    this.rooms = new RoomRecordings(
+      { folder: this.#options.folder, maxRooms: options.maxRecordings },
+      {
+        ...deps,
+        isRecorded: (broadcast) => this.#find(broadcast) !== undefined,
+        record: (broadcast, room) => this.record(broadcast, room),
+        stop: (id) => this.stop(id),
+        purge: (id) => this.purge(id),
+        membersOf: (roomId) => this.list().filter(({ room }) => room?.id === roomId),
+      },
+    );
   }
 
   get folder(): string {
@@ -63,6 +83,7 @@ export class Recordings implements AsyncDisposable {
   /** Finds what earlier processes have left, goes on with what is not finished, and begins to follow the rules. */
   async start(): Promise<void> {
     await this.#recover();
+    await this.rooms.start();
     const { store, logger } = this.#deps;
     if (this.#options.record.length > 0) {
       this.#unwatch = store.watch("", {
@@ -84,7 +105,7 @@ export class Recordings implements AsyncDisposable {
    * @throws OriginError `broadcast-in-use` (it is being recorded already), `too-many-recordings`, `storage-full`,
    * `storage-failed`
    */
-  async record(broadcast: string): Promise<Recording> {
+  async record(broadcast: string, room?: RoomOfRecording): Promise<Recording> {
     if (this.#controller.signal.aborted) throw new OriginError("closed", "The server is shutting down.");
     if (this.#find(broadcast) !== undefined) {
       throw new OriginError("broadcast-in-use", `${broadcast} is being recorded already.`);
@@ -99,7 +120,12 @@ export class Recordings implements AsyncDisposable {
     this.#busy.add(claim);
     try {
       const path = join(this.#options.folder, id);
-      const folder = await RecordingFolder.create(path, { id, broadcast, createdMs });
+      const folder = await RecordingFolder.create(path, {
+        id,
+        broadcast,
+        createdMs,
+        ...(room === undefined ? {} : { room }),
+      });
       if (this.#controller.signal.aborted) throw new OriginError("closed", "The server is shutting down.");
       this.#deps.logger.info({ recording: id, broadcast }, "recording");
       return await this.#run(folder);
@@ -112,17 +138,17 @@ export class Recordings implements AsyncDisposable {
   }
 
   /** Undefined if there is none of that id. */
-  get(id: string): { readonly broadcast: string; describe(): RecordingDescription } | undefined {
+  get(id: string): ListedRecording | undefined {
     const running = this.#running.get(id);
     if (running !== undefined) {
-      return { broadcast: running.broadcast, describe: () => describeRunning(running) };
+      return { broadcast: running.broadcast, room: running.room, describe: () => describeRunning(running) };
     }
     const info = this.#finished.get(id);
-    return info && { broadcast: info.broadcast, describe: () => describeFinished(info) };
+    return info && { broadcast: info.broadcast, room: info.room, describe: () => describeFinished(info) };
   }
 
   /** Newest first. */
-  list(): { readonly broadcast: string; describe(): RecordingDescription }[] {
+  list(): ListedRecording[] {
     const ids = [...this.#running.keys(), ...this.#finished.keys()].sort().reverse();
     return ids.map((id) => this.get(id)).filter((entry) => entry !== undefined);
   }
@@ -177,6 +203,7 @@ export class Recordings implements AsyncDisposable {
   async #close(): Promise<void> {
     clearInterval(this.#timer);
     this.#unwatch?.();
+    this.rooms.close();
     this.#controller.abort();
     const suspended = Promise.all([...this.#running.values()].map((recording) => recording.suspend()));
     let timer: NodeJS.Timeout | undefined;
@@ -261,6 +288,7 @@ export class Recordings implements AsyncDisposable {
   #tick(): void {
     const nowMs = this.#deps.clock.nowMs();
     for (const recording of this.#running.values()) recording.tick(nowMs);
+    this.rooms.tick(nowMs);
     if (nowMs - this.#retainedMs < RETENTION_MS) return;
     this.#retainedMs = nowMs;
     for (const { id, reason } of chooseExpired([...this.#finished.values()], this.#options, nowMs)) {

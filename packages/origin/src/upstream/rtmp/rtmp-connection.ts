@@ -83,6 +83,10 @@ export class RtmpConnection implements RtmpProtocolHandler {
     return this.#receivedBytes;
   }
 
+  get closed(): boolean {
+    return this.#closed || this.#ending;
+  }
+
   /** Called by the server about once a second: one timer for all connections. */
   checkDeadline(nowMs: number): void {
     if (nowMs < this.#deadlineMs) return;
@@ -254,6 +258,8 @@ function statusCode(code: OriginErrorCode): string {
     case "bad-path":
       return "NetStream.Publish.BadName";
     case "unauthorized":
+    case "forbidden":
+    case "token-expired":
       return "NetStream.Publish.Denied";
     case "play-unsupported":
       return "NetStream.Play.Failed";

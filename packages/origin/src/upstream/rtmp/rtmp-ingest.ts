@@ -1,14 +1,25 @@
 import type { Clock, Logger } from "@canopy/runtime";
 import type { BroadcastRegistry } from "../../ingest/broadcast-registry.ts";
 import type { Publisher } from "../../ingest/publisher.ts";
-import type { OriginError } from "../../origin-error.ts";
 import { FlvIngest } from "./flv-ingest.ts";
 import type { PublishTarget } from "./publish-target.ts";
 import type { RtmpPublication } from "./rtmp-connection.ts";
-import { RtmpServer, type RtmpServerCounters, type RtmpServerOptions } from "./rtmp-server.ts";
+import {
+  type RtmpPublisher,
+  RtmpServer,
+  type RtmpServerCounters,
+  type RtmpServerOptions,
+} from "./rtmp-server.ts";
 
-/** Rejects with OriginError `unauthorized` if the token, or nobody without one, may publish the path. */
-export type AuthorizePublish = (path: string, token: string | undefined) => Promise<void>;
+/**
+ * Rejects with an OriginError if the token, or nobody without one, may publish the path, or there is no room. Ends the
+ * connection when the token expires.
+ */
+export type AuthorizePublish = (
+  path: string,
+  token: string | undefined,
+  connection: RtmpPublisher,
+) => Promise<void>;
 
 export interface RtmpIngestDeps {
   readonly registry: BroadcastRegistry;
@@ -23,11 +34,8 @@ export interface RtmpIngestDeps {
 /** RTMP publishers into broadcasts. */
 export function createRtmpIngest(options: RtmpServerOptions, deps: RtmpIngestDeps): RtmpServer {
   const { registry, clock, logger } = deps;
-  const open = async (
-    target: PublishTarget,
-    connection: { readonly remoteAddress: string; kick(error: OriginError): void },
-  ): Promise<RtmpPublication> => {
-    await deps.authorize(target.path, target.token);
+  const open = async (target: PublishTarget, connection: RtmpPublisher): Promise<RtmpPublication> => {
+    await deps.authorize(target.path, target.token, connection);
     const publisher: Publisher = {
       protocol: "rtmp",
       remoteAddress: connection.remoteAddress,

@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from "node:net";
-import type { Clock, Logger } from "@canopy/runtime";
+import { addressKey, type Clock, type Logger } from "@canopy/runtime";
 import type { OriginError, OriginErrorCode } from "../../origin-error.ts";
 import type { PublishTarget } from "./publish-target.ts";
 import { RtmpConnection, type RtmpPublication } from "./rtmp-connection.ts";
@@ -24,15 +24,21 @@ export interface RtmpServerCounters {
   receivedBytes(bytes: number): void;
 }
 
+/** A connection that wants to publish. */
+export interface RtmpPublisher {
+  readonly remoteAddress: string;
+  /** The connection has ended, or is about to. */
+  readonly closed: boolean;
+  /** Ends the connection with the reason. */
+  kick(error: OriginError): void;
+}
+
 export interface RtmpServerDeps {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly counters: RtmpServerCounters;
-  /** Checks the token and opens the broadcast. `kick` ends the connection with the reason. */
-  open(
-    target: PublishTarget,
-    publisher: { readonly remoteAddress: string; kick(error: OriginError): void },
-  ): Promise<RtmpPublication>;
+  /** Checks the token and opens the broadcast. */
+  open(target: PublishTarget, publisher: RtmpPublisher): Promise<RtmpPublication>;
 }
 
 const TICK_MS = 500;
@@ -101,7 +107,7 @@ export class RtmpServer implements AsyncDisposable {
   }
 
   #accept(socket: Socket): void {
-    const address = socket.remoteAddress ?? "";
+    const address = addressKey(socket.remoteAddress ?? "");
     const fromAddress = this.#perAddress.get(address) ?? 0;
     if (
       this.#closing !== undefined ||
@@ -120,6 +126,9 @@ export class RtmpServer implements AsyncDisposable {
       open: async (target, opener) => {
         const publication = await this.#deps.open(target, {
           remoteAddress: opener.remoteAddress,
+          get closed() {
+            return opener.closed;
+          },
           kick: (error) => opener.fail(error),
         });
         this.#deps.counters.sessionOpened();

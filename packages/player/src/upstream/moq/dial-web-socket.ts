@@ -1,14 +1,21 @@
-import { ConnectError, connectWebSocket } from "@canopy/transport/browser";
+import { ConnectError, connectFailsWebSocket, connectWebSocket } from "@canopy/transport/browser";
 import { PlayerError } from "../../player-error.ts";
 import { resolveHttpEdge } from "../edge-url.ts";
 import { explainRefusal } from "../explain-refusal.ts";
 import type { DialedSession, DialOptions } from "./dialed-session.ts";
+
+/**
+ * What is in the messages of a WebSocket: QMux, or the package `@fails-components/webtransport`, which a node takes where
+ * it is told to, and TLS only.
+ */
+export type WebSocketMapping = "qmux" | "webtransport";
 
 /** Opens a session over WebSocket to a node's TCP port. Throws `PlayerError`. */
 export async function dialWebSocket(
   src: string,
   token: string | undefined,
   { fetch, protocols, signal }: DialOptions,
+  mapping: WebSocketMapping = "qmux",
 ): Promise<DialedSession> {
   const edge = await resolveHttpEdge(src, token, { fetch, signal });
   const session = new URL(edge.sessionUrl);
@@ -17,7 +24,10 @@ export async function dialWebSocket(
   const startMs = performance.now();
   try {
     return {
-      session: await connectWebSocket(url.href, { protocols, signal }),
+      session: await (mapping === "qmux" ? connectWebSocket : connectFailsWebSocket)(url.href, {
+        protocols,
+        signal,
+      }),
       timeBaseUrl: edge.httpUrl,
       handshakeMs: performance.now() - startMs,
     };

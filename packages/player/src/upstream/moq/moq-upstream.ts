@@ -43,6 +43,7 @@ export class MoqUpstream implements Upstream {
   #announcements: AnnounceRequest | undefined;
   #tracks: BroadcastTracks | undefined;
   #isAnnounced = false;
+  #isSentAway = false;
   #tickTimer: ReturnType<typeof setInterval> | undefined;
   #lostGroups = 0;
   #refusals = 0;
@@ -204,7 +205,10 @@ export class MoqUpstream implements Upstream {
   }
 
   #onGoaway(uri: string): void {
-    if (!this.#closed) this.#sink.onMove(uri);
+    // Once: an edge that repeats itself must not keep its viewers dialling.
+    if (this.#closed || this.#isSentAway) return;
+    this.#isSentAway = true;
+    this.#sink.onMove(uri);
   }
 
   #onSessionClosed(close: SessionClose): void {

@@ -1,8 +1,8 @@
 import { readTimedMessages, type TimedMessage } from "@canopy/media/timed";
 import { SEI_WORKER_SOURCE } from "./sei-worker-source.ts";
 
-/** The worker starts in milliseconds, or is not allowed to (content security policy). */
-const START_TIMEOUT_MS = 1_000;
+/** The worker starts in milliseconds, later on a busy machine, or is not allowed to (content security policy). */
+const START_TIMEOUT_MS = 3_000;
 
 /** Chromium's form of before RTCRtpScriptTransform; not in TypeScript's DOM library. */
 interface EncodedStreams {
@@ -24,11 +24,35 @@ function hasEncodedStreams(): boolean {
 export class SeiReader {
   /** Messages of the frame with this RTP timestamp; comes before the frame is decoded. */
   onMessages: (rtp: number, messages: readonly TimedMessage[]) => void = () => {};
+  /**
+   * Whether the worker runs; never rejects. Frames of receivers that are attached before wait for it, so that a session
+   * is set up meanwhile; if it never starts they are lost, and another session without the reader has to follow.
+   */
+  readonly started: Promise<boolean>;
   readonly #worker: Worker;
 
   private constructor(worker: Worker) {
     this.#worker = worker;
-    worker.onmessage = ({ data }: MessageEvent<{ rtp: number; head: Uint8Array }>) => {
+    this.started = new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), START_TIMEOUT_MS);
+      const settle = (isUp: boolean): void => {
+        clearTimeout(timer);
+        resolve(isUp);
+      };
+      worker.onerror = (event) => {
+        event.preventDefault();
+        settle(false);
+      };
+      // Its first word is that it runs.
+      worker.onmessage = () => {
+        this.#listen();
+        settle(true);
+      };
+    });
+  }
+
+  #listen(): void {
+    this.#worker.onmessage = ({ data }: MessageEvent<{ rtp: number; head: Uint8Array }>) => {
       const found = readTimedMessages(data.head);
       if (found.length === 0) return;
       this.onMessages(
@@ -38,23 +62,17 @@ export class SeiReader {
     };
   }
 
-  /**
-   * Undefined where encoded frames cannot be read, or no worker may run; messages then come by the data channel alone.
-   * It runs before anything is attached to it: frames that wait for a worker that never starts are lost.
-   */
-  static async start(): Promise<SeiReader | undefined> {
+  /** Undefined where encoded frames cannot be read; messages then come by the data channel alone. */
+  static start(): SeiReader | undefined {
     if (!hasScriptTransform() && !hasEncodedStreams()) return undefined;
     const url = URL.createObjectURL(new Blob([SEI_WORKER_SOURCE], { type: "text/javascript" }));
-    let worker: Worker | undefined;
     try {
-      worker = new Worker(url, { name: "canopy-sei" });
-      await started(worker);
-      return new SeiReader(worker);
+      const reader = new SeiReader(new Worker(url, { name: "canopy-sei" }));
+      void reader.started.then(() => URL.revokeObjectURL(url));
+      return reader;
     } catch {
-      worker?.terminate();
-      return undefined;
-    } finally {
       URL.revokeObjectURL(url);
+      return undefined;
     }
   }
 
@@ -86,19 +104,4 @@ export class SeiReader {
   close(): void {
     this.#worker.terminate();
   }
-}
-
-function started(worker: Worker): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error("the worker does not start")), START_TIMEOUT_MS);
-    worker.onmessage = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-    worker.onerror = (event) => {
-      clearTimeout(timer);
-      event.preventDefault();
-      reject(new Error("the worker is not allowed"));
-    };
-  });
 }

@@ -9,6 +9,7 @@ import type { EndpointAddress } from "../endpoint-url.ts";
 import type { TrackKind, UpstreamSink } from "../upstream.ts";
 import { FrameMessages } from "./frame-messages.ts";
 import { inOwnStream } from "./own-stream.ts";
+import { PictureReader, rtpTimestampOf } from "./picture-reader.ts";
 import { mediaClockOffset, RtpClock } from "./rtp-clock.ts";
 import type { SeiReader } from "./sei-reader.ts";
 
@@ -24,8 +25,11 @@ const TIMED_CHANNEL = "timed";
 /** Without a picture (sound alone, a hidden page) the time of what is heard is looked at this often. */
 const TELL_TIME_MS = 100;
 
-/** A picture came within this: it tells the time. */
-const PICTURE_MS = 400;
+/** Without a picture for this long the sound tells the time, from the start... */
+const FIRST_PICTURE_MS = 400;
+
+/** ...and after pictures: events wait for their frame rather than go with the sound, as over other transports. */
+const NEXT_PICTURE_MS = 1_500;
 
 /**
  * A media time from an RTP timestamp is a whole tick, rounded by the sender this way or that: half a tick earlier is
@@ -38,7 +42,10 @@ const SNAP_US = 15_000;
 
 export interface WhepSessionOptions {
   readonly address: EndpointAddress;
+  /** Lets the sound be heard, and shows the picture unless we get at it. */
   readonly element: HTMLVideoElement;
+  /** Decoded pictures go to the player; otherwise into the element. */
+  readonly readsPictures: boolean;
   /** Undefined: timed messages come by the data channel alone. */
   readonly sei: SeiReader | undefined;
 }
@@ -69,12 +76,16 @@ export class WhepSession {
   readonly #videoClock = new RtpClock(VIDEO_RATE_HZ);
   readonly #audioClock = new RtpClock(AUDIO_RATE_HZ);
   readonly #timer: ReturnType<typeof setInterval>;
-  #pictureAtMs = Number.NEGATIVE_INFINITY;
+  #pictures: PictureReader | undefined;
+  #hasPicture = false;
+  #pictureAtMs = performance.now();
+  #videoHeldUs = 0;
+  #isSentAway = false;
   readonly #heldForMs: Record<TrackKind, number> = { video: -1, audio: -1 };
 
   constructor(options: WhepSessionOptions, deps: WhepSessionDeps) {
     this.#deps = deps;
-    const { address, element, sei } = options;
+    const { address, element, sei, readsPictures } = options;
     const { sink } = deps;
     const peer = new RTCPeerConnection({ bundlePolicy: "max-bundle", ...sei?.configuration });
     this.#video = peer.addTransceiver("video", { direction: "recvonly" });
@@ -84,10 +95,13 @@ export class WhepSession {
     if (sei !== undefined) sei.onMessages = (rtp, messages) => this.#messages.add(rtp, messages);
     this.#output = new ElementOutput(element, trackSource(this.#stream), {
       onReset: () => sink.onElementReset(),
-      onFrame: (metadata) => this.#onPicture(metadata),
+      onFrame: (metadata) => this.#onElementPicture(metadata),
       onSoundBlocked: () => sink.onElementSoundBlocked(),
     });
     this.#openChannel(peer);
+    if (readsPictures) {
+      this.#pictures = new PictureReader(this.#video.receiver.track, (frame) => this.#onPicture(frame));
+    }
     this.#timer = setInterval(() => this.#tellTime(), TELL_TIME_MS);
     this.#link = new PeerLink(
       { endpoint: address.endpoint, token: address.token },
@@ -116,6 +130,16 @@ export class WhepSession {
     );
   }
 
+  /** Pictures are read and given to the player. */
+  get readsPictures(): boolean {
+    return this.#pictures !== undefined;
+  }
+
+  /** Frames come this much later than they would without our wish, µs. */
+  set videoHeldUs(heldUs: number) {
+    this.#videoHeldUs = heldUs;
+  }
+
   /** Frames of this kind are held for at least this long before they are decoded, ms. */
   holdFor(kind: TrackKind, targetMs: number): void {
     if (targetMs === this.#heldForMs[kind]) return;
@@ -139,6 +163,7 @@ export class WhepSession {
 
   close(): void {
     clearInterval(this.#timer);
+    this.#pictures?.close();
     // First the picture is kept, then its source goes.
     this.#output.close();
     this.#link.close();
@@ -162,7 +187,9 @@ export class WhepSession {
       } catch {
         // One broken message is passed over; the next ones are as good as ever.
         const to = decodeGoawayMessage(bytes);
-        if (to !== undefined) this.#deps.sink.onMove(to);
+        if (to === undefined || this.#isSentAway) return;
+        this.#isSentAway = true;
+        this.#deps.sink.onMove(to);
       }
     };
   }
@@ -173,7 +200,8 @@ export class WhepSession {
       [this.#audio, this.#audioClock],
     ] as const) {
       if (transceiver.mid !== null) clock.setOffset(mediaClockOffset(answer, transceiver.mid));
-      this.#stream.addTrack(transceiver.receiver.track);
+      const isRead = transceiver === this.#video && this.#pictures !== undefined;
+      if (!isRead) this.#stream.addTrack(transceiver.receiver.track);
     }
     // With both clocks we know how far picture and sound are apart, and hold each for its own time.
     const hasClocks = this.#videoClock.isExact && this.#audioClock.isExact;
@@ -196,29 +224,54 @@ export class WhepSession {
     }
   }
 
-  #onPicture(metadata: ElementFrameMetadata): void {
+  /** A picture is decoded; it goes on screen when the player says so. */
+  #onPicture(frame: VideoFrame): void {
+    const rtp = rtpTimestampOf(frame);
+    if (rtp === undefined) {
+      // Not told by this browser: then its element, which presents, comes nearer to the truth.
+      frame.close();
+      this.#pictures?.close();
+      this.#pictures = undefined;
+      this.#stream.addTrack(this.#video.receiver.track);
+      return;
+    }
+    this.#notePicture();
+    const timestampUs = this.#onVideoTime(rtp, this.#deps.nowUs());
+    this.#deps.sink.onDecodedFrame(frame, { timestampUs, heldUs: this.#videoHeldUs });
+  }
+
+  /** A picture is on screen. */
+  #onElementPicture(metadata: ElementFrameMetadata): void {
     const { width, height, presentationTime } = metadata;
     // Browsers that do not tell it here tell that of the frame decoded last: the same, or the next one.
     const rtp = metadata.rtpTimestamp ?? this.#video.receiver.getSynchronizationSources()[0]?.rtpTimestamp;
-    this.#pictureAtMs = performance.now();
+    this.#notePicture();
     const presentedAtUs = (performance.timeOrigin + presentationTime) * 1000;
-    const serverUs = this.#serverUs(presentedAtUs);
-    let timestampUs: number | undefined;
-    if (rtp !== undefined) {
-      const mediaUs = this.#videoClock.toMediaUs(rtp, serverUs);
-      if (mediaUs !== undefined) {
-        this.#deps.onLatency(serverUs - mediaUs);
-        timestampUs = Math.floor(mediaUs) - HALF_TICK_US;
-      }
-      this.#messages.take(rtp, (message) => {
-        // Its frame is on screen; a clock that is estimated may say otherwise.
-        if (timestampUs !== undefined && message.at > timestampUs && message.at - timestampUs < SNAP_US) {
-          timestampUs = message.at;
-        }
-        this.#deps.sink.onTimed(message, "sei");
-      });
-    }
+    const timestampUs = rtp === undefined ? undefined : this.#onVideoTime(rtp, this.#serverUs(presentedAtUs));
     this.#deps.sink.onElementFrame({ timestampUs, presentedAtUs, width, height });
+  }
+
+  #notePicture(): void {
+    this.#hasPicture = true;
+    this.#pictureAtMs = performance.now();
+  }
+
+  /** Media time of the frame that was there at `serverUs` of the edge's clock; what it carried is told before it. */
+  #onVideoTime(rtp: number, serverUs: number): number | undefined {
+    const mediaUs = this.#videoClock.toMediaUs(rtp, serverUs);
+    let timestampUs: number | undefined;
+    if (mediaUs !== undefined) {
+      this.#deps.onLatency(serverUs - mediaUs);
+      timestampUs = Math.floor(mediaUs) - HALF_TICK_US;
+    }
+    this.#messages.take(rtp, (message) => {
+      // It belongs to this frame; a clock that is estimated may say otherwise.
+      if (timestampUs !== undefined && message.at > timestampUs && message.at - timestampUs < SNAP_US) {
+        timestampUs = message.at;
+      }
+      this.#deps.sink.onTimed(message, "sei");
+    });
+    return timestampUs;
   }
 
   /** A local time by the edge's clock, µs. */
@@ -228,7 +281,8 @@ export class WhepSession {
 
   /** While there is no picture to go by, the sound says what time it is. */
   #tellTime(): void {
-    if (!this.#link.isConnected || performance.now() - this.#pictureAtMs < PICTURE_MS) return;
+    const limitMs = this.#hasPicture ? NEXT_PICTURE_MS : FIRST_PICTURE_MS;
+    if (!this.#link.isConnected || performance.now() - this.#pictureAtMs < limitMs) return;
     for (const [transceiver, clock] of [
       [this.#audio, this.#audioClock],
       [this.#video, this.#videoClock],

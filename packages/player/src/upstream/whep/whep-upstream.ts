@@ -10,8 +10,9 @@ import type {
   UpstreamSink,
   UpstreamStats,
 } from "../upstream.ts";
-import { LatencyControl } from "./latency-control.ts";
-import { ReceiveStats } from "./receive-stats.ts";
+import { LatencyControl, type LatencyMeasure } from "./latency-control.ts";
+import { canReadPictures } from "./picture-reader.ts";
+import { type Held, ReceiveStats } from "./receive-stats.ts";
 import { SeiReader } from "./sei-reader.ts";
 import { WhepSession } from "./whep-session.ts";
 
@@ -22,13 +23,24 @@ const MAX_OFFLINE_MS = 4_000;
 /** Latencies of frames that one step of the control looks at. */
 const MAX_LATENCIES = 64;
 
-/** WebRTC by WHEP: received, decoded and presented by the browser itself. */
+/**
+ * A picture that we paint is to be decoded so long before its time, for decoding itself and the wait for a repaint. The
+ * rest of the time belongs to the browser's buffer: pictures that are late there, with a keyframe behind them, are left
+ * out undecoded, and an event of theirs has no frame. (Of decoded pictures none with an event is left out.)
+ */
+const LEAD_MS = 25;
+
+/**
+ * WebRTC by WHEP: received and decoded by the browser itself, and its sound played by an element. Where the decoded
+ * pictures can be had the player paints them, so that it knows which one is on screen; elsewhere the element shows them
+ * and tells, for most of them, afterwards.
+ */
 export const whepUpstream: UpstreamFactory = {
   transport: "whep",
   inElement: true,
   unsupportedReason: () => {
     if (typeof RTCPeerConnection !== "function") return "this browser has no WebRTC";
-    if (!("requestVideoFrameCallback" in HTMLVideoElement.prototype)) {
+    if (!canReadPictures() && !("requestVideoFrameCallback" in HTMLVideoElement.prototype)) {
       return "this browser does not tell which frame it shows";
     }
     return undefined;
@@ -59,7 +71,9 @@ class WhepUpstream implements Upstream {
     this.#request = request;
     this.#sink = sink;
     this.#deps = deps;
-    this.#latency = new LatencyControl({ wishMs: request.latencyMs, isSync: request.isSync });
+    const paints = request.canPaint && canReadPictures();
+    // Steps of sync mode are the painter's where we paint.
+    this.#latency = new LatencyControl({ wishMs: request.latencyMs, isSync: request.isSync && !paints });
     this.#soundLatency = new LatencyControl({ wishMs: request.latencyMs, isSync: false });
     void this.#resolve();
   }
@@ -69,7 +83,8 @@ class WhepUpstream implements Upstream {
 
   stats(): UpstreamStats {
     const { rttMs, receivedBytes, lostPackets } = this.#stats.figures;
-    const element: ElementStats = { ...this.#stats.figures, targetLatencyMs: this.#latency.goalMs };
+    const targetLatencyMs = this.#paints ? this.#deps.targetLatencyMs() : this.#latency.goalMs;
+    const element: ElementStats = { ...this.#stats.figures, targetLatencyMs };
     return { rttMs, receivedBytes, lostPackets, lostGroups: 0, element };
   }
 
@@ -88,13 +103,10 @@ class WhepUpstream implements Upstream {
       if (this.#request.mediaElement === undefined) {
         throw new PlayerError("unsupported", "WHEP needs a media element to present in");
       }
-      const [address, sei] = await Promise.all([
-        resolveEndpoint("whep", this.#request, { fetch, signal: this.#abort.signal }),
-        SeiReader.start(),
-      ]);
-      if (this.#closed) sei?.close();
-      else this.#sei = sei;
+      this.#sei = SeiReader.start();
+      const address = await resolveEndpoint("whep", this.#request, { fetch, signal: this.#abort.signal });
       this.#open(address, this.#request.mediaElement);
+      if ((await this.#sei?.started) === false) this.#openWithoutSei(address, this.#request.mediaElement);
     } catch (cause) {
       this.#fail(
         cause instanceof PlayerError
@@ -108,7 +120,7 @@ class WhepUpstream implements Upstream {
     if (this.#closed) return;
     const sink = this.#sink;
     this.#session = new WhepSession(
-      { address, element, sei: this.#sei },
+      { address, element, sei: this.#sei, readsPictures: this.#request.canPaint && canReadPictures() },
       {
         fetch: this.#deps.fetch,
         nowUs: () => this.#nowUs(),
@@ -121,6 +133,16 @@ class WhepUpstream implements Upstream {
         assumedLatencyUs: () => this.#latency.goalMs * 1000,
       },
     );
+  }
+
+  /** No worker may run in this page: timed messages come by the data channel alone. */
+  #openWithoutSei(address: EndpointAddress, element: HTMLVideoElement): void {
+    this.#sei?.close();
+    this.#sei = undefined;
+    if (this.#session === undefined) return;
+    clearTimeout(this.#offlineTimer);
+    this.#session.close();
+    this.#open(address, element);
   }
 
   /** The edge's clock as far as it is known; RTP timestamps only need it to within hours. */
@@ -175,6 +197,10 @@ class WhepUpstream implements Upstream {
     const soundMs = session.soundLatencyMs();
     const picture = video === undefined || latencyMs === undefined ? undefined : { latencyMs, ...video };
     const sound = audio === undefined || soundMs === undefined ? undefined : { latencyMs: soundMs, ...audio };
+    if (session.readsPictures && picture !== undefined) {
+      this.#holdForPainter(session, picture, sound);
+      return;
+    }
     if (picture === undefined) {
       // Without pictures the sound decides by itself.
       if (sound !== undefined) session.holdFor("audio", this.#latency.update(sound, nowMs));
@@ -182,9 +208,7 @@ class WhepUpstream implements Upstream {
     }
     const { goalMs } = this.#latency;
     // Whichever needs longer than was wished keeps the other one waiting; sound only while somebody can hear it.
-    const { muted = true, volume = 0 } = this.#request.mediaElement ?? {};
-    const isAudible = !muted && volume > 0;
-    const soundNeedsMs = isAudible && sound !== undefined ? this.#soundLatency.neededMs(sound) : 0;
+    const soundNeedsMs = this.#isAudible && sound !== undefined ? this.#soundLatency.neededMs(sound) : 0;
     const togetherMs = Math.max(goalMs, this.#latency.neededMs(picture), soundNeedsMs);
     const extraMs = Math.max(0, soundNeedsMs - goalMs);
     const held = this.#latency.update({ ...picture, latencyMs: picture.latencyMs - extraMs }, nowMs);
@@ -194,9 +218,41 @@ class WhepUpstream implements Upstream {
     session.holdFor("audio", this.#soundLatency.update(sound, nowMs));
   }
 
+  /**
+   * The player says when a picture is painted, by what the path needs of itself and by the wish. The browser holds both
+   * kinds for the bulk of that time: pictures until shortly before, sound until then.
+   */
+  #holdForPainter(session: WhepSession, picture: LatencyMeasure, sound: LatencyMeasure | undefined): void {
+    const nowMs = performance.now();
+    const targetMs = this.#deps.targetLatencyMs();
+    this.#latency.goalMs = Math.max(0, targetMs - LEAD_MS);
+    session.holdFor("video", this.#latency.update(picture, nowMs));
+    session.videoHeldUs = heldMs(picture, this.#latency.targetMs) * 1000;
+    if (sound === undefined) return;
+    const transitMs = sound.latencyMs - heldMs(sound, this.#soundLatency.targetMs);
+    this.#sink.onElementSound(transitMs * 1000, this.#isAudible);
+    this.#soundLatency.goalMs = targetMs;
+    session.holdFor("audio", this.#soundLatency.update(sound, nowMs));
+  }
+
+  get #paints(): boolean {
+    return this.#session?.readsPictures ?? false;
+  }
+
+  get #isAudible(): boolean {
+    const { muted = true, volume = 0 } = this.#request.mediaElement ?? {};
+    return !muted && volume > 0;
+  }
+
   #fail(error: PlayerError): void {
     if (this.#closed) return;
     this.close();
     this.#sink.onClosed(error);
   }
+}
+
+/** How much longer frames were held than the path needs because we asked for it, ms. */
+function heldMs({ bufferMs, minimumMs }: Held, targetMs: number): number {
+  if (targetMs === 0) return 0;
+  return Math.max(0, bufferMs - (minimumMs ?? 0));
 }

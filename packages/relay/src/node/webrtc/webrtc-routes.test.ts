@@ -49,6 +49,7 @@ async function setUp(
     readonly maxSessions?: number;
     readonly anonymous?: boolean;
     readonly expiresAtMs?: number;
+    readonly maxHalfOpenPerAddress?: number;
   } = {},
 ) {
   const logger = createSilentLogger();
@@ -78,6 +79,7 @@ async function setUp(
     app,
     {
       role: "whep",
+      maxHalfOpenPerAddress: options.maxHalfOpenPerAddress,
       iceServers: [
         { url: "stun:stun.example.net" },
         { url: "turn:turn.example.net?transport=udp", username: "u", credential: 'p"w' },
@@ -180,6 +182,29 @@ describe("WebRtcRoutes", () => {
     expect(response.statusCode).toBe(422);
     expect(response.json()).toMatchObject({ type: WEBRTC_PROBLEMS.iceRestart });
     expect(routes.size).toBe(1);
+  });
+
+  it("names a session with the token that its client showed in the URL, and only then", async () => {
+    const { app } = await setUp();
+    const offer = await createOffer();
+    const inQuery = await post(app, offer, "/whep/live/demo?jwt=a.b%2Bc");
+    expect(inQuery.headers.location).toMatch(/^\/whep\/~\/[\w-]{32}\?jwt=a\.b%2Bc$/);
+    const inHeader = await post(app, offer, "/whep/live/demo", { ...SDP, authorization: "Bearer a.b.c" });
+    expect(inHeader.headers.location).toMatch(/^\/whep\/~\/[\w-]{32}$/);
+  });
+
+  it("lets one address have a part of the handshakes under way, and another its own", async () => {
+    const { app, gate, metrics } = await setUp({ maxHalfOpenPerAddress: 2 });
+    const from = async (remoteAddress: string) =>
+      app.inject({ method: "POST", url: "/whep/live/demo", payload: offer, headers: SDP, remoteAddress });
+    const offer = await createOffer();
+    expect((await from("2001:db8::1")).statusCode).toBe(201);
+    expect((await from("2001:db8::2")).statusCode).toBe(201);
+    const third = await from("2001:db8::3");
+    expect([third.statusCode, third.headers["retry-after"]]).toEqual([429, "1"]);
+    expect((await from("192.0.2.1")).statusCode).toBe(201);
+    expect(metrics.value("canopy_sessions_rejected_total", "address-limit")).toBe(1);
+    expect(gate.size).toBe(3);
   });
 
   it("ends a session on DELETE, once", async () => {

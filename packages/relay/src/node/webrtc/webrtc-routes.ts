@@ -1,15 +1,14 @@
-import {
-  type HttpServer,
-  type Metrics,
-  mayGet,
-  mayPut,
-  normalizeScopePath,
-  ProblemError,
-} from "@canopy/runtime";
+import { addressKey, type HttpServer, type Metrics, normalizeScopePath, ProblemError } from "@canopy/runtime";
 import { parseFragment, parseOffer, type WebRtcEngine } from "@canopy/transport/webrtc";
 import type { Admission, Admitted } from "../admission.ts";
-import { authorizeRequest } from "../authorize-request.ts";
-import type { SessionGate } from "../session-gate.ts";
+import {
+  type AuthorizableRequest,
+  authorizePublishing,
+  authorizeRequest,
+  authorizeWatching,
+  type RefusalCounter,
+} from "../authorize-request.ts";
+import type { NoRoom, SessionGate } from "../session-gate.ts";
 import { type AnnouncedIceServer, iceServerLinks } from "./ice-server-links.ts";
 import type { PreparePeer, WebRtcRole } from "./peer-request.ts";
 import { busy, WEBRTC_PROBLEMS, webRtcProblem } from "./webrtc-problems.ts";
@@ -29,6 +28,8 @@ export interface WebRtcRoutesOptions {
   /** Also the first segment of the path and the metrics' label `transport`. */
   readonly role: WebRtcRole;
   readonly iceServers: readonly AnnouncedIceServer[];
+  /** Connections of one address whose handshakes are not done; default: any number that the engine takes. */
+  readonly maxHalfOpenPerAddress?: number | undefined;
 }
 
 export interface WebRtcRoutesDeps {
@@ -41,6 +42,12 @@ export interface WebRtcRoutesDeps {
 }
 
 type App = HttpServer["app"];
+
+interface SessionRoute {
+  readonly Params: { readonly id: string };
+}
+
+type SessionRequest = AuthorizableRequest & { readonly params: SessionRoute["Params"] };
 
 interface WildcardParams {
   readonly Params: { readonly "*": string };
@@ -102,6 +109,7 @@ export class WebRtcRoutes {
 
   #register(app: App): void {
     const { role } = this.#options;
+    const deps = this.#deps;
     const endpoint = `/${role}/*`;
     const resource = `/${role}/${SESSION_SEGMENT}/:id`;
     // Any other type of body is answered 415 by Fastify.
@@ -119,7 +127,7 @@ export class WebRtcRoutes {
         ...describe(role),
         // Nobody's body is read before he is known.
         onRequest: async (request) => {
-          admitted.set(request, await this.#authorize(request, broadcastOf(request.params)));
+          admitted.set(request, await this.#authorize(request, broadcastOf(request.params), deps.gate));
         },
       },
       async (request, reply) => {
@@ -130,7 +138,7 @@ export class WebRtcRoutes {
         const { session, sdp } = await this.#open(request, who);
         return reply
           .status(201)
-          .header("location", `/${role}/${SESSION_SEGMENT}/${session.id}`)
+          .header("location", `/${role}/${SESSION_SEGMENT}/${session.id}${tokenOf(request.query)}`)
           .header("etag", session.etag)
           .header("accept-patch", FRAGMENT)
           .header("link", [...this.#links])
@@ -139,13 +147,15 @@ export class WebRtcRoutes {
           .send(sdp);
       },
     );
-    app.patch<{ Params: { readonly id: string }; Body: unknown }>(resource, async (request, reply) => {
+    // RFC 9725 section 4.6: clients show their token in all requests. Nobody's body is read before he is known.
+    const onRequest = (request: SessionRequest): Promise<void> => this.#authorizeSession(request);
+    app.patch<SessionRoute & { Body: unknown }>(resource, { onRequest }, async (request, reply) => {
       checkType(request.headers["content-type"], FRAGMENT);
       const session = this.#find(request.params.id);
       this.#patch(session, textOf(request.body), request.headers["if-match"]);
       return reply.status(204).header("etag", session.etag).send();
     });
-    app.delete<{ Params: { readonly id: string } }>(resource, async (request, reply) => {
+    app.delete<SessionRoute>(resource, { onRequest }, async (request, reply) => {
       const session = this.#find(request.params.id);
       session.close();
       this.#sessions.delete(session.id);
@@ -165,23 +175,16 @@ export class WebRtcRoutes {
     app.options(resource, (_request, reply) => void reply.status(204).send());
   }
 
-  async #authorize(request: Parameters<typeof authorizeRequest>[0], broadcast: string): Promise<Admitted> {
-    const { admission, gate } = this.#deps;
-    let who: Admitted;
-    try {
-      who = await authorizeRequest(request, admission);
-    } catch (error) {
-      if (error instanceof ProblemError)
-        gate.countRefusal(error.status === 401 ? "unauthorized" : "forbidden");
-      throw error;
-    }
-    const publishes = this.#options.role === "whip";
-    if (!(publishes ? mayPut(who.scope, broadcast) : mayGet(who.scope, broadcast))) {
-      gate.countRefusal("forbidden");
-      const what = publishes ? "publish" : "watch";
-      throw new ProblemError(403, "Forbidden", `The token does not allow to ${what} this broadcast.`);
-    }
-    return who;
+  #authorize(request: AuthorizableRequest, broadcast: string, refusals?: RefusalCounter): Promise<Admitted> {
+    const authorize = this.#options.role === "whip" ? authorizePublishing : authorizeWatching;
+    return authorize(request, this.#deps.admission, broadcast, refusals);
+  }
+
+  /** Whoever changes or ends a session could have begun it. What there is no session of is not told to strangers. */
+  async #authorizeSession(request: SessionRequest): Promise<void> {
+    const session = this.#sessions.get(request.params.id);
+    if (session === undefined) await authorizeRequest(request, this.#deps.admission);
+    else await this.#authorize(request, session.broadcast);
   }
 
   async #open(
@@ -194,7 +197,7 @@ export class WebRtcRoutes {
   ): Promise<{ readonly session: WebRtcSession; readonly sdp: string }> {
     const { engine, gate, preparePeer } = this.#deps;
     const address = request.ip.includes(":") ? `[${request.ip}]:0` : `${request.ip}:0`;
-    const full = gate.checkRoom(address);
+    const full = gate.checkHandshake(address) ?? this.#checkHalfOpen(request.ip);
     if (full !== undefined) {
       if (full.status === 503) throw busy(full.message);
       throw new ProblemError(429, "Too Many Requests", `${full.message}.`, {
@@ -209,6 +212,8 @@ export class WebRtcRoutes {
         const answer = await engine.answer(offer, prepared.plan, prepared.handler);
         const session = new WebRtcSession(this.#options.role, {
           ...answer,
+          broadcast,
+          remoteAddress: request.ip,
           remoteUfrag: offer.ice.ufrag,
           goaway: prepared.goaway && ((uri) => prepared.goaway?.(uri)),
         });
@@ -225,6 +230,20 @@ export class WebRtcRoutes {
       if (problem instanceof ProblemError) gate.countRefusal(refusalOf(problem));
       throw problem;
     }
+  }
+
+  /** One address must not hold all the handshakes that may be under way, and so keep everybody out. */
+  #checkHalfOpen(remoteAddress: string): Pick<NoRoom, "status" | "message"> | undefined {
+    const max = this.#options.maxHalfOpenPerAddress;
+    if (max === undefined) return undefined;
+    const key = addressKey(remoteAddress);
+    let count = 0;
+    for (const session of this.#sessions.values()) {
+      if (session.peer.state === "connecting" && addressKey(session.remoteAddress) === key) count += 1;
+    }
+    if (count < max) return undefined;
+    this.#deps.gate.countRefusal("address-limit");
+    return { status: 429, message: `${max} connections of this address have not finished their handshakes` };
   }
 
   #find(id: string): WebRtcSession {
@@ -266,6 +285,12 @@ export class WebRtcRoutes {
 function describe(role: WebRtcRole): { readonly schema: object; readonly config: object } {
   const summary = role === "whip" ? "Publishes by WHIP (RFC 9725)" : "Plays by WHEP (draft-ietf-wish-whep)";
   return { schema: { summary, consumes: [SDP] }, config: { describedAs: `/${role}/{broadcast}` } };
+}
+
+/** A client that showed its token in the URL does nothing but follow the session's: so that has it, too. */
+function tokenOf(query: unknown): string {
+  const { jwt } = query as { readonly jwt?: unknown };
+  return typeof jwt === "string" ? `?jwt=${encodeURIComponent(jwt)}` : "";
 }
 
 function refusalOf(problem: ProblemError): "limit" | "conflict" | "path" | "media" {

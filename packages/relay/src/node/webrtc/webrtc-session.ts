@@ -3,7 +3,7 @@ import type { WebRtcPeer } from "@canopy/transport/webrtc";
 import type { GatedSession } from "../session-gate.ts";
 import type { WebRtcRole } from "./peer-request.ts";
 
-/** 192 bits: whoever knows the URL of a session may change and end it (RFC 9725 section 5). */
+/** 192 bits: the URL of a session cannot be guessed. */
 const ID_BYTES = 24;
 
 /** The HTTP resource of one peer. */
@@ -11,6 +11,9 @@ export class WebRtcSession implements GatedSession {
   readonly id = randomBytes(ID_BYTES).toString("base64url");
   readonly kind: WebRtcRole;
   readonly peer: WebRtcPeer;
+  readonly broadcast: string;
+  /** IP address that the offer came from. */
+  readonly remoteAddress: string;
   /** Entity tag of the ICE session (RFC 9725 section 4.3.1), with its quotes. */
   readonly etag: string;
   /** The client's ICE user fragment: another one in a PATCH is an ICE restart. */
@@ -21,6 +24,8 @@ export class WebRtcSession implements GatedSession {
     kind: WebRtcRole,
     parts: {
       readonly peer: WebRtcPeer;
+      readonly broadcast: string;
+      readonly remoteAddress: string;
       readonly ufrag: string;
       readonly remoteUfrag: string;
       readonly goaway?: ((uri: string) => void) | undefined;
@@ -28,6 +33,8 @@ export class WebRtcSession implements GatedSession {
   ) {
     this.kind = kind;
     this.peer = parts.peer;
+    this.broadcast = parts.broadcast;
+    this.remoteAddress = parts.remoteAddress;
     this.etag = `"${parts.ufrag}"`;
     this.remoteUfrag = parts.remoteUfrag;
     if (parts.goaway !== undefined) this.goaway = parts.goaway;

@@ -7,6 +7,8 @@ import {
   type RegistrySnapshot,
 } from "../registry-backend.ts";
 
+/** 2^53 has sixteen digits; what is longer is none of ours and refused for not being its record's id. */
+const MAX_ID_CHARACTERS = 17;
 /** A record with every character escaped, and its frame. */
 const MAX_CHANGE_CHARACTERS = 6 * (MAX_NODE_RECORD_BYTES + MAX_PATH_BYTES);
 
@@ -21,24 +23,31 @@ export function readClaimAnswer(reply: unknown): ClaimAnswer {
 
 /** @throws RuntimeError `registry-away` if the reply is not one of ours */
 export function readSnapshot(reply: unknown): RegistrySnapshot {
-  const [version, nodeList, whole, broadcastList] = asList(reply);
-  const flatNodes = asList(nodeList);
-  const nodes: RegistrySnapshot["nodes"][number][] = [];
-  for (let index = 0; index + 2 < flatNodes.length; index += 3) {
-    const record = flatNodes[index + 2];
-    nodes.push({
-      id: String(flatNodes[index]),
-      ageMs: Number(flatNodes[index + 1]),
-      record: typeof record === "string" && record !== "" ? record : undefined,
-    });
-  }
+  const [version, nowMs, scores, values, whole, broadcastList] = asList(reply);
   // A version that somebody has spoiled is never equal to a known one: everything is read each time.
   const number = Number(version);
   return {
     version: Number.isSafeInteger(number) && number > 0 ? number : 0,
-    nodes,
+    nodes: readNodes(asWhole(nowMs), asList(scores), asList(values)),
     broadcasts: whole === 1 ? readBroadcasts(asList(broadcastList)) : undefined,
   };
+}
+
+/** `scores`: id and time of the last heartbeat in turn. `values`: instance, a space and the record, in the same order. */
+function readNodes(
+  nowMs: number,
+  scores: readonly unknown[],
+  values: readonly unknown[],
+): RegistrySnapshot["nodes"] {
+  return values.map((value, index) => {
+    const text = typeof value === "string" ? value : "";
+    const record = text.slice(text.indexOf(" ") + 1);
+    return {
+      id: String(scores[2 * index]).slice(0, MAX_ID_CHARACTERS),
+      ageMs: nowMs - Number(scores[2 * index + 1]),
+      record: record === "" ? undefined : record,
+    };
+  });
 }
 
 function readBroadcasts(flat: readonly unknown[]): { path: string; record: string | undefined }[] {

@@ -25,6 +25,9 @@ import { type RegistryScript, registryKeys } from "./registry-scripts.ts";
 /** Steps under way at one time; more fail at once. Each is one small command: about a kilobyte. */
 const MAX_PENDING = 4_096;
 
+/** What stands before a record: a UUID and a space. */
+const INSTANCE_BYTES = 37;
+
 export interface RedisRegistryDeps {
   readonly logger: Logger;
   readonly random: () => number;
@@ -91,7 +94,7 @@ export class RedisRegistry implements RegistryBackend {
   }
 
   async read(knownVersion: number): Promise<RegistrySnapshot> {
-    const limits = [MAX_NODES, MAX_NODE_RECORD_BYTES, MAX_BROADCASTS, MAX_PATH_BYTES];
+    const limits = [MAX_NODES, MAX_NODE_RECORD_BYTES + INSTANCE_BYTES, MAX_BROADCASTS, MAX_PATH_BYTES];
     const reply = await this.#run("registryRead", [knownVersion, ...limits, MAX_BROADCAST_RECORD_BYTES]);
     const snapshot = readSnapshot(reply);
     // Something was changed and not heard: perhaps nobody listens any more.

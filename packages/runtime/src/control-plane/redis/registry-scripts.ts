@@ -144,27 +144,29 @@ if owner == id and current == epoch then free(path) end
 return 'OK'
 `;
 
-/** What is too large is not sent to the reader at all, but named with an empty record. */
+/** Most values that one call of `HMGET` is given: a Lua function takes some thousands of arguments. */
+const READ_BATCH = 1_000;
+
+/**
+ * What is too large is not sent to the reader at all, but named with an empty record. Little is done per node, because
+ * every node asks every two seconds for all of them.
+ */
 const READ = `
 local known, maxNodes, maxNodeBytes = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local maxBroadcasts, maxPathBytes, maxRecordBytes = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local version = redis.call('HGET', counters, 'version') or '0'
-local nodeList, broadcastList = {}, {}
-local recent = redis.call('ZREVRANGE', seen, 0, maxNodes - 1, 'WITHSCORES')
-for i = 1, #recent, 2 do
-  local id, age = recent[i], now - (tonumber(recent[i + 1]) or 0)
-  if #id <= 16 and math.abs(age) < expiry then
-    local record = ''
-    if redis.call('HSTRLEN', nodes, id) <= maxNodeBytes + 37 then
-      local value = redis.call('HGET', nodes, id) or ''
-      record = string.match(value, '^%S+ (.*)$') or value
-    end
-    nodeList[#nodeList + 1] = id
-    nodeList[#nodeList + 1] = age
-    nodeList[#nodeList + 1] = record
+local ids = redis.call('ZREVRANGE', seen, 0, maxNodes - 1)
+local scores = redis.call('ZREVRANGE', seen, 0, maxNodes - 1, 'WITHSCORES')
+local values = {}
+for from = 1, #ids, ${READ_BATCH} do
+  local batch = redis.call('HMGET', nodes, unpack(ids, from, math.min(#ids, from + ${READ_BATCH - 1})))
+  for i = 1, #batch do
+    local value = batch[i]
+    if not value or #value > maxNodeBytes then value = '' end
+    values[#values + 1] = value
   end
 end
-local whole = 0
+local whole, broadcastList = 0, {}
 if version == '0' or version ~= known then
   whole = 1
   local all
@@ -180,7 +182,7 @@ if version == '0' or version ~= known then
     end
   end
 end
-return { version, nodeList, whole, broadcastList }
+return { version, int(now), scores, values, whole, broadcastList }
 `;
 
 const KEYS = 4;

@@ -1,10 +1,19 @@
 import { MediaError } from "@canopy/media";
-import { parseCatalog } from "@canopy/media/catalog";
+import { type Catalog, parseCatalog } from "@canopy/media/catalog";
 import { decodeTimedMessage, type TimedMessage } from "@canopy/media/timed";
 import { framePayload } from "@canopy/protocol";
 import type { Broadcast, Store, Track, TrackReading } from "@canopy/relay";
 import type { Logger } from "@canopy/runtime";
-import { type PackagedMedia, packagedMedia } from "./packaged-media.ts";
+
+/** What of a catalog one way out of the node can carry. */
+export interface FollowedMedia {
+  readonly timedTrack: string | undefined;
+}
+
+export interface FollowedBroadcastOptions<Media extends FollowedMedia> {
+  readonly path: string;
+  readonly describe: (catalog: Catalog) => Media;
+}
 
 export interface FollowedBroadcastDeps {
   readonly store: Store;
@@ -12,11 +21,12 @@ export interface FollowedBroadcastDeps {
   readonly nowMs: () => number;
 }
 
-/** Whoever packages the broadcast. */
-export interface BroadcastFollower {
+/** Whoever sends the broadcast on. */
+export interface BroadcastFollower<Media extends FollowedMedia> {
   /** The first catalog is here, or another one. */
-  onMedia(media: PackagedMedia): void;
-  onTimed?(message: TimedMessage): void;
+  onMedia(media: Media): void;
+  /** Only while timed messages are wanted; `bytes` is the message as it came. */
+  onTimed?(message: TimedMessage, bytes: Uint8Array): void;
   /** A publisher is there: tracks are to be asked for anew. */
   onActive(): void;
   /** The publisher is gone, and may come back. */
@@ -30,33 +40,38 @@ const TIMED_PRIORITY = 90;
 const DOCUMENT_LATENCY_MS = 10_000;
 
 /**
- * A path of the store as whoever packages it needs it: catalog, timed messages, tracks. It follows the path, not one
- * publisher's incarnation.
+ * A path of the store as whoever sends it on in another form needs it: catalog, timed messages, tracks. It follows the
+ * path, not one publisher's incarnation, so that viewers go on when a publisher comes back.
  */
-export class FollowedBroadcast {
+export class FollowedBroadcast<Media extends FollowedMedia> {
   readonly path: string;
   /** Undefined until the first catalog is here. */
-  media: PackagedMedia | undefined;
+  media: Media | undefined;
   /** When the broadcast went away; 0 = it is there. */
   goneSinceMs = 0;
   /** Frames and documents that could not be read. */
   unreadable = 0;
   readonly #deps: FollowedBroadcastDeps;
-  readonly #follower: BroadcastFollower;
-  readonly #wantsTimed: boolean;
+  readonly #follower: BroadcastFollower<Media>;
+  readonly #describe: (catalog: Catalog) => Media;
   readonly #waiters = new Set<() => void>();
   readonly #unwatch: () => void;
   #broadcast: Broadcast | undefined;
   #catalog: TrackReading | undefined;
   #timed: TrackReading | undefined;
   #timedTrack: string | undefined;
+  #timedWishes = 0;
 
-  constructor(path: string, follower: BroadcastFollower, deps: FollowedBroadcastDeps) {
-    this.path = path;
+  constructor(
+    options: FollowedBroadcastOptions<Media>,
+    follower: BroadcastFollower<Media>,
+    deps: FollowedBroadcastDeps,
+  ) {
+    this.path = options.path;
+    this.#describe = options.describe;
     this.#follower = follower;
-    this.#wantsTimed = follower.onTimed !== undefined;
     this.#deps = deps;
-    this.#unwatch = deps.store.watch(path, {
+    this.#unwatch = deps.store.watch(options.path, {
       onActive: (broadcast) => this.#onActive(broadcast),
       onEnded: (broadcast) => this.#onEnded(broadcast),
     });
@@ -68,7 +83,7 @@ export class FollowedBroadcast {
   }
 
   /** Resolves with the media once a catalog is here, or undefined when the time is over. */
-  async awaitMedia(timeoutMs: number): Promise<PackagedMedia | undefined> {
+  async awaitMedia(timeoutMs: number): Promise<Media | undefined> {
     if (this.media !== undefined) return this.media;
     await new Promise<void>((resolve) => {
       const done = (): void => {
@@ -80,6 +95,17 @@ export class FollowedBroadcast {
       this.#waiters.add(done);
     });
     return this.media;
+  }
+
+  /** Timed messages are read while at least one wish for them stands. */
+  wantTimed(): void {
+    this.#timedWishes += 1;
+    this.#followTimed();
+  }
+
+  unwantTimed(): void {
+    this.#timedWishes -= 1;
+    if (this.#timedWishes === 0) this.#stopTimed();
   }
 
   /** Documents whose track was closed by its source are asked for again; called once a second. */
@@ -116,6 +142,10 @@ export class FollowedBroadcast {
   #unbind(): void {
     this.#catalog?.close();
     this.#catalog = undefined;
+    this.#stopTimed();
+  }
+
+  #stopTimed(): void {
     this.#timed?.close();
     this.#timed = undefined;
   }
@@ -134,24 +164,26 @@ export class FollowedBroadcast {
   }
 
   #onCatalog(bytes: Uint8Array): void {
+    let media: Media;
     try {
-      this.media = packagedMedia(parseCatalog(bytes));
+      media = this.#describe(parseCatalog(bytes));
     } catch (error) {
       if (!(error instanceof MediaError)) throw error;
       this.unreadable += 1;
       this.#deps.logger.warn({ err: error, broadcast: this.path }, "a catalog could not be read");
       return;
     }
+    this.media = media;
     for (const done of [...this.#waiters]) done();
-    this.#follower.onMedia(this.media);
+    this.#follower.onMedia(media);
     this.#followTimed();
   }
 
   #followTimed(): void {
     const name = this.media?.timedTrack;
-    if (!this.#wantsTimed || name === undefined) return;
+    if (this.#timedWishes === 0 || name === undefined) return;
     if (this.#timed !== undefined && name === this.#timedTrack) return;
-    this.#timed?.close();
+    this.#stopTimed();
     this.#timedTrack = name;
     this.#timed = this.#broadcast?.request(name)?.subscribe(
       {
@@ -173,6 +205,6 @@ export class FollowedBroadcast {
       this.unreadable += 1;
       return;
     }
-    this.#follower.onTimed?.(message);
+    this.#follower.onTimed?.(message, bytes);
   }
 }

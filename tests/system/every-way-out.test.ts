@@ -1,0 +1,388 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { decodeTimedMessage } from "@canopy/media/timed";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { BroadcastRecorder } from "../harness/broadcast-recorder.ts";
+import { openViewer } from "../harness/browser-viewer.ts";
+import { CANOPY_COMMAND, type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
+import { type StartedProcess, startProcess } from "../harness/child-process.ts";
+import { launchChromium, type TestChromium } from "../harness/chromium.ts";
+import { openMediaPage } from "../harness/media-page.ts";
+import { postRandomMessages } from "../harness/post-timed.ts";
+import { readBurntInNumbers } from "../harness/read-elementary-stream.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+const BROADCAST = "live/table";
+const COUNT = 500;
+/** Six players share the machine's cores with the encoder: a small picture at the full rate. */
+const PICTURE = ["--width", "320", "--height", "180", "--fps", "30", "--video-bitrate", "400"];
+
+/** The element's timeline is rounded to µs, and so is the player's. */
+const CLOCK_US = 3;
+/** Composed without a GPU: a page costs what it is large. */
+const VIEWPORT = { width: 360, height: 240 };
+
+/** What of the messages came out at one place. Pictures are named by their number among those of the broadcast. */
+interface Outcome {
+  readonly place: string;
+  /** Pictures that were presented there. */
+  readonly shown: readonly number[];
+  /** Each message with the picture on which it came. */
+  readonly came: readonly {
+    readonly id: string;
+    readonly picture: number;
+    /** The picture whose number was read on screen then; undefined where nobody looked. */
+    readonly read?: number;
+    /** Media time of the picture minus the message's, ms. */
+    readonly lateMs?: number;
+  }[];
+  /** By how many of the pictures that were shown a message may be off. */
+  readonly allowed: number;
+}
+
+/** Pictures of the broadcast in their order: media times, µs, and the numbers that are burnt into them. */
+interface Source {
+  readonly timesUs: readonly number[];
+  readonly numbers: readonly (number | undefined)[];
+}
+
+const byTime = ({ timesUs }: Source, timeUs: number): number =>
+  timesUs.findIndex((time) => time >= timeUs - CLOCK_US);
+const byNumber = ({ numbers }: Source, number: number | undefined): number => numbers.indexOf(number);
+
+/** The file's times are rounded to its time scales. */
+const ROUNDING_S = 0.001;
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+let dev: CanopyDev;
+let chromium: TestChromium;
+let publisher: StartedProcess | undefined;
+let folder = "";
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "canopy-ways-"));
+  dev = await startCanopyDev({ edges: 1 });
+  publisher = startProcess(process.execPath, [
+    CANOPY_COMMAND,
+    "broadcast",
+    "test",
+    "--to",
+    `${dev.rtmp}/${BROADCAST}`,
+    ...PICTURE,
+  ]);
+  chromium = await launchChromium();
+});
+
+afterAll(async () => {
+  await chromium?.close();
+  await publisher?.stop();
+  await dev?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** One of the player's transports. */
+async function watch(transport: string, allowed: number) {
+  const viewer = await openViewer(chromium, {
+    console: dev.console,
+    src: dev.edges,
+    broadcast: BROADCAST,
+    query: { transports: transport },
+  });
+  await viewer.page.setViewportSize(VIEWPORT);
+  const presented = new Set<number>();
+  const look = async (): Promise<void> => {
+    for (const timeUs of (await viewer.stats()).presentedTimestampsUs) presented.add(timeUs);
+  };
+  return {
+    ready: () => viewer.presents(30),
+    look,
+    fired: async () => (await viewer.fired()).length,
+    outcome: async (source: Source): Promise<Outcome> => {
+      expect((await viewer.stats()).transport).toBe(transport);
+      await look();
+      const fired = await viewer.fired();
+      const came = fired.map(({ id, at, mediaTimeUs, frame }) => ({
+        id,
+        lateMs: (mediaTimeUs - at) / 1_000,
+        picture: byTime(source, mediaTimeUs),
+        read: byNumber(source, frame),
+      }));
+      const shown = [...presented].map((timeUs) => byTime(source, timeUs));
+      return { place: transport, shown, came, allowed };
+    },
+  };
+}
+
+/** hls.js without low latency, and without any code of ours. */
+async function watchClassic() {
+  const url = `${dev.edges[0]}/hls/${BROADCAST}/index.m3u8`;
+  const page = await openMediaPage(chromium, { kind: "hls", url, lowLatency: false });
+  await page.page.setViewportSize(VIEWPORT);
+  const numbers: number[] = [];
+  const look = async (): Promise<void> => {
+    numbers.push(...(await page.takeShown()).map(({ frame }) => frame));
+  };
+  return {
+    ready: () =>
+      waitFor(
+        "pictures of classic HLS",
+        async () => {
+          await look();
+          return numbers.length > 30;
+        },
+        60_000,
+      ),
+    look,
+    fired: async () => (await page.reached()).length,
+    outcome: async (source: Source): Promise<Outcome> => {
+      await look();
+      const came = (await page.reached()).map(({ json, frame }) => ({
+        id: idOf(Buffer.from(json)),
+        picture: byNumber(source, frame),
+      }));
+      const shown = numbers.map((number) => byNumber(source, number));
+      return { place: "classic hls", shown, came, allowed: 1 };
+    },
+  };
+}
+
+function idOf(json: Uint8Array): string {
+  return decodeTimedMessage(json).id;
+}
+
+/** By the API, from the first message to the last one. */
+async function record() {
+  const response = await fetch(`${dev.origin}/v1/recordings`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ broadcast: BROADCAST }),
+  });
+  expect(response.status).toBe(201);
+  const { id } = (await response.json()) as { id: string };
+  const look = async () =>
+    (await (await fetch(`${dev.origin}/v1/recordings/${id}`)).json()) as {
+      readonly state: string;
+      readonly durationSeconds: number;
+      readonly events: number;
+    };
+  return {
+    ready: () => waitFor("the recording to run", async () => (await look()).durationSeconds > 0),
+    fired: async () => (await look()).events,
+    /** In the MP4 by its SEI, and in the timeline. */
+    outcomes: async (source: Source): Promise<readonly Outcome[]> => {
+      await fetch(`${dev.origin}/v1/recordings/${id}`, { method: "DELETE" });
+      await waitFor("the files", async () => (await look()).state === "ready");
+      const video = `${dev.origin}/recordings/${id}/video.mp4`;
+      const file = join(folder, "video.mp4");
+      const bytes = Buffer.from(await (await fetch(video)).arrayBuffer());
+      writeFileSync(file, bytes);
+      const timeline = (await (await fetch(`${dev.origin}/recordings/${id}/timeline.json`)).json()) as {
+        readonly events: readonly {
+          readonly offsetSeconds: number;
+          readonly mediaTimeUs: number;
+          readonly message: { readonly id: string };
+        }[];
+      };
+      const packets = readPackets(file);
+      const inSei = new Map<string, number>();
+      for (const { pts, at, size } of packets) {
+        const text = bytes.subarray(at, at + size).toString("latin1");
+        for (const [, message = ""] of text.matchAll(/"id":"([0-9A-Z]{26})"/g)) {
+          if (!inSei.has(message)) inSei.set(message, pts);
+        }
+      }
+      const places = new Map(timeline.events.map((event) => [event.message.id, event]));
+      /** The picture that is shown at this time of the file. */
+      const pictureAt = (message: string, seconds: number): number => {
+        const { mediaTimeUs = 0, offsetSeconds = 0 } = places.get(message) ?? {};
+        return byTime(source, mediaTimeUs + (seconds - offsetSeconds) * 1e6 - ROUNDING_S * 1e6);
+      };
+      const shown = packets.map(({ pts }) => pictureAt(timeline.events[0]?.message.id ?? "", pts));
+      const first = (seconds: number): number =>
+        packets.find(({ pts }) => pts >= seconds - ROUNDING_S)?.pts ?? Number.NaN;
+      return [
+        {
+          place: "recording, SEI",
+          shown,
+          came: [...inSei].map(([message, pts]) => ({ id: message, picture: pictureAt(message, pts) })),
+          allowed: 0,
+        },
+        {
+          place: "recording, timeline",
+          shown,
+          came: timeline.events.map(({ offsetSeconds, message }) => ({
+            id: message.id,
+            picture: pictureAt(message.id, first(offsetSeconds)),
+          })),
+          allowed: 0,
+        },
+      ];
+    },
+  };
+}
+
+interface FilePacket {
+  /** When its picture is shown, s. */
+  readonly pts: number;
+  /** Where it lies in the file. */
+  readonly at: number;
+  readonly size: number;
+}
+
+function readPackets(file: string): FilePacket[] {
+  const show = ["-select_streams", "v", "-show_entries", "packet=pts_time,pos,size", "-of", "csv=p=0", file];
+  const text = execFileSync("ffprobe", ["-v", "error", ...show], {
+    encoding: "utf8",
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  return text
+    .trim()
+    .split("\n")
+    .map((line) => line.split(",").map(Number))
+    .map(([pts = 0, size = 0, at = 0]) => ({ pts, at, size }));
+}
+
+/** The pictures as they left the edge, read by another decoder. */
+async function readSource(recorder: BroadcastRecorder): Promise<Source> {
+  const video = recorder.frames("video");
+  const file = join(folder, "video.h264");
+  writeFileSync(file, Buffer.concat(video.map(({ payload }) => payload)));
+  const numbers = await readBurntInNumbers(file);
+  expect(numbers.length).toBe(video.length);
+  return { timesUs: video.map(({ timestampUs }) => timestampUs), numbers };
+}
+
+interface Line {
+  readonly place: string;
+  readonly messages: number;
+  readonly twice: number;
+  readonly unknown: number;
+  /** By how many pictures of the broadcast each message came after its own, also where a player left some out. */
+  readonly afterOwn: readonly number[];
+  /** Likewise by how many of those that were shown, after the first that was not before its own. */
+  readonly afterShown: readonly number[];
+  /** By how many the number that was read on screen was after its own. */
+  readonly read: readonly number[];
+  readonly lateMs: readonly number[];
+}
+
+function compare({ place, shown, came }: Outcome, meant: ReadonlyMap<string, number>): Line {
+  const ids = new Set(came.map(({ id }) => id));
+  const known = came.filter(({ id }) => meant.has(id));
+  const seen = [...new Set([...shown, ...known.map(({ picture }) => picture)])].sort((a, b) => a - b);
+  return {
+    place,
+    messages: [...ids].filter((id) => meant.has(id)).length,
+    twice: came.length - ids.size,
+    unknown: came.length - known.length,
+    lateMs: known.flatMap(({ lateMs }) => (lateMs === undefined ? [] : [lateMs])),
+    read: known.flatMap(({ id, read }) => (read === undefined ? [] : [read - (meant.get(id) ?? 0)])),
+    afterOwn: known.map(({ id, picture }) => picture - (meant.get(id) ?? 0)),
+    afterShown: known.map(({ id, picture }) => {
+      const first = seen.findIndex((number) => number >= (meant.get(id) ?? 0));
+      return seen.indexOf(picture) - first;
+    }),
+  };
+}
+
+/** `498 × 0, 2 × 1`; what is far out is summed up. */
+function tally(values: readonly number[]): string {
+  const counts = new Map<string, number>();
+  for (const value of [...values].sort((a, b) => a - b)) {
+    const name = value < -1 ? "earlier" : value > 3 ? `later (to ${Math.max(...values)})` : String(value);
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return [...counts].map(([name, count]) => `${count} × ${name}`).join(", ");
+}
+
+function print(lines: readonly Line[]): void {
+  const head = [
+    "where",
+    "messages",
+    "twice",
+    "pictures after its own",
+    "of those shown",
+    "number read",
+    "ms after its time",
+  ];
+  const cells = lines.map(({ place, messages, twice, afterOwn, afterShown, read, lateMs }) => [
+    place,
+    `${messages} of ${COUNT}`,
+    String(twice),
+    tally(afterOwn),
+    tally(afterShown),
+    tally(read),
+    lateMs.length === 0 ? "" : `${Math.min(...lateMs).toFixed(1)} to ${Math.max(...lateMs).toFixed(1)}`,
+  ]);
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...cells.map((row) => row[column]?.length ?? 0)),
+  );
+  const text = [head, widths.map((width) => "-".repeat(width)), ...cells].map(
+    (row) => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`,
+  );
+  console.log(text.join("\n"));
+}
+
+describe("the same 500 timed messages", () => {
+  it("come out once each, on their frame, over every transport and in a recording at the same time", async () => {
+    await waitFor("the broadcast", async () => (await fetch(`${dev.origin}/v1/broadcasts/${BROADCAST}`)).ok);
+    const recorder = await BroadcastRecorder.open(dev.edges[0] ?? "", BROADCAST, ["video"]);
+    const players = [
+      await watch("webtransport", 0),
+      await watch("websocket", 0),
+      await watch("whep", 0),
+      await watch("hls", 1),
+      await watchClassic(),
+    ];
+    const recording = await record();
+    await waitFor("the recorder's first frames", () => recorder.frames("video").length > 30);
+    for (const { ready } of [...players, recording]) await ready();
+
+    let isOver = false;
+    const looking = (async (): Promise<void> => {
+      while (!isOver) {
+        for (const { look } of players) await look();
+        await sleep(200);
+      }
+    })();
+    const posted = await postRandomMessages(
+      { seed: 500, count: COUNT, meanGapMs: 10 },
+      { origin: dev.origin, broadcast: BROADCAST },
+    );
+    const lastUs = Math.max(...posted.map(({ at }) => at));
+    await waitFor("the last picture", () => recorder.newestUs("video") > lastUs + 1_000_000);
+    for (const { fired } of [...players, recording]) {
+      await waitFor("all messages", async () => (await fired()) >= COUNT).catch(() => {
+        // The table says what is missing.
+      });
+    }
+    // And a moment longer for what must not come.
+    await sleep(1_000);
+    isOver = true;
+    await looking;
+    recorder.close();
+
+    const source = await readSource(recorder);
+    const outcomes: Outcome[] = [];
+    for (const { outcome } of players) outcomes.push(await outcome(source));
+    outcomes.push(...(await recording.outcomes(source)));
+    const meant = new Map(
+      posted.map(({ id, at }) => [id, source.timesUs.findIndex((timeUs) => timeUs >= at)]),
+    );
+    const lines = outcomes.map((outcome) => compare(outcome, meant));
+    print(lines);
+    for (const { place, messages, twice, unknown } of lines) {
+      expect({ place, messages, twice, unknown }).toEqual({ place, messages: COUNT, twice: 0, unknown: 0 });
+    }
+    for (const [index, { place, afterShown }] of lines.entries()) {
+      const allowed = outcomes[index]?.allowed ?? 0;
+      expect(
+        afterShown.filter((pictures) => Math.abs(pictures) > allowed),
+        place,
+      ).toEqual([]);
+    }
+  }, 240_000);
+});
