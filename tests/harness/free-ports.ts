@@ -9,6 +9,8 @@ const WEBRTC_OFFSET = 1_000;
 const RANGES = 6;
 const range = Number(process.env.VITEST_POOL_ID ?? 0) % RANGES;
 const ATTEMPTS = 200;
+/** What this process was given, or is being given: whoever asked first may not listen yet. */
+const given = new Set<number>();
 
 function tcpIsFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
@@ -31,11 +33,15 @@ export async function findFreePorts(count: number): Promise<number> {
   const start = FIRST_PORT + range * 2 * WEBRTC_OFFSET;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const first = start + Math.floor(Math.random() * (WEBRTC_OFFSET - count));
+    const ports = Array.from({ length: count }, (_, index) => first + index);
+    if (ports.some((port) => given.has(port))) continue;
+    for (const port of ports) given.add(port);
     let free = true;
     for (let port = first; free && port < first + count; port++) {
       free = (await tcpIsFree(port)) && (await udpIsFree(port)) && (await udpIsFree(port + WEBRTC_OFFSET));
     }
     if (free) return first;
+    for (const port of ports) given.delete(port);
   }
   throw new Error(`found no ${count} consecutive free ports between ${start} and ${start + WEBRTC_OFFSET}`);
 }

@@ -31,7 +31,13 @@ afterAll(async () => {
 
 function viewAtBothEdges(broadcast: string): Promise<BrowserViewer[]> {
   return Promise.all(
-    dev.edges.map((edge) => openViewer(chromium, { console: dev.console, src: [edge], broadcast })),
+    dev.edges.map((edge) =>
+      // On a busy machine WebSocket may be there first.
+      openViewer(chromium, {
+        ...{ console: dev.console, src: [edge], broadcast },
+        query: { transports: "webtransport" },
+      }),
+    ),
   );
 }
 
