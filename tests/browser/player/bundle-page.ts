@@ -1,11 +1,11 @@
-import { build, type Rolldown } from "vite";
+import { build, defaultClientConditions, type Rolldown } from "vite";
 
 /** Bundles a page's script with everything that it imports from the sources of the packages. */
 export async function bundlePage(entry: string): Promise<string> {
   const result = await build({
     configFile: false,
     logLevel: "error",
-    resolve: { conditions: ["canopy-source"] },
+    resolve: { conditions: ["canopy-source", ...defaultClientConditions] },
     build: {
       write: false,
       minify: false,
