@@ -35,7 +35,7 @@ export interface EventResult {
   readonly sessionsLost: number;
   /** Of the viewers who had no picture for a while, because their edge was lost. */
   readonly darkP50Ms: number;
-  readonly darkP99Ms: number;
+  readonly darkP95Ms: number;
   readonly darkMaxMs: number;
   /** Viewers without a picture at the end. */
   readonly stillDark: number;
@@ -225,7 +225,7 @@ class TreeSimulation {
       switches: network.living.reduce((sum, node) => sum + switchesOf(node) - (switches.get(node) ?? 0), 0),
       sessionsLost: this.#audience.totals.sessionsLost - sessionsLost,
       darkP50Ms: percentile(dark, 0.5),
-      darkP99Ms: percentile(dark, 0.99),
+      darkP95Ms: percentile(dark, 0.95),
       darkMaxMs: percentile(dark, 1),
       stillDark: this.#audience.dark,
     };
