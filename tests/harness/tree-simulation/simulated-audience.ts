@@ -11,6 +11,8 @@ const DIAL_MS = 1_000;
 const LOCATOR_MS = 2_000;
 /** Before all is tried anew, at least, and as much again at random. */
 const RETRY_MS = 250;
+/** After a change of edge the player asks anew whom to fall back to, at least so much later, and as much at random. */
+const RENEWAL_MS = 1_000;
 /** Three round trips until a session is open. */
 const NEAR_DIAL_MS = 30;
 const FAR_DIAL_MS = 240;
@@ -192,6 +194,16 @@ export class SimulatedAudience {
     if (waiting === undefined) this.#waiting.set(key, [viewer]);
     else waiting.push(viewer);
     this.#follow(edge, viewer.stream);
+    if (at > 0) this.#network.after(RENEWAL_MS * (1 + this.#random()), () => this.#renew(viewer, edge));
+  }
+
+  /** One answer or none: the player does not ask a second time. */
+  #renew(viewer: Viewer, edge: SimulatedNode): void {
+    const locator = this.#pick((node) => this.#network.reaches(viewer.region, node));
+    if (viewer.edge !== edge || locator === undefined) return;
+    const named = locator.locator.locate(undefined).flatMap(({ id }) => this.#network.nodes[id - 1] ?? []);
+    viewer.edges = [edge, ...named.filter((node) => node !== edge)];
+    viewer.at = 0;
   }
 
   #retry(viewer: Viewer): void {

@@ -82,10 +82,9 @@ export async function runEdge(
         role: tree.tier === 1 ? "relay" : "edge",
         name: parts.name,
         tier: tree.tier,
-        maxSessions: listen.maxSessions,
         hasCertificate: parts.tls !== undefined,
       },
-      { ...parts, server: node.server, relay: node.relay, controlPlane, isDraining: () => drain.isRequested },
+      { server: node.server, relay: node.relay, controlPlane, isDraining: () => drain.isRequested },
     );
   }
   await untilToldToStop(context.signal, drain);

@@ -53,10 +53,9 @@ export async function runOrigin(config: OriginConfig, context: CommandContext): 
         role: "origin",
         name: parts.name,
         tier: 0,
-        maxSessions: listen.maxSessions,
         hasCertificate: parts.tls !== undefined,
       },
-      { ...parts, server, relay: origin.relay, controlPlane, isDraining: () => drain.isRequested },
+      { server, relay: origin.relay, controlPlane, isDraining: () => drain.isRequested },
     );
   }
   await untilToldToStop(context.signal, drain);

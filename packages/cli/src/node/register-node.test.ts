@@ -9,13 +9,12 @@ const PLACE: NodePlace = {
   region: "eu",
   publicUrl: undefined,
   publicHttpUrl: undefined,
-  maxSessions: 100,
   hasCertificate: false,
 };
 
 async function register(place: Partial<NodePlace>, host = "0.0.0.0") {
   let read: (() => NodeRecord) | undefined;
-  const state = { nowMs: 1_000_000, sentBytes: 0, isReady: true, isDraining: false };
+  const state = { sentBytesPerSecond: 0, isReady: true, isDraining: false };
   const deps = {
     controlPlane: {
       register: (reader: () => NodeRecord) => {
@@ -26,13 +25,22 @@ async function register(place: Partial<NodePlace>, host = "0.0.0.0") {
     server: {
       host,
       port: 4443,
-      gate: { size: 7 },
-      eventLoop: { utilization: 1.2 },
       certificate: { current: { sha256Hex: "ab".repeat(32) } },
+      describe: () => ({
+        load: {
+          sessions: 7,
+          maxSessions: 100,
+          utilization: 1.2,
+          sentBytesPerSecond: state.sentBytesPerSecond,
+        },
+        startedAtMs: 1_000_000,
+        parents: [
+          { id: 41, url: "https://10.0.0.1:4441", rttMs: 2, subscriptions: 3 },
+          { url: "https://10.0.0.2:4441", rttMs: 3 },
+        ],
+      }),
     } as unknown as RegisterNodeDeps["server"],
     relay: { originId: 42, readiness: () => ({ ready: state.isReady, reasons: [] }) },
-    metrics: { value: (_name: string, transport = "") => (transport === "quic" ? state.sentBytes : 0) },
-    clock: { nowMs: () => state.nowMs, nowUs: () => state.nowMs * 1_000 },
     isDraining: () => state.isDraining,
   };
   await registerNode({ ...PLACE, ...place }, deps);
@@ -59,6 +67,7 @@ describe("registerNode", () => {
       parentSha256: "ab".repeat(32),
       draining: false,
       load: { sessions: 7, maxSessions: 100, utilization: 1, sentBytesPerSecond: 0 },
+      parents: [{ id: 41, rttMs: 2, subscriptions: 3 }],
       startedAtMs: 1_000_000,
     });
   });
@@ -77,8 +86,7 @@ describe("registerNode", () => {
 
   it("says at once when it drains or can serve nobody, and how much it sends", async () => {
     const { record, state } = await register({});
-    record();
-    Object.assign(state, { nowMs: 1_000_500, sentBytes: 5_000, isReady: false, isDraining: true });
+    Object.assign(state, { sentBytesPerSecond: 10_000, isReady: false, isDraining: true });
     expect(record()).toMatchObject({
       draining: true,
       ready: false,

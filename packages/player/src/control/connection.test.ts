@@ -162,6 +162,31 @@ describe("Connection", () => {
     expect(answers).toEqual([]);
   });
 
+  it("asks anew whom to fall back to once it is at another edge, and keeps to that one", async () => {
+    const answers = [
+      ["a", "b"],
+      ["c", "b", "d"],
+    ];
+    connect(["spare"], ["webtransport"], () =>
+      Promise.resolve((answers.shift() ?? []).map((host) => `https://${host}/`)),
+    );
+    await vi.advanceTimersByTimeAsync(100);
+    opened[0]?.sink.onFrame("video", "video", 1, FRAME);
+    connection.onMedia();
+    dead.add("a");
+    connection.onStarved();
+    await vi.advanceTimersByTimeAsync(549);
+    opened[1]?.sink.onFrame("video", "video", 2, FRAME);
+    connection.onMedia();
+    expect([connection.src, answers.length]).toEqual(["https://b/", 1]);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect([connection.src, answers.length]).toEqual(["https://b/", 0]);
+    dead.add("b");
+    connection.onStarved();
+    await vi.advanceTimersByTimeAsync(549);
+    expect(opened.map(({ src }) => src)).toEqual(["https://a/", "https://b/", "https://c/"]);
+  });
+
   it("keeps to the edges that it knows while no locator answers, and to those of the page before it knows any", async () => {
     const failing = () => Promise.reject(new PlayerError("unreachable", "no locator"));
     connect(["spare"], ["webtransport"], failing);

@@ -26,6 +26,8 @@ import { TransportTrial, type TransportTrialDeps, type TransportTrialOptions } f
 
 /** A session that brings neither media nor an end for this long is given up. */
 const WATCHDOG_MS = 6_000;
+/** After a change of edge the list holds one that is gone, and perhaps more: at least this long, and as much at random. */
+const RENEWAL_DELAY_MS = 1_000;
 
 export interface ConnectionOptions {
   /** Edges, in order of preference; the last resort where edges are located. */
@@ -74,6 +76,7 @@ export class Connection {
   #isUp = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #watchdog: ReturnType<typeof setTimeout> | undefined;
+  #renewal: ReturnType<typeof setTimeout> | undefined;
   #reconnects = 0;
   #hasMedia = false;
   #selection: TrackSelection | undefined;
@@ -136,6 +139,7 @@ export class Connection {
       onArrived: (place) => {
         this.#movedTo = "named" in place ? place.named : undefined;
         if ("source" in place) this.#retries.moveTo(place.source);
+        this.#renewSoon();
       },
       onRescued: () => this.#onRescued(),
     });
@@ -230,8 +234,28 @@ export class Connection {
     this.#abort.abort();
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    clearTimeout(this.#renewal);
     this.#drop();
     this.#move.close();
+  }
+
+  /** The edges to fall back to next are asked for while there is one: who is left of the last answer may be gone, too. */
+  #renewSoon(): void {
+    clearTimeout(this.#renewal);
+    if (this.#deps.locate === undefined) return;
+    const delayMs = RENEWAL_DELAY_MS * (1 + this.#deps.random());
+    this.#renewal = setTimeout(() => void this.#renew(), delayMs);
+  }
+
+  async #renew(): Promise<void> {
+    const attempt = this.#attempt;
+    const { src } = this;
+    const isSettled = (): boolean =>
+      this.#attempt === attempt && !this.#abort.signal.aborted && !this.#succession.isBusy;
+    // Whoever is on the way to another edge counts its place in the list that is.
+    if (!isSettled() || !(await this.#edges.renewAround(src, this.#abort.signal, isSettled))) return;
+    this.#retries.renew(this.#edges.sources.length);
+    this.#movedTo = undefined;
   }
 
   /** A new round: where edges are located, they are asked for first. */
@@ -347,6 +371,7 @@ export class Connection {
 
   #onConnected(transport: TransportName, timeBaseUrl: string): void {
     this.#isUp = true;
+    if (this.#retries.failures > 0) this.#renewSoon();
     this.#ladder.onConnected();
     if (transport === "webtransport" && rivalOf(this.#options.factories, this.#factory) !== undefined) {
       this.#deps.memory.remember(this.src, transport);

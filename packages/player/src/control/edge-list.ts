@@ -26,6 +26,22 @@ export class EdgeList {
     return this.#locate === undefined ? undefined : this.#ask(this.#locate, signal);
   }
 
+  /**
+   * Asks once more while the edge `current` is in use, which then stands first. True: the list is another one now. A
+   * locator that does not answer changes nothing, nor does an answer that is not `isWanted` any more.
+   */
+  async renewAround(current: string, signal: AbortSignal, isWanted: () => boolean): Promise<boolean> {
+    if (this.#locate === undefined) return false;
+    try {
+      const named = await this.#locate(signal);
+      if (!isWanted()) return false;
+      this.#sources = [current, ...named.filter((src) => src !== current)];
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   async #ask(locate: LocateEdges, signal: AbortSignal): Promise<PlayerError | undefined> {
     let failure = new PlayerError("unreachable", "no edge is known");
     try {

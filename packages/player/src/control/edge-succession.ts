@@ -64,6 +64,11 @@ export class EdgeSuccession {
     return this.#goal;
   }
 
+  /** Another edge is dialled, or will be. */
+  get isBusy(): boolean {
+    return this.#isOpening || this.#isSpare || this.#goal !== undefined || this.#timer !== undefined;
+  }
+
   /** Edges that were about to stop and were left for another one without a pause. */
   get moves(): number {
     return this.#moves;
@@ -146,7 +151,10 @@ export class EdgeSuccession {
     const place = this.#placeAt(ahead);
     if (place === undefined) {
       const pauseMs = ROUND_PAUSE_MS * (1 + this.#deps.random());
-      this.#timer = setTimeout(() => this.#tryNext(1), pauseMs);
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined;
+        this.#tryNext(1);
+      }, pauseMs);
       return;
     }
     this.#open(place.src, {
@@ -161,7 +169,10 @@ export class EdgeSuccession {
     const place = this.#placeAt(ahead);
     if (place === undefined) return;
     this.#isSpare = true;
-    const stopWaiting = (): void => clearTimeout(this.#timer);
+    const stopWaiting = (): void => {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+    };
     this.#open(place.src, {
       keepsPredecessor: false,
       onConnected: stopWaiting,
@@ -178,6 +189,7 @@ export class EdgeSuccession {
     });
     this.#timer = setTimeout(
       () => {
+        this.#timer = undefined;
         this.#isOpening = false;
         this.#deps.stop();
         this.#trySpare(ahead + 1);
