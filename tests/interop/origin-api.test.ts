@@ -190,7 +190,7 @@ describe("the origin's API", () => {
     const refused = publishWithFfmpeg(makeClip({}), `${origin.rtmp}/${PATH}?jwt=${other}`);
     expect(await refused.exited).not.toBe(0);
     expect(refused.output()).toContain("does not allow to publish");
-    expect(origin.metrics.value("canopy_sessions_rejected_total", "unauthorized")).toBe(1);
+    expect(origin.metrics.value("canopy_sessions_rejected_total", "forbidden")).toBe(1);
     await startBroadcast(origin, `${PATH}?jwt=${good}`);
     const url = `${origin.api}/v1/broadcasts/${PATH}/timed`;
     expect((await post(url, { type: "a", data: 1 })).status).toBe(403);

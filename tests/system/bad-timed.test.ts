@@ -107,10 +107,8 @@ describe("POST /v1/broadcasts/<broadcast>/timed", () => {
 
   it("takes 8 KiB in a second and refuses more with the limit in the text", async () => {
     const large = { type: "cue", data: "x".repeat(800) };
-    await waitFor(
-      "the last second's messages to be over",
-      async () => (await sendMessage(large)).status === 202,
-    );
+    // The messages of the tests before are out of the window of a second, whose other limit they would reach.
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
     const answers = await Promise.all(Array.from({ length: 14 }, () => sendMessage(large)));
     const refused = answers.filter(({ status }) => status === 429);
     expect(refused.length).toBeGreaterThan(0);

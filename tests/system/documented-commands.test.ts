@@ -26,6 +26,8 @@ const RUN_ELSEWHERE = [
   /^npm test$/,
   /^npm run canopy -- dev$/,
   /^npm run canopy -- (origin|edge) .*(key\.json|example\.com)/,
+  // Drained in drain-origin.test.ts.
+  /^curl .*example\.com:\d+\/v1\/drain$/,
 ];
 
 const folder = mkdtempSync(join(tmpdir(), "canopy-samples-"));
@@ -169,7 +171,13 @@ describe("what the pages behind it say", () => {
       kty: "EC",
       alg: "ES256",
     });
-    const token = (await output(sampleOf("operate", "npm run --silent canopy -- token --token-key"))).trim();
+    await output(sampleOf("operate", "npm run --silent canopy -- token --token-key key.json --public-keys"));
+    const publicKeys = readFileSync(join(folder, "nodes.json"), "utf8");
+    expect(publicKeys).toContain('"kid"');
+    expect(publicKeys).not.toContain('"d"');
+    const token = (
+      await output(sampleOf("operate", "npm run --silent canopy -- token --token-key key.json --root"))
+    ).trim();
     expect(token).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+$/);
     const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as object;
     expect(claims).toMatchObject({ root: "live", put: expect.anything(), get: expect.anything() });

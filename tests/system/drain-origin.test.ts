@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadTokenKeys, signToken } from "@canopy/runtime";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CANOPY_COMMAND } from "../harness/canopy-dev.ts";
 import { type StartedProcess, startProcess } from "../harness/child-process.ts";
+import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
 import { findFreePorts } from "../harness/free-ports.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -15,19 +15,21 @@ const DRAIN_SECONDS = 1;
 let folder: string;
 let port: number;
 let origin: StartedProcess;
+const started: StartedProcess[] = [];
 
 const url = (path: string): string => `http://127.0.0.1:${port}${path}`;
 
+async function tokenOf(role: "admin" | "host"): Promise<string> {
+  const [key] = await loadTokenKeys(JSON.stringify(JWK));
+  if (key === undefined) throw new Error("one key was given");
+  const issuedAtSeconds = Math.floor(Date.now() / 1_000);
+  const times = { issuedAtSeconds, expiresAtSeconds: issuedAtSeconds + 600 };
+  return signToken({ root: "", put: [""], get: [""], ...times, canopy: { role } }, key);
+}
+
 async function drain(role: "admin" | "host" | undefined): Promise<number> {
   const headers: Record<string, string> = {};
-  if (role !== undefined) {
-    const [key] = await loadTokenKeys(JSON.stringify(JWK));
-    if (key === undefined) throw new Error("one key was given");
-    const issuedAtSeconds = Math.floor(Date.now() / 1_000);
-    const times = { issuedAtSeconds, expiresAtSeconds: issuedAtSeconds + 600 };
-    const token = await signToken({ root: "", put: [""], get: [""], ...times, canopy: { role } }, key);
-    headers.authorization = `Bearer ${token}`;
-  }
+  if (role !== undefined) headers.authorization = `Bearer ${await tokenOf(role)}`;
   return (await fetch(url("/v1/drain"), { method: "POST", headers })).status;
 }
 
@@ -43,6 +45,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  for (const process of started) await process.stop();
   await origin?.stop();
   rmSync(folder, { recursive: true });
 });
@@ -54,15 +57,18 @@ describe("an origin that is drained", () => {
     expect([await drain(undefined), await drain("host")]).toEqual([401, 403]);
     expect((await fetch(url("/readyz"))).status).toBe(200);
 
-    const publisher = connect(port + 1, "127.0.0.1");
-    const closed = new Promise<void>((resolve) => publisher.once("close", () => resolve()));
-    publisher.on("error", () => {});
-    await new Promise<void>((resolve) => publisher.once("connect", () => resolve()));
+    const token = await tokenOf("host");
+    const publisher = publishWithFfmpeg(makeClip({}), `rtmp://127.0.0.1:${port + 1}/live/a?jwt=${token}`);
+    started.push(publisher);
+    await waitFor(
+      "the broadcast",
+      async () => (await fetch(url(`/v1/broadcasts/live/a?jwt=${token}`))).status === 200,
+    );
     const startedAt = performance.now();
     expect(await drain("admin")).toBe(202);
     const ready = await fetch(url("/readyz"));
     expect(await ready.json()).toMatchObject({ status: "not ready", reasons: ["the node drains"] });
-    await closed;
+    await publisher.exited;
     expect(performance.now() - startedAt).toBeGreaterThan(DRAIN_SECONDS * 900);
     expect(await origin.exited).toBe(0);
   });

@@ -202,7 +202,9 @@ export class SimulatedAudience {
     const locator = this.#pick((node) => this.#network.reaches(viewer.region, node));
     if (viewer.edge !== edge || locator === undefined) return;
     const named = locator.locator.locate(undefined).flatMap(({ id }) => this.#network.nodes[id - 1] ?? []);
-    viewer.edges = [edge, ...named.filter((node) => node !== edge)];
+    const others = named.filter((node) => node !== edge);
+    // As the player does (edge-list.ts).
+    viewer.edges = [edge, ...others.slice(Math.max(0, others.length + 1 - named.length))];
     viewer.at = 0;
   }
 

@@ -35,7 +35,9 @@ export class EdgeList {
     try {
       const named = await this.#locate(signal);
       if (!isWanted()) return false;
-      this.#sources = [current, ...named.filter((src) => src !== current)];
+      const others = named.filter((src) => src !== current);
+      // No longer than the answer, whose last edge is the one elsewhere, for when all that is near is gone.
+      this.#sources = [current, ...others.slice(Math.max(0, others.length + 1 - named.length))];
       return true;
     } catch {
       return false;
