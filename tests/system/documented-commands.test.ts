@@ -83,7 +83,7 @@ function here(text: string): string {
     .replaceAll(":4440/", `:${ports.origin}/`)
     .replaceAll(":8080", `:${ports.console}`)
     .replaceAll(/\b(any|film)\.mp4\b/g, makeClip({ seconds: 30 }))
-    .replaceAll(/\bkey\.json\b/g, join(folder, "key.json"));
+    .replaceAll(/\b(key|nodes)\.json\b/g, (name) => join(folder, name));
 }
 
 function type({ command }: ShellSample): StartedProcess {
