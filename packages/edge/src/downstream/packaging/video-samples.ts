@@ -117,9 +117,9 @@ export class VideoSampleMaker {
   #reorderDepth(): number {
     const { bFrames, jitterMs } = this.#hints;
     const sps = this.config?.sps;
-    if (bFrames === false || sps?.profileIdc === BASELINE_PROFILE) return 0;
+    // The catalog does not tell of B-frames before the first one has come.
     if (sps?.maxNumReorderFrames !== undefined) return sps.maxNumReorderFrames;
-    if (bFrames !== true) return 0;
+    if (bFrames !== true || sps?.profileIdc === BASELINE_PROFILE) return 0;
     if (jitterMs === undefined) return USUAL_REORDER_DEPTH;
     return Math.max(1, Math.ceil((jitterMs * 1_000) / this.frameUs));
   }

@@ -32,7 +32,10 @@ export interface VideoConfiguration {
   readonly essence?: string;
 }
 
-/** The depth of a stream that has B-frames and does not say how many: what encoders use without being asked for more. */
+/**
+ * The depth of a stream that does not say how many pictures it reorders: what encoders use without being asked for more.
+ * None of its B-frames may have come yet. Those that never have any are known after some pictures, and say so then.
+ */
 const USUAL_REORDER_DEPTH = 2;
 const USUAL_FRAME_US = 33_333;
 
@@ -88,7 +91,7 @@ export function toSample(codec: "avc1" | "hvc1", annexB: Uint8Array): Uint8Array
 
 /** Decoding times for a stream of this configuration. */
 export function decodeTimelineOf(configuration: VideoConfiguration, video: ProgramVideo): DecodeTimeline {
-  const depth = video.bFrames ? (configuration.reorderDepth ?? USUAL_REORDER_DEPTH) : 0;
+  const depth = configuration.reorderDepth ?? USUAL_REORDER_DEPTH;
   return new DecodeTimeline(depth, frameUsOf(video));
 }
 
