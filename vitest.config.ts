@@ -5,7 +5,10 @@ import { defineConfig } from "vitest/config";
 const resolve = { conditions: ["canopy-source"] };
 const ssr = { resolve: { conditions: ["canopy-source"] } };
 
-/** Named so: files that measure time, sync or painting, or that take the whole machine. They run one at a time. */
+/**
+ * Named so: files that measure time, sync or painting, in which a browser encodes, or that take the whole machine. They
+ * run one at a time.
+ */
 const TIMING = "tests/**/*.timing.test.ts";
 const NOT_HERE = ["**/node_modules/**", "tests/repository/**"];
 /** Each file starts real processes, and waits for what they do. */

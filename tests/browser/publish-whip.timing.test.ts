@@ -118,7 +118,8 @@ describe("publish by WHIP", () => {
       expect(Math.abs(frame.arrivalUs - frame.timestampUs)).toBeLessThan(2_000_000);
     }
     for (const frame of audio) expect(opusPacketDurationUs(codecBytes(frame))).toBe(20_000);
-    await waitFor("figures", async () => ((await stats(page))?.width ?? 0) > 0);
+    // An encoder that had to wait for the processor begins smaller.
+    await waitFor("the whole picture", async () => (await stats(page))?.width === 640, 60_000);
     expect(await stats(page)).toMatchObject({ state: "live", width: 640, height: 360 });
     expect((await stats(page))?.codec).toMatch(/^avc1\.42/);
     expect((await stats(page))?.audioBytes).toBeGreaterThan(1_000);
