@@ -15,6 +15,11 @@ export class Linger {
     this.#code = wireCode;
   }
 
+  /** Never makes the wait longer. */
+  shorten(atMs: number): void {
+    this.#atMs = Math.min(this.#atMs, atMs);
+  }
+
   /** The code to close with; undefined if nothing waits. */
   end(): number | undefined {
     if (this.#atMs === NEVER) return undefined;

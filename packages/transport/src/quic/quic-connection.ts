@@ -22,6 +22,8 @@ import { TimerEntry } from "./timer-wheel.ts";
 const EAGER_SWEEP_STREAMS = 16;
 /** Under RFC 9000's default max_ack_delay of 25 ms, which the engine announces. */
 const ACK_DELAY_MS = 20;
+/** Chromium ends its half of the CONNECT stream before it tells the page; a close in between costs the page the code. */
+const LINGER_AFTER_ANSWER_MS = 250;
 
 /** The socket side of a connection. */
 export interface PacketSender {
@@ -340,7 +342,15 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
 
   /** Closes with an application code unless the peer has closed by then. */
   closeAfter(delayMs: number, wireCode: number): void {
-    this.#linger.begin(this.#loop.nowMs + delayMs, wireCode);
+    // A loop that was idle has an old idea of the time.
+    this.#linger.begin(this.#loop.refreshNow() + delayMs, wireCode);
+    this.queueFlush();
+  }
+
+  /** After `closeAfter`: the peer has heard of the close. It is left the time to tell its own side before ours comes. */
+  shortenLinger(): void {
+    if (this.#linger.atMs === Number.POSITIVE_INFINITY) return;
+    this.#linger.shorten(this.#loop.refreshNow() + LINGER_AFTER_ANSWER_MS);
     this.queueFlush();
   }
 

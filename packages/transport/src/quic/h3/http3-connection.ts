@@ -146,6 +146,11 @@ export class Http3Connection implements ConnectionHandler {
 
   #endedByPeer(close: SessionClose): void {
     if (this.session === undefined) return;
+    if (this.session.closed) {
+      // The answer to our own close.
+      this.connection.shortenLinger();
+      return;
+    }
     this.session.onPeerClosed(close);
     this.connection.close(codes.H3_NO_ERROR, new Uint8Array(0), close);
   }
