@@ -55,7 +55,7 @@ const FORGET_US = 60_000_000;
 const NOTHING: readonly Uint8Array[] = Object.freeze([]);
 
 /**
- * A message for now is for the next frame. Far enough after the newest one that no player takes it for that one's: HLS and
+ * A message without a time is for the next frame. Far enough after the newest one that no player takes it for that one's: HLS and
  * files give times rounded, to a millisecond at worst.
  */
 export const AFTER_NEWEST_US = 2_000;

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { addressKey, withoutPort } from "@canopy/runtime";
 import { type WebSocket, WebSocketServer } from "ws";
 import {
   chooseSubprotocol,
@@ -16,24 +15,19 @@ import {
 } from "../qmux/index.ts";
 import type { QuicLoop } from "../quic/quic-loop.ts";
 import type { SessionDecision, SessionServerHandler } from "../session.ts";
+import { type Handshake, type HandshakeLimits, Handshakes } from "./handshakes.ts";
 import { LoopFlush, plainBytes } from "./loop-flush.ts";
 import { rejectUpgrade } from "./reject-upgrade.ts";
 import { type ClientOf, remoteAddressOf } from "./remote-address.ts";
 import { ServerSocket } from "./server-socket.ts";
 import type { UpgradeTaker } from "./upgrade-taker.ts";
 
-export interface ServeWebSocketsOptions {
+export interface ServeWebSocketsOptions extends HandshakeLimits {
   /** Protocols that are spoken inside QMux, best first. */
   readonly protocols: readonly string[];
   readonly limits?: Partial<QmuxLimits>;
-  /** Upgrades under way, from the request to the peer's first frame. About 20 kB each. */
-  readonly maxHandshakes?: number;
-  /** Of those, one address may have so many: it must not keep everybody else out. */
-  readonly maxHandshakesPerAddress?: number;
   /** Default: the connection's other end. */
   readonly clientOf?: ClientOf | undefined;
-  /** An upgrade that takes longer is dropped. */
-  readonly handshakeTimeoutMs?: number;
 }
 
 type OnUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
@@ -57,14 +51,9 @@ export interface WebSocketSessions extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-const DEFAULT_MAX_HANDSHAKES = 1_000;
-const DEFAULT_MAX_HANDSHAKES_PER_ADDRESS = 500;
-const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000;
 const TICK_MS = 1_000;
 /** A peer that does not answer the closing handshake is cut off. */
 const CLOSE_TIMEOUT_MS = 3_000;
-/** What a refused or silly request may cost: no body is ever read. */
-const STATUS_TOO_MANY = 503;
 
 /** Serves sessions of QMux on the upgrades of an HTTP server. */
 export function serveWebSockets(
@@ -73,16 +62,6 @@ export function serveWebSockets(
   deps: ServeWebSocketsDeps,
 ): WebSocketSessions {
   return new WebSocketAcceptor(options, handler, deps);
-}
-
-/** An upgrade under way. */
-interface Handshake {
-  readonly socket: Duplex;
-  /** As limits count it. */
-  readonly addressKey: string;
-  readonly startedMs: number;
-  /** Past the HTTP part; the peer's first frame is waited for. */
-  isUpgraded: boolean;
 }
 
 interface Connection {
@@ -98,7 +77,7 @@ class WebSocketAcceptor implements WebSocketSessions {
   readonly #limits: QmuxLimits;
   readonly #webSockets: WebSocketServer;
   readonly #chosen = new WeakMap<IncomingMessage, string>();
-  readonly #handshakes = new Set<Handshake>();
+  readonly #handshakes: Handshakes;
   readonly #connections = new Set<Connection>();
   readonly #writer = new RecordWriter();
   readonly #timer: NodeJS.Timeout;
@@ -111,6 +90,7 @@ class WebSocketAcceptor implements WebSocketSessions {
     this.#options = options;
     this.#handler = handler;
     this.#deps = deps;
+    this.#handshakes = new Handshakes(options);
     this.#limits = { ...DEFAULT_QMUX_LIMITS, ...options.limits };
     this.#webSockets = new WebSocketServer({
       noServer: true,
@@ -128,9 +108,7 @@ class WebSocketAcceptor implements WebSocketSessions {
   }
 
   get size(): number {
-    let waiting = 0;
-    for (const { isUpgraded } of this.#handshakes) waiting += isUpgraded ? 0 : 1;
-    return this.#connections.size + waiting + (this.#deps.other?.size ?? 0);
+    return this.#connections.size + this.#handshakes.waiting + (this.#deps.other?.size ?? 0);
   }
 
   async close(): Promise<void> {
@@ -138,8 +116,7 @@ class WebSocketAcceptor implements WebSocketSessions {
     this.#closed = true;
     clearInterval(this.#timer);
     this.#deps.server.off("upgrade", this.#onUpgrade);
-    for (const { socket } of this.#handshakes) socket.destroy();
-    this.#handshakes.clear();
+    this.#handshakes.close();
     const others = this.#deps.other?.close();
     const open = [...this.#connections];
     for (const { session } of open) session.close(0, "the node stops");
@@ -172,19 +149,9 @@ class WebSocketAcceptor implements WebSocketSessions {
       rejectUpgrade(socket, 400, `Offer a subprotocol of QMux, such as ${known}.`);
       return;
     }
-    if (this.#handshakes.size >= (this.#options.maxHandshakes ?? DEFAULT_MAX_HANDSHAKES)) {
-      rejectUpgrade(socket, STATUS_TOO_MANY, "Too many sessions are being opened; try again.");
-      return;
-    }
     const remoteAddress = remoteAddressOf(socket as Socket, request, this.#options.clientOf);
-    const key = addressKey(withoutPort(remoteAddress));
-    if (this.#countOf(key) >= (this.#options.maxHandshakesPerAddress ?? DEFAULT_MAX_HANDSHAKES_PER_ADDRESS)) {
-      rejectUpgrade(socket, 429, "Too many sessions of this address are being opened; try again.");
-      return;
-    }
-    const handshake: Handshake = { socket, addressKey: key, startedMs: this.#nowMs(), isUpgraded: false };
-    this.#handshakes.add(handshake);
-    socket.once("close", () => this.#handshakes.delete(handshake));
+    const handshake = this.#handshakes.begin(socket, remoteAddress, this.#nowMs());
+    if (handshake === undefined) return;
     const decide = (decision: SessionDecision): void => {
       if (!this.#handshakes.has(handshake)) return;
       this.#decided({ request, socket, head }, handshake, offer, decision);
@@ -212,7 +179,7 @@ class WebSocketAcceptor implements WebSocketSessions {
     const { request, socket, head } = parts;
     const chosen = decision.accept ? chooseSubprotocol(offer, decision.protocol) : undefined;
     if (!decision.accept || chosen === undefined) {
-      this.#handshakes.delete(handshake);
+      this.#handshakes.end(handshake);
       if (decision.accept) rejectUpgrade(socket, 406, "None of the offered protocols is spoken here.");
       else rejectUpgrade(socket, decision.status, `${decision.reason}.`);
       return;
@@ -247,7 +214,7 @@ class WebSocketAcceptor implements WebSocketSessions {
         nowMs: this.#nowMs,
         scheduleFlush: flush.schedule,
         onReady: () => {
-          this.#handshakes.delete(handshake);
+          this.#handshakes.end(handshake);
           this.#handler.onSession(session);
         },
       },
@@ -262,7 +229,7 @@ class WebSocketAcceptor implements WebSocketSessions {
     });
     webSocket.on("pong", () => session.onSignOfLife());
     webSocket.on("error", (error: Error) => {
-      this.#handshakes.delete(handshake);
+      this.#handshakes.end(handshake);
       session.onSocketClosed(error.message);
     });
     webSocket.on("close", () => {
@@ -272,23 +239,9 @@ class WebSocketAcceptor implements WebSocketSessions {
     socket.on("drain", () => session.onSocketDrained());
   }
 
-  /** Upgrades under way are few: looking at all of them is cheaper than to keep count. */
-  #countOf(key: string): number {
-    let count = 0;
-    for (const handshake of this.#handshakes) if (handshake.addressKey === key) count += 1;
-    return count;
-  }
-
-  /** `ip:port`, with brackets around IPv6. */
   #tick(): void {
     const nowMs = this.#nowMs();
-    const timeoutMs = this.#options.handshakeTimeoutMs ?? DEFAULT_HANDSHAKE_TIMEOUT_MS;
-    for (const handshake of this.#handshakes) {
-      if (nowMs - handshake.startedMs > timeoutMs) {
-        this.#handshakes.delete(handshake);
-        handshake.socket.destroy();
-      }
-    }
+    this.#handshakes.tick(nowMs);
     for (const connection of this.#connections) {
       const { session, webSocket } = connection;
       session.tick();

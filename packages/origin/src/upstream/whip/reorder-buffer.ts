@@ -119,7 +119,7 @@ export class ReorderBuffer {
       this.#giveUpOldest();
   }
 
-  /** Appends the sequence numbers that are to be asked for now, in ascending order. */
+  /** Appends the sequence numbers that are due to be asked for, in ascending order. */
   collectRequests(nowMs: number, into: number[]): void {
     if (!this.#options.asksForMissing) return;
     const room = into.length + MAX_ASKED_AT_ONCE;

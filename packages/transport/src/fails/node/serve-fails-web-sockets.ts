@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { createDevelopmentCertificate } from "../../quic/certificate.ts";
 import type { SessionDecision, SessionServerHandler } from "../../session.ts";
+import { type Handshake, type HandshakeLimits, Handshakes } from "../../websocket/handshakes.ts";
 import { rejectUpgrade } from "../../websocket/reject-upgrade.ts";
 import { type ClientOf, remoteAddressOf } from "../../websocket/remote-address.ts";
 import type { UpgradeTaker } from "../../websocket/upgrade-taker.ts";
@@ -13,28 +14,18 @@ import { type MappingToken, parseMappingOffer } from "../mapping-token.ts";
 import { loadPackageUpgrades, type PackageUpgrades } from "./load-package.ts";
 import { PackageSocket } from "./package-socket.ts";
 
-export interface ServeFailsWebSocketsOptions {
+export interface ServeFailsWebSocketsOptions extends HandshakeLimits {
   /** Protocols inside that are spoken here, best first. */
   readonly protocols: readonly string[];
   readonly limits?: Partial<FailsLimits>;
   /** Default: the connection's other end. */
   readonly clientOf?: ClientOf | undefined;
-  /** Upgrades under way; more are refused. */
-  readonly maxHandshakes?: number;
-  readonly handshakeTimeoutMs?: number;
 }
 
-const DEFAULT_MAX_HANDSHAKES = 1_000;
-const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000;
 const TICK_MS = 1_000;
 const CLOSE_TIMEOUT_MS = 3_000;
 /** A message holds what its sender's window lets out, and the names of its stream. */
 const MESSAGE_HEADER_BYTES = 64;
-
-interface Handshake {
-  readonly socket: Duplex;
-  readonly startedMs: number;
-}
 
 interface Connection {
   readonly session: FailsSession;
@@ -62,7 +53,7 @@ class FailsAcceptor implements UpgradeTaker {
   readonly #limits: FailsLimits;
   readonly #webSockets: WebSocketServer;
   readonly #chosen = new WeakMap<IncomingMessage, string>();
-  readonly #handshakes = new Set<Handshake>();
+  readonly #handshakes: Handshakes;
   readonly #connections = new Map<PackageSocket, Connection>();
   readonly #timer: NodeJS.Timeout;
   readonly #nowMs = (): number => performance.now();
@@ -73,6 +64,7 @@ class FailsAcceptor implements UpgradeTaker {
   constructor(options: ServeFailsWebSocketsOptions, handler: SessionServerHandler) {
     this.#options = options;
     this.#handler = handler;
+    this.#handshakes = new Handshakes(options);
     this.#limits = { ...DEFAULT_FAILS_LIMITS, ...options.limits };
     this.#webSockets = new WebSocketServer({
       noServer: true,
@@ -87,19 +79,15 @@ class FailsAcceptor implements UpgradeTaker {
   }
 
   get size(): number {
-    return this.#connections.size + this.#handshakes.size;
+    return this.#connections.size + this.#handshakes.waiting;
   }
 
   take(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     const offer = parseMappingOffer(request.headers["sec-websocket-protocol"]);
     if (offer.length === 0 || this.#closed) return false;
-    if (this.#handshakes.size >= (this.#options.maxHandshakes ?? DEFAULT_MAX_HANDSHAKES)) {
-      rejectUpgrade(socket, 503, "Too many sessions are being opened; try again.");
-      return true;
-    }
-    const handshake: Handshake = { socket, startedMs: this.#nowMs() };
-    this.#handshakes.add(handshake);
-    socket.once("close", () => this.#handshakes.delete(handshake));
+    const remoteAddress = remoteAddressOf(socket as Socket, request, this.#options.clientOf);
+    const handshake = this.#handshakes.begin(socket, remoteAddress, this.#nowMs());
+    if (handshake === undefined) return true;
     const decide = (decision: SessionDecision): void => {
       if (this.#handshakes.has(handshake))
         this.#decided({ request, socket, head }, handshake, offer, decision);
@@ -107,7 +95,7 @@ class FailsAcceptor implements UpgradeTaker {
     const decision = this.#handler.onRequest(
       {
         kind: "websocket",
-        remoteAddress: remoteAddressOf(socket as Socket, request, this.#options.clientOf),
+        remoteAddress,
         path: pathOf(request),
         origin: request.headers.origin,
         protocols: [...new Set(offer.map(({ protocol }) => protocol))].filter((protocol) => protocol !== ""),
@@ -122,8 +110,7 @@ class FailsAcceptor implements UpgradeTaker {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#timer);
-    for (const { socket } of this.#handshakes) socket.destroy();
-    this.#handshakes.clear();
+    this.#handshakes.close();
     for (const { session } of this.#connections.values()) session.close(0, "the node stops");
     const deadlineMs = this.#nowMs() + CLOSE_TIMEOUT_MS / 10;
     while (this.#connections.size > 0 && this.#nowMs() < deadlineMs) {
@@ -147,7 +134,7 @@ class FailsAcceptor implements UpgradeTaker {
     const { request, socket, head } = parts;
     const chosen = decision.accept ? offer.find(({ protocol }) => protocol === decision.protocol) : undefined;
     if (chosen === undefined) {
-      this.#handshakes.delete(handshake);
+      this.#handshakes.end(handshake);
       if (decision.accept) rejectUpgrade(socket, 406, "None of the offered protocols is spoken here.");
       else rejectUpgrade(socket, decision.status, `${decision.reason}.`);
       return;
@@ -184,6 +171,7 @@ class FailsAcceptor implements UpgradeTaker {
       },
     );
     this.#nextId += 1;
+    handshake.isUpgraded = true;
     const packageSocket = new PackageSocket(webSocket, socket, {
       onFault: (error) => session.fail(error instanceof Error ? error.message : "internal error"),
       onMessage: () => session.onSignOfLife(),
@@ -200,7 +188,7 @@ class FailsAcceptor implements UpgradeTaker {
     webSocket.on("pong", () => session.onSignOfLife());
     webSocket.on("error", (error: Error) => session.onSocketClosed(error.message));
     webSocket.on("close", () => {
-      this.#handshakes.delete(handshake);
+      this.#handshakes.end(handshake);
       this.#connections.delete(packageSocket);
       session.onSocketClosed("the connection was closed");
     });
@@ -215,7 +203,7 @@ class FailsAcceptor implements UpgradeTaker {
       loadPackageUpgrades({ certPem, keyPem, ...this.#limits }, (native, packageSocket) => {
         const connection = this.#connections.get(packageSocket);
         if (connection === undefined || connection.session.closed) return;
-        this.#handshakes.delete(connection.handshake);
+        this.#handshakes.end(connection.handshake);
         connection.session.attach(native);
         this.#handler.onSession(connection.session);
       }),
@@ -225,12 +213,7 @@ class FailsAcceptor implements UpgradeTaker {
 
   #tick(): void {
     const nowMs = this.#nowMs();
-    const timeoutMs = this.#options.handshakeTimeoutMs ?? DEFAULT_HANDSHAKE_TIMEOUT_MS;
-    for (const handshake of this.#handshakes) {
-      if (nowMs - handshake.startedMs <= timeoutMs) continue;
-      this.#handshakes.delete(handshake);
-      handshake.socket.destroy();
-    }
+    this.#handshakes.tick(nowMs);
     for (const connection of this.#connections.values()) this.#check(connection, nowMs);
   }
 
