@@ -381,6 +381,7 @@ describe("GET /v1/openapi.json", () => {
       "/metrics",
       "/v1/time",
       "/v1/topology",
+      "/v1/locate",
       "/v1/admission",
       "/v1/drain",
     ];

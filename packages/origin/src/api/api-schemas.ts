@@ -41,18 +41,6 @@ export const TIMED_RESPONSE_SCHEMA = {
   },
 } as const;
 
-export const PROBLEM_SCHEMA = {
-  type: "object",
-  description: "RFC 9457",
-  properties: {
-    type: { type: "string" },
-    status: { type: "integer" },
-    title: { type: "string" },
-    detail: { type: "string" },
-    errors: { type: "array", items: { type: "object", additionalProperties: true } },
-  },
-} as const;
-
 const TRACK_SCHEMA = {
   type: "object",
   required: ["name", "kind"],

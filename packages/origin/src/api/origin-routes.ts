@@ -1,6 +1,13 @@
 import { MAX_TIMED_MESSAGE_BYTES } from "@canopy/media/timed";
 import { type Admission, RequestAdmission } from "@canopy/relay/node";
-import { type HttpServer, mayGet, mayPut, normalizeScopePath, ProblemError } from "@canopy/runtime";
+import {
+  type HttpServer,
+  mayGet,
+  mayPut,
+  normalizeScopePath,
+  PROBLEM_SCHEMA,
+  ProblemError,
+} from "@canopy/runtime";
 import type { BroadcastIngest } from "../ingest/broadcast-ingest.ts";
 import type { BroadcastRegistry } from "../ingest/broadcast-registry.ts";
 import { OriginError } from "../origin-error.ts";
@@ -8,7 +15,6 @@ import type { TimedRequest } from "../timed/timed-scheduler.ts";
 import {
   BROADCAST_LIST_SCHEMA,
   BROADCAST_SCHEMA,
-  PROBLEM_SCHEMA,
   TIMED_BODY_SCHEMA,
   TIMED_RESPONSE_SCHEMA,
 } from "./api-schemas.ts";

@@ -4,12 +4,12 @@ import {
   mayGet,
   mayPut,
   normalizeScopePath,
+  PROBLEM_SCHEMA,
   ProblemError,
   type SessionScope,
 } from "@canopy/runtime";
 import type { ListedRecording, Recordings } from "../downstream/record/recordings.ts";
 import { checkBroadcastPath } from "../ingest/broadcast-path.ts";
-import { PROBLEM_SCHEMA } from "./api-schemas.ts";
 import { explainRefusal, explainRejection } from "./explain-refusal.ts";
 import {
   ANY_RECORDING_SCHEMA,

@@ -1,9 +1,8 @@
 import { type Admission, RequestAdmission } from "@canopy/relay/node";
-import { type HttpServer, mayPut, normalizeScopePath, ProblemError } from "@canopy/runtime";
+import { type HttpServer, mayPut, normalizeScopePath, PROBLEM_SCHEMA, ProblemError } from "@canopy/runtime";
 import type { Restream } from "../downstream/restream/restream.ts";
 import type { Restreams } from "../downstream/restream/restreams.ts";
 import { checkBroadcastPath } from "../ingest/broadcast-path.ts";
-import { PROBLEM_SCHEMA } from "./api-schemas.ts";
 import { explainRefusal } from "./explain-refusal.ts";
 import {
   CREATED_SCHEMA,

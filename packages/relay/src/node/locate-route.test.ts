@@ -11,6 +11,7 @@ import {
 import { afterEach, describe, expect, it } from "vitest";
 import { EdgeLocator, type LocatableNode } from "../tree/edge-locator.ts";
 import { createAdmission } from "./admission.ts";
+import { describeApi } from "./describe-api.ts";
 import { registerLocateRoute } from "./locate-route.ts";
 
 const clock = createClock();
@@ -34,10 +35,22 @@ function edge(id: number, more: Partial<LocatableNode> = {}): LocatableNode {
   };
 }
 
+interface Description {
+  readonly paths: Record<
+    string,
+    {
+      get: {
+        parameters: { name: string; in: string; required: boolean }[];
+        responses: Record<string, { content: Record<string, { schema: object }> }>;
+      };
+    }
+  >;
+}
+
 async function start(
   nodes: readonly LocatableNode[] | undefined,
   verifier?: TokenVerifier,
-): Promise<(query: string) => Promise<Response>> {
+): Promise<(query: string, path?: string) => Promise<Response>> {
   const server = await createHttpServer(
     { host: "127.0.0.1", port: 0 },
     {
@@ -45,6 +58,7 @@ async function start(
       metrics: createMetrics({ processMetrics: false }),
       clock,
       readiness: () => ({ ready: true, reasons: [] }),
+      beforeRoutes: (app) => describeApi(app, { title: "a node", version: "1.2.3", description: "" }),
     },
   );
   open.push(server);
@@ -53,8 +67,8 @@ async function start(
     locator: nodes && new EdgeLocator({ region: "eu" }, { nodes: () => nodes, clock, random: Math.random }),
   });
   const { port } = await server.start();
-  return (query) =>
-    fetch(`http://127.0.0.1:${port}/v1/locate${query}`, { headers: { origin: "https://tv.example" } });
+  return (query, path = "/v1/locate") =>
+    fetch(`http://127.0.0.1:${port}${path}${query}`, { headers: { origin: "https://tv.example" } });
 }
 
 describe("registerLocateRoute", () => {
@@ -86,7 +100,9 @@ describe("registerLocateRoute", () => {
   it.each([
     ["", 400],
     ["?broadcast=", 400],
+    ["?broadcast=/", 400],
     ["?broadcast=a&broadcast=b", 400],
+    ["?broadcast=a&region=b&region=c", 400],
     [`?broadcast=${"x".repeat(1_025)}`, 400],
     [`?broadcast=live/demo&region=${"x".repeat(65)}`, 400],
   ])("refuses %s", async (query, status) => {
@@ -124,5 +140,26 @@ describe("registerLocateRoute", () => {
     expect((await ask("?broadcast=live/demo")).status).toBe(401);
     expect((await ask(`?broadcast=live/demo&jwt=${token}`)).status).toBe(200);
     expect((await ask(`?broadcast=secret/demo&jwt=${token}`)).status).toBe(403);
+  });
+
+  it("describes what it asks for and every answer that it gives", async () => {
+    const ask = await start([edge(1, { parentSha256: "ab".repeat(32) })]);
+    const { paths } = (await (await ask("", "/v1/openapi.json")).json()) as Description;
+    const operation = paths["/v1/locate"]?.get;
+    expect(operation?.parameters.map(({ name, in: place, required }) => [name, place, required])).toEqual([
+      ["broadcast", "query", true],
+      ["region", "query", false],
+      ["jwt", "query", false],
+    ]);
+    expect(Object.keys(operation?.responses ?? {})).toEqual(["200", "400", "401", "403", "503"]);
+    const schema = operation?.responses["200"]?.content["application/json"]?.schema as {
+      properties: { edges: { items: { properties: Record<string, { pattern?: string }> } } };
+    };
+    const answer = (await (await ask("?broadcast=live/demo")).json()) as { edges: Record<string, string>[] };
+    const { properties } = schema.properties.edges.items;
+    for (const found of answer.edges) expect(Object.keys(found)).toEqual(Object.keys(properties));
+    expect(answer.edges[0]?.certificateSha256).toMatch(
+      new RegExp(properties.certificateSha256?.pattern ?? "$^"),
+    );
   });
 });

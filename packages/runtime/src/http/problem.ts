@@ -39,6 +39,19 @@ export interface ProblemBody {
   readonly errors?: readonly ProblemPlace[];
 }
 
+/** The same for API descriptions. */
+export const PROBLEM_SCHEMA = {
+  type: "object",
+  description: "RFC 9457",
+  properties: {
+    type: { type: "string" },
+    status: { type: "integer" },
+    title: { type: "string" },
+    detail: { type: "string" },
+    errors: { type: "array", items: { type: "object", additionalProperties: true } },
+  },
+} as const;
+
 /** RFC 9457 section 4.2.1: the problem has no meaning beyond its status. */
 const BLANK_TYPE = "about:blank";
 
