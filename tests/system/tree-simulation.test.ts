@@ -56,12 +56,11 @@ describe("a network of 100,000 viewers, 200 edges, 20 relays and 3 regions", () 
     expect(regionCutOff.rightAfterMs).toBeLessThanOrEqual(15_000);
   });
 
-  it("shows a picture again within three seconds to 95 % of the viewers of a lost region, and within eight to all", () => {
+  it("shows a picture again within three seconds to all viewers of a lost region", () => {
     const { regionLost } = result;
     expect(regionLost.sessionsLost).toBeGreaterThan(viewers / 4);
-    expect(regionLost.darkP95Ms).toBeLessThanOrEqual(3_000);
-    // The edge of another region that they were named was lost before: they have to ask anew.
-    expect(regionLost.darkMaxMs).toBeLessThanOrEqual(8_000);
+    // Also to those whose spare edge of another region was lost before: nobody is left of whom they know.
+    expect(regionLost.darkMaxMs).toBeLessThanOrEqual(3_000);
     expect(regionLost.healMs).toBeLessThanOrEqual(3_000);
     expect(regionLost.stillDark).toBe(0);
   });

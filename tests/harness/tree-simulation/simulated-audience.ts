@@ -1,19 +1,23 @@
 import type { GatedSession } from "@canopy/relay/node";
 import type { SimulatedNetwork, SimulatedNode } from "./simulated-network.ts";
 
-/** The picture stands still for so long before the player wonders: it plays on from its buffer. */
-const STARVED_MS = 300;
-/** The player asks a silent edge, and waits so long for an answer (edge-watch.ts). */
+/** Frames have not come for so long, at least, when the player wonders, and a third more at most (arrival-watch.ts). */
+const SILENT_MS = 300;
+/** It asks the silent edge, and waits so long for an answer (edge-watch.ts). */
 const EDGE_ANSWER_MS = 450;
-/** An edge that does not answer a dial is given up for the next one of the list, which has twice as long. */
-const DIAL_MS = 1_000;
-/** A locator that does not answer is given up (locate-edges.ts). */
-const LOCATOR_MS = 2_000;
-/** Before all is tried anew, at least, and as much again at random. */
+/** Edges that stand in are dialled beside each other, with this head start, then twice as much (spare-round.ts). */
+const SPARE_HEAD_START_MS = 300;
+/** So long is the head start of the first edge of all (connection.ts). */
+const DIAL_SILENT_MS = 600;
+/** A locator that does not answer gets company (locate-edges.ts). */
+const LOCATOR_HEAD_START_MS = 400;
+/** A silent edge is asked again so often, and then all others are tried once more. */
+const ASK_AGAIN_MS = 1_000;
+/** Before all is tried anew by who has never had a session, at least, and as much again at random. */
 const RETRY_MS = 250;
 /** After a change of edge the player asks anew whom to fall back to, at least so much later, and as much at random. */
 const RENEWAL_MS = 1_000;
-/** Three round trips until a session is open. */
+/** Three round trips until a session is open; as many until a locator that was not asked before has answered. */
 const NEAR_DIAL_MS = 30;
 const FAR_DIAL_MS = 240;
 
@@ -26,8 +30,8 @@ class Viewer implements GatedSession {
   edge: SimulatedNode | undefined;
   /** As the locator named them. */
   edges: readonly SimulatedNode[] = [];
-  /** Place of `edge` in it. */
-  at = 0;
+  /** The search for an edge that is on. */
+  search: Search | undefined;
   /** Since when nothing is seen; 0 = something is. */
   darkSinceMs: number;
 
@@ -41,6 +45,19 @@ class Viewer implements GatedSession {
   close(): void {
     this.closed = true;
   }
+}
+
+/** Edges that are dialled one beside the other; the first that lets the viewer in ends it. */
+interface Search {
+  /** The edge that they are to stand in for, and that is tried last itself; undefined for one who joins. */
+  readonly lost: SimulatedNode | undefined;
+  readonly queue: SimulatedNode[];
+  readonly tried: Set<SimulatedNode>;
+  headStartMs: number;
+  /** The one that was dialled last has time left. */
+  isTimed: boolean;
+  /** The network is asked once who else there is. */
+  asking: "not yet" | "now" | "done";
 }
 
 export interface AudienceTotals {
@@ -118,24 +135,37 @@ export class SimulatedAudience {
         viewer.darkSinceMs = nowMs;
         this.totals.playing -= 1;
       }
-      this.#network.after(STARVED_MS * (0.5 + this.#random() / 2) + EDGE_ANSWER_MS, () =>
-        this.#dial(viewer, viewer.at + 1, DIAL_MS),
+      this.#network.after(SILENT_MS * (1 + this.#random() / 3) + EDGE_ANSWER_MS, () =>
+        this.#search(viewer, edge),
       );
     }
     this.#at.delete(edge);
   }
 
-  /** Asks a node of the own region, or any other where that is gone. */
   #locate(viewer: Viewer): void {
+    this.#ask(viewer, (named) => {
+      if (named === undefined) {
+        this.#retry(viewer);
+        return;
+      }
+      viewer.edges = named;
+      this.#search(viewer, undefined);
+    });
+  }
+
+  /** Asks a node of the own region, and any other beside it where that is gone. */
+  #ask(viewer: Viewer, then: (named: readonly SimulatedNode[] | undefined) => void): void {
+    const { nodes } = this.#network;
+    const answer = ({ locator }: SimulatedNode): readonly SimulatedNode[] =>
+      locator.locate(undefined).flatMap(({ id }) => nodes[id - 1] ?? []);
     const near = this.#pick((node) => node.region === viewer.region);
     if (near?.alive === true) {
-      this.#askLocator(viewer, near);
+      this.#network.after(NEAR_DIAL_MS, () => then(answer(near)));
       return;
     }
-    this.#network.after(LOCATOR_MS, () => {
+    this.#network.after(LOCATOR_HEAD_START_MS + FAR_DIAL_MS, () => {
       const far = this.#pick((node) => this.#network.reaches(viewer.region, node));
-      if (far === undefined) this.#retry(viewer);
-      else this.#askLocator(viewer, far);
+      then(far === undefined ? undefined : answer(far));
     });
   }
 
@@ -150,41 +180,84 @@ export class SimulatedAudience {
     return undefined;
   }
 
-  #askLocator(viewer: Viewer, locator: SimulatedNode): void {
-    const { nodes } = this.#network;
-    viewer.edges = locator.locator.locate(undefined).flatMap(({ id }) => nodes[id - 1] ?? []);
-    this.#dial(viewer, 0, DIAL_MS);
+  #search(viewer: Viewer, lost: SimulatedNode | undefined): void {
+    const { edges } = viewer;
+    const ahead = lost === undefined ? 0 : edges.indexOf(lost) + 1;
+    const search: Search = {
+      lost,
+      queue: [...edges.slice(ahead), ...edges.slice(0, ahead)],
+      tried: new Set(),
+      headStartMs: SPARE_HEAD_START_MS,
+      isTimed: false,
+      asking: "not yet",
+    };
+    viewer.search = search;
+    this.#dialNext(viewer, search);
   }
 
-  #dial(viewer: Viewer, at: number, timeoutMs: number): void {
-    const edge = viewer.edges[at];
-    if (edge === undefined) {
-      this.#retry(viewer);
+  #dialNext(viewer: Viewer, search: Search): void {
+    const { lost, tried } = search;
+    const first = lost === undefined ? 1 : 0;
+    if (search.asking === "not yet" && tried.size > first) this.#askOnce(viewer, search);
+    const edge = search.queue.find((node) => !tried.has(node));
+    if (edge !== undefined) {
+      const isFirst = tried.size < first;
+      tried.add(edge);
+      this.#dial(viewer, search, edge);
+      this.#dialNextIn(isFirst ? DIAL_SILENT_MS : search.headStartMs, viewer, search);
+      if (!isFirst) search.headStartMs *= 2;
       return;
     }
-    if (!this.#network.reaches(viewer.region, edge)) {
-      this.#network.after(timeoutMs, () => this.#dial(viewer, at + 1, 2 * timeoutMs));
-      return;
-    }
-    const dialMs = edge.region === viewer.region ? NEAR_DIAL_MS : FAR_DIAL_MS;
-    this.#network.after(dialMs * (0.75 + this.#random() / 2), () => {
-      if (edge.alive) void this.#arrive(viewer, edge, at);
-      else this.#dial(viewer, at, timeoutMs);
+    if (search.isTimed || search.asking === "now") return;
+    viewer.search = undefined;
+    if (lost === undefined) this.#retry(viewer);
+    else this.#network.after(ASK_AGAIN_MS * this.#random(), () => this.#search(viewer, lost));
+  }
+
+  #dialNextIn(delayMs: number, viewer: Viewer, search: Search): void {
+    search.isTimed = true;
+    const { size } = search.tried;
+    this.#network.after(delayMs, () => {
+      if (viewer.search !== search || search.tried.size !== size) return;
+      search.isTimed = false;
+      this.#dialNext(viewer, search);
     });
   }
 
-  async #arrive(viewer: Viewer, edge: SimulatedNode, at: number): Promise<void> {
+  #askOnce(viewer: Viewer, search: Search): void {
+    search.asking = "now";
+    this.#ask(viewer, (named = []) => {
+      if (viewer.search !== search) return;
+      search.asking = "done";
+      const isNew = named.some((node) => !search.tried.has(node));
+      search.queue.unshift(...named);
+      if (isNew || !search.isTimed) this.#dialNext(viewer, search);
+    });
+  }
+
+  /** The path to a machine that is gone does not refuse: nothing comes of it. */
+  #dial(viewer: Viewer, search: Search, edge: SimulatedNode): void {
+    if (!this.#network.reaches(viewer.region, edge)) return;
+    const dialMs = edge.region === viewer.region ? NEAR_DIAL_MS : FAR_DIAL_MS;
+    this.#network.after(dialMs * (0.75 + this.#random() / 2), () => {
+      if (viewer.search === search) void this.#arrive(viewer, search, edge);
+    });
+  }
+
+  async #arrive(viewer: Viewer, search: Search, edge: SimulatedNode): Promise<void> {
+    if (!edge.alive) return;
     // As the node does it: room, then the token, then room again, for others may have been let in meanwhile.
     const answer =
       edge.gate.checkRoom(viewer.address) === undefined ? await edge.admission.authorize("/") : undefined;
+    if (viewer.search !== search) return;
     if (answer?.admitted !== true || edge.gate.checkRoom(viewer.address) !== undefined) {
       this.totals.refusals += 1;
-      this.#dial(viewer, at + 1, DIAL_MS);
+      this.#dialNext(viewer, search);
       return;
     }
+    viewer.search = undefined;
     viewer.closed = false;
     viewer.edge = edge;
-    viewer.at = at;
     edge.gate.admitChecked(viewer, viewer.address, answer);
     const here = this.#at.get(edge);
     if (here === undefined) this.#at.set(edge, new Set([viewer]));
@@ -194,7 +267,9 @@ export class SimulatedAudience {
     if (waiting === undefined) this.#waiting.set(key, [viewer]);
     else waiting.push(viewer);
     this.#follow(edge, viewer.stream);
-    if (at > 0) this.#network.after(RENEWAL_MS * (1 + this.#random()), () => this.#renew(viewer, edge));
+    if (viewer.edges[0] !== edge) {
+      this.#network.after(RENEWAL_MS * (1 + this.#random()), () => this.#renew(viewer, edge));
+    }
   }
 
   /** One answer or none: the player does not ask a second time. */
@@ -205,7 +280,6 @@ export class SimulatedAudience {
     const others = named.filter((node) => node !== edge);
     // As the player does (edge-list.ts).
     viewer.edges = [edge, ...others.slice(Math.max(0, others.length + 1 - named.length))];
-    viewer.at = 0;
   }
 
   #retry(viewer: Viewer): void {

@@ -28,6 +28,8 @@ let winners: TransportName[];
 let swallowed: Set<TransportName>;
 /** Edges that are gone with their machine: nothing comes back. */
 let gone: Set<string>;
+/** The edges tell what time it is, at once. */
+let timeAnswers: boolean;
 /** Transports in the order in which they came into use. */
 let used: TransportName[];
 
@@ -44,6 +46,7 @@ beforeEach(() => {
   winners = [];
   swallowed = new Set();
   gone = new Set();
+  timeAnswers = false;
   used = [];
 });
 afterEach(() => {
@@ -122,7 +125,10 @@ function connect(
     },
     {
       clock: { nowUs: () => Date.now() * 1_000 },
-      fetch: () => Promise.reject(new TypeError("no time here")),
+      fetch: () =>
+        timeAnswers
+          ? Promise.resolve(Response.json({ unixMicros: Date.now() * 1_000 }))
+          : Promise.reject(new TypeError("no time here")),
       random: () => 0.5,
       locate,
       memory: { recall: () => remembered, remember: (_src, transport) => winners.push(transport) },
@@ -181,6 +187,7 @@ describe("Connection", () => {
     expect([connection.src, answers.length]).toEqual(["https://b/", 1]);
     await vi.advanceTimersByTimeAsync(2_000);
     expect([connection.src, answers.length]).toEqual(["https://b/", 0]);
+    opened[1]?.sink.onFrame("video", "video", 3, FRAME);
     dead.add("b");
     connection.onStarved();
     await vi.advanceTimersByTimeAsync(549);
@@ -326,8 +333,11 @@ describe("Connection", () => {
     await vi.advanceTimersByTimeAsync(3_500);
     expect(opened).toHaveLength(1);
     expect(asked).toEqual(["a", "a", "a", "a"]);
-    connection.onMedia();
-    await vi.advanceTimersByTimeAsync(10_000);
+    for (let sequence = 2; sequence < 100; sequence += 1) {
+      opened[0]?.sink.onFrame("video", "video", sequence, FRAME);
+      connection.onMedia();
+      await vi.advanceTimersByTimeAsync(100);
+    }
     expect(asked).toHaveLength(4);
     expect(opened).toHaveLength(1);
   });
@@ -358,23 +368,85 @@ describe("Connection", () => {
     expect(connection.src).toBe("https://c/");
   });
 
-  it("gives an edge that does not answer a second to stand in for its own, and keeps one that waits for media", async () => {
+  it("looks for another edge while what has arrived is still being played", async () => {
+    const first = await play(["a", "b"]);
+    dead.add("a");
+    const playing = setInterval(() => connection.onMedia(), 33);
+    await vi.advanceTimersByTimeAsync(400 + 450 + 60);
+    expect(opened.map(({ src }) => src)).toEqual(["https://a/", "https://b/"]);
+    opened[1]?.sink.onFrame("video", "video", 7, FRAME);
+    expect([connection.src, first.closed]).toEqual(["https://b/", true]);
+    clearInterval(playing);
+  });
+
+  it("waits no longer for an answer than a short path takes, once it knows that it is short", async () => {
+    timeAnswers = true;
+    await play(["a", "b"]);
+    dead.add("a");
+    connection.onStarved();
+    await vi.advanceTimersByTimeAsync(210);
+    expect(opened.map(({ src }) => src)).toEqual(["https://a/", "https://b/"]);
+  });
+
+  it("asks nobody for frames of a broadcast that has ended", async () => {
+    const first = await play(["a", "b"]);
+    first.sink.onEnded();
+    first.sink.onFrame("video", "video", 1, FRAME);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect([asked, opened.length]).toEqual([[], 1]);
+  });
+
+  it("gives an edge that does not answer 300 ms to stand in for its own before the next is dialled beside it", async () => {
     await play(["a", "b", "c"]);
     dead.add("a");
     gone.add("b");
     connection.onStarved();
-    await vi.advanceTimersByTimeAsync(1_440);
+    await vi.advanceTimersByTimeAsync(740);
     expect(opened.map(({ src }) => src)).toEqual(["https://a/", "https://b/"]);
-    await vi.advanceTimersByTimeAsync(20);
+    await vi.advanceTimersByTimeAsync(70);
     expect(opened.map(({ src, closed }) => [src, closed])).toEqual([
       ["https://a/", false],
-      ["https://b/", true],
+      ["https://b/", false],
       ["https://c/", false],
     ]);
-    await vi.advanceTimersByTimeAsync(4_000);
-    expect(opened).toHaveLength(3);
     opened[2]?.sink.onFrame("video", "video", 7, FRAME);
+    expect(opened.map(({ closed }) => closed)).toEqual([true, true, false]);
     expect(connection.src).toBe("https://c/");
+  });
+
+  it("dials other edges beside one that does not answer the dial, the first time and later", async () => {
+    gone.add("a");
+    connect(["a", "b"], ["webtransport"]);
+    await vi.advanceTimersByTimeAsync(700);
+    expect(opened.map(({ src }) => src)).toEqual(["https://a/", "https://b/"]);
+    opened[1]?.sink.onFrame("video", "video", 7, FRAME);
+    connection.onMedia();
+    expect([connection.src, opened[0]?.closed, connection.reconnects]).toEqual(["https://b/", true, 0]);
+    gone.add("b");
+    gone.delete("a");
+    if (opened[1] !== undefined) opened[1].closed = true;
+    opened[1]?.sink.onClosed(new PlayerError("unreachable", "connection lost"));
+    await vi.advanceTimersByTimeAsync(60);
+    expect([opened.at(-1)?.src, connection.reconnects]).toEqual(["https://a/", 1]);
+  });
+
+  it("asks the network for edges when the one that stands in does not come at once, and goes where it is sent", async () => {
+    const answers = [["a", "b", "c"], ["d"]];
+    connect([], ["webtransport"], () =>
+      Promise.resolve((answers.shift() ?? []).map((host) => `https://${host}/`)),
+    );
+    await vi.advanceTimersByTimeAsync(100);
+    opened[0]?.sink.onFrame("video", "video", 1, FRAME);
+    connection.onMedia();
+    gone = new Set(["a", "b", "c"]);
+    dead.add("a");
+    connection.onStarved();
+    await vi.advanceTimersByTimeAsync(440);
+    expect(answers).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(400);
+    expect(opened.map(({ src }) => new URL(src).hostname)).toEqual(["a", "b", "c", "d"]);
+    opened[3]?.sink.onFrame("video", "video", 7, FRAME);
+    expect(connection.src).toBe("https://d/");
   });
 
   it("leaves a lost edge to the watchdog if the browser's own element plays", async () => {

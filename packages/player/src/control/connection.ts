@@ -11,9 +11,12 @@ import type {
   UpstreamRequest,
   UpstreamSink,
 } from "../upstream/upstream.ts";
+import { ArrivalWatch } from "./arrival-watch.ts";
 import { ClockProbe } from "./clock-probe.ts";
+import { currentSink } from "./current-sink.ts";
 import { EdgeList, type LocateEdges } from "./edge-list.ts";
 import { EdgeMove, type Successor } from "./edge-move.ts";
+import { EdgeRenewal } from "./edge-renewal.ts";
 import { EdgeSuccession, type SuccessionStep } from "./edge-succession.ts";
 import { EdgeWatch } from "./edge-watch.ts";
 import { ElementMove, mutedTwin } from "./element-move.ts";
@@ -26,8 +29,8 @@ import { TransportTrial, type TransportTrialDeps, type TransportTrialOptions } f
 
 /** A session that brings neither media nor an end for this long is given up. */
 const WATCHDOG_MS = 6_000;
-/** After a change of edge the list holds one that is gone, and perhaps more: at least this long, and as much at random. */
-const RENEWAL_DELAY_MS = 1_000;
+/** A session to an edge that is not up by then gets company by sessions to others. Most are up much sooner. */
+const DIAL_SILENT_MS = 600;
 
 export interface ConnectionOptions {
   /** Edges, in order of preference; the last resort where edges are located. */
@@ -76,14 +79,18 @@ export class Connection {
   #isUp = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #watchdog: ReturnType<typeof setTimeout> | undefined;
-  #renewal: ReturnType<typeof setTimeout> | undefined;
+  #dialTimer: ReturnType<typeof setTimeout> | undefined;
   #reconnects = 0;
   #hasMedia = false;
+  /** The publisher is gone: nothing is to be expected. */
+  #hasEnded = false;
   #selection: TrackSelection | undefined;
   readonly #clockProbe: ClockProbe;
   readonly #succession: EdgeSuccession;
   readonly #move: EdgeMove;
   readonly #elementMove: ElementMove;
+  readonly #renewal: EdgeRenewal;
+  readonly #arrivals: ArrivalWatch;
   readonly #edgeWatch: EdgeWatch;
   readonly #ladder: LadderWatch;
   readonly #race: TransportRace;
@@ -94,8 +101,21 @@ export class Connection {
     this.#deps = deps;
     this.#edges = new EdgeList(options.sources, deps.locate);
     this.#retries = new RetrySchedule({ sources: options.sources.length }, { random: deps.random });
+    this.#renewal = new EdgeRenewal({
+      random: deps.random,
+      edges: this.#edges,
+      signal: this.#abort.signal,
+      src: () => this.src,
+      session: () => (this.#succession.isBusy ? undefined : this.#attempt),
+      onRenewed: () => {
+        this.#retries.renew(this.#edges.sources.length);
+        this.#movedTo = undefined;
+      },
+    });
+    this.#arrivals = new ArrivalWatch({ onSilent: () => !this.#hasEnded && this.#edgeWatch.start() });
     this.#edgeWatch = new EdgeWatch({
       upstream: () => this.#upstream,
+      roundTripMs: () => this.offset && this.offset.roundTripUs / 1_000,
       onSilent: () => {
         if (!this.#isInElement) this.#succession.onSilent();
         this.#ladder.onSilent();
@@ -132,14 +152,18 @@ export class Connection {
       current: () => this.#retries.current,
       src: () => this.src,
       open: (...args) => this.#openSuccessor(...args),
+      ask: this.#edges.ask,
       stop: () => {
         this.#move.stop();
         this.#elementMove.stop();
       },
       onArrived: (place) => {
+        const { src } = this;
         this.#movedTo = "named" in place ? place.named : undefined;
         if ("source" in place) this.#retries.moveTo(place.source);
-        this.#renewSoon();
+        // A second session to the same edge has yet to show that it does better.
+        if (this.src !== src) this.#ladder.onMoved();
+        this.#renewal.soon();
       },
       onRescued: () => this.#onRescued(),
     });
@@ -159,6 +183,7 @@ export class Connection {
     this.#selection = selection;
     this.#upstream?.select(selection);
     this.#ladder.trial?.upstream.select(selection);
+    this.#move.select(selection);
   }
 
   get upstream(): Upstream | undefined {
@@ -193,13 +218,12 @@ export class Connection {
     return this.#succession.refused;
   }
 
-  /** Media came from the session in use. */
+  /** Media is presented, of the session in use or of what one before has left. */
   onMedia(): void {
     this.#hasMedia = true;
     this.#retries.onSuccess();
     clearTimeout(this.#watchdog);
     this.#watchdog = undefined;
-    this.#stopEdgeWatch();
     this.#ladder.onMedia();
   }
 
@@ -234,28 +258,9 @@ export class Connection {
     this.#abort.abort();
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    clearTimeout(this.#renewal);
+    this.#renewal.stop();
     this.#drop();
     this.#move.close();
-  }
-
-  /** The edges to fall back to next are asked for while there is one: who is left of the last answer may be gone, too. */
-  #renewSoon(): void {
-    clearTimeout(this.#renewal);
-    if (this.#deps.locate === undefined) return;
-    const delayMs = RENEWAL_DELAY_MS * (1 + this.#deps.random());
-    this.#renewal = setTimeout(() => void this.#renew(), delayMs);
-  }
-
-  async #renew(): Promise<void> {
-    const attempt = this.#attempt;
-    const { src } = this;
-    const isSettled = (): boolean =>
-      this.#attempt === attempt && !this.#abort.signal.aborted && !this.#succession.isBusy;
-    // Whoever is on the way to another edge counts its place in the list that is.
-    if (!isSettled() || !(await this.#edges.renewAround(src, this.#abort.signal, isSettled))) return;
-    this.#retries.renew(this.#edges.sources.length);
-    this.#movedTo = undefined;
   }
 
   /** A new round: where edges are located, they are asked for first. */
@@ -294,7 +299,9 @@ export class Connection {
     this.#attempt += 1;
     const attempt = this.#attempt;
     this.#hasMedia = false;
+    this.#hasEnded = false;
     this.#watch();
+    this.#watchDial();
     this.#ladder.onOpen(this.#factory);
     this.#media = new SessionMedia();
     this.#upstream = factory.open(
@@ -344,34 +351,21 @@ export class Connection {
 
   /** Passes on what an upstream tells for as long as it is the one in use. */
   #sinkOf(factory: UpstreamFactory, isCurrent: () => boolean): UpstreamSink {
-    const { sink } = this.#deps;
-    return {
-      onCatalog: (catalog) => isCurrent() && sink.onCatalog(catalog),
-      onGroupOpen: (...args) => isCurrent() && sink.onGroupOpen(...args),
-      onFrame: (...args) => isCurrent() && sink.onFrame(...args),
-      onGroupEnd: (...args) => isCurrent() && sink.onGroupEnd(...args),
-      onDecodedFrame: (frame, timing) => {
-        if (isCurrent()) sink.onDecodedFrame(frame, timing);
-        else frame.close();
-      },
-      onElementSound: (...args) => isCurrent() && sink.onElementSound(...args),
-      onElementFrame: (frame) => isCurrent() && sink.onElementFrame(frame),
-      onElementTime: (...args) => isCurrent() && sink.onElementTime(...args),
-      // Comes from one that is being left, too: what it showed is still on screen.
-      onElementReset: () => sink.onElementReset(),
-      onElementSoundBlocked: () => isCurrent() && sink.onElementSoundBlocked(),
-      onTimed: (...args) => isCurrent() && sink.onTimed(...args),
-      onAnnounced: () => isCurrent() && this.#onAnnounced(),
-      onEnded: () => isCurrent() && this.#onEnded(),
-      onConnected: (timeBaseUrl) => isCurrent() && this.#onConnected(factory.transport, timeBaseUrl),
-      onMove: (to) => isCurrent() && this.#succession.onGoaway(to),
-      onClosed: (error) => isCurrent() && this.#onClosed(error),
-    };
+    return currentSink(this.#deps.sink, isCurrent, {
+      onArrival: () => this.#onArrival(),
+      onAnnounced: () => this.#onAnnounced(),
+      onEnded: () => this.#onEnded(),
+      onConnected: (timeBaseUrl) => this.#onConnected(factory.transport, timeBaseUrl),
+      onMove: (to) => this.#succession.onGoaway(to),
+      onClosed: (error) => this.#onClosed(error),
+    });
   }
 
   #onConnected(transport: TransportName, timeBaseUrl: string): void {
     this.#isUp = true;
-    if (this.#retries.failures > 0) this.#renewSoon();
+    clearTimeout(this.#dialTimer);
+    this.#succession.onMedia();
+    if (this.#retries.failures > 0) this.#renewal.soon();
     this.#ladder.onConnected();
     if (transport === "webtransport" && rivalOf(this.#options.factories, this.#factory) !== undefined) {
       this.#deps.memory.remember(this.src, transport);
@@ -382,6 +376,7 @@ export class Connection {
   }
 
   #onAnnounced(): void {
+    this.#hasEnded = false;
     this.#watch();
     this.#deps.sink.onAnnounced();
   }
@@ -390,7 +385,10 @@ export class Connection {
   #onEnded(): void {
     clearTimeout(this.#watchdog);
     this.#watchdog = undefined;
-    this.#stopEdgeWatch();
+    this.#hasEnded = true;
+    this.#arrivals.stop();
+    this.#edgeWatch.stop();
+    this.#succession.onMedia();
     this.#ladder.onEnded();
     this.#retries.onSuccess();
     this.#deps.sink.onEnded();
@@ -400,22 +398,23 @@ export class Connection {
     return this.#options.factories[this.#factory]?.inElement === true;
   }
 
-  #openSuccessor(src: string, step: SuccessionStep): void {
+  #openSuccessor(src: string, step: SuccessionStep): () => void {
     const factory = this.#options.factories[this.#factory];
-    if (factory === undefined) return;
-    if (this.#isInElement) this.#elementMove.start(factory, src, step);
-    else this.#move.start(factory, src, step);
+    if (factory === undefined) return () => {};
+    return (this.#isInElement ? this.#elementMove : this.#move).start(factory, src, step);
   }
 
   #onRescued(): void {
-    this.#reconnects += 1;
+    if (this.#hasMedia) this.#reconnects += 1;
     clearTimeout(this.#watchdog);
     this.#watchdog = undefined;
     this.#watch();
     this.#deps.onLost(new PlayerError("unreachable", "the edge does not answer"));
   }
 
-  #stopEdgeWatch(): void {
+  /** A frame has come from the session in use. */
+  #onArrival(): void {
+    this.#arrivals.onFrame();
     this.#edgeWatch.stop();
     this.#succession.onMedia();
   }
@@ -427,6 +426,9 @@ export class Connection {
     this.#media = successor.media;
     this.#isUp = true;
     this.#attempt += 1;
+    clearTimeout(this.#dialTimer);
+    this.#race.end();
+    this.#deps.onTransport(successor.upstream.transport);
     // It may have been changed since the other edge's catalog came.
     if (this.#selection !== undefined) successor.upstream.select(this.#selection);
     if (successor.timeBaseUrl !== undefined) this.#clockProbe.start(successor.timeBaseUrl);
@@ -557,6 +559,8 @@ export class Connection {
 
   #drop(): void {
     this.#attempt += 1;
+    clearTimeout(this.#dialTimer);
+    this.#arrivals.stop();
     this.#edgeWatch.stop();
     this.#ladder.stop();
     this.#race.end();
@@ -567,6 +571,14 @@ export class Connection {
     this.#watchdog = undefined;
     this.#upstream?.close();
     this.#upstream = undefined;
+  }
+
+  /** An edge that does not answer may be gone with its machine, and others of the list may be there. */
+  #watchDial(): void {
+    clearTimeout(this.#dialTimer);
+    const hasOthers = this.#edges.sources.length > 1 || this.#edges.ask !== undefined;
+    if (this.#isInElement || !hasOthers) return;
+    this.#dialTimer = setTimeout(() => this.#succession.onSilent(), DIAL_SILENT_MS);
   }
 
   #watch(): void {

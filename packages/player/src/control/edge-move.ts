@@ -11,7 +11,7 @@ export interface EdgeMoveDeps {
   ) => WatchedSession;
   /** Tracks that the player has chosen, if it has. */
   readonly selection: () => TrackSelection | undefined;
-  readonly sink: MediaSink;
+  readonly sink: MediaSink & Pick<UpstreamSink, "onCatalog">;
   /** The successor brings media: it is to be the one in use. Returns the one that it takes over from. */
   readonly onTakeOver: (successor: Successor) => WatchedSession | undefined;
 }
@@ -34,24 +34,24 @@ export interface MoveOutcome {
 }
 
 /**
- * Opens a session to another edge beside the one in use, which takes over with its first frame. The one that is left
+ * Opens sessions to other edges beside the one in use, of which one takes over with its first frame. The one that is left
  * goes on until all that it had begun is there, so that nothing is missing and nothing comes twice.
  */
 export class EdgeMove {
   readonly #deps: EdgeMoveDeps;
-  #waiting: WatchedSession | undefined;
+  readonly #waiting = new Set<WatchedSession>();
   #predecessor: WatchedSession | undefined;
 
   constructor(deps: EdgeMoveDeps) {
     this.#deps = deps;
   }
 
-  start(factory: UpstreamFactory, src: string, outcome: MoveOutcome): void {
-    this.stop();
+  /** The result gives the session up, if it has not taken over. */
+  start(factory: UpstreamFactory, src: string, outcome: MoveOutcome): () => void {
     const { sink, selection } = this.#deps;
     let session: WatchedSession | undefined;
     let timeBaseUrl: string | undefined;
-    const isWaiting = (): boolean => session !== undefined && this.#waiting === session;
+    const isWaiting = (): boolean => session !== undefined && this.#waiting.has(session);
     session = this.#deps.open(factory, src, (inUse) => ({
       ...inUse,
       onConnected: (baseUrl) => {
@@ -62,12 +62,15 @@ export class EdgeMove {
         const selected = selection();
         if (!isWaiting()) inUse.onCatalog(catalog);
         else if (selected !== undefined) session?.upstream.select(selected);
+        // The very first catalog: the player answers with what it chooses, for this session, too.
+        else sink.onCatalog(catalog);
       },
       // Both sessions' messages count: the two edges are not at the same one either.
       onTimed: (...args) => sink.onTimed(...args),
       onFrame: (kind, track, sequence, frame) => {
         if (isWaiting() && session !== undefined) {
-          this.#waiting = undefined;
+          this.#waiting.delete(session);
+          this.stop();
           this.#promote({ ...session, timeBaseUrl }, outcome);
           session.media.tellOpen(sink);
         }
@@ -78,17 +81,26 @@ export class EdgeMove {
           inUse.onClosed(error);
           return;
         }
-        this.#waiting = undefined;
+        if (session !== undefined) this.#waiting.delete(session);
         outcome.onFailed(error);
       },
     }));
-    this.#waiting = session;
+    const opened = session;
+    this.#waiting.add(opened);
+    return () => {
+      if (this.#waiting.delete(opened)) opened.upstream.close();
+    };
   }
 
-  /** Gives up a session that has not taken over. Idempotent. */
+  /** The player has chosen. */
+  select(selection: TrackSelection): void {
+    for (const { upstream } of this.#waiting) upstream.select(selection);
+  }
+
+  /** Gives up all sessions that have not taken over. Idempotent. */
   stop(): void {
-    this.#waiting?.upstream.close();
-    this.#waiting = undefined;
+    for (const { upstream } of this.#waiting) upstream.close();
+    this.#waiting.clear();
   }
 
   /** Also ends one that is being left. Idempotent. */

@@ -1,16 +1,11 @@
 import { readMove } from "../upstream/read-move.ts";
+import { SpareRound } from "./spare-round.ts";
 
 /** An edge that leaves has told so in time: after a round over all others in vain they are asked again. */
 const ROUND_PAUSE_MS = 500;
 
 /** Edges that send their viewers to and fro are not followed; one that was started anew takes longer than this. */
 const AWAY_MS = 10_000;
-
-/**
- * A machine that is gone does not refuse: the first edge that stands in for a silent one has this long to have a session,
- * each further one twice as long, for whom a slow path is the reason.
- */
-const SPARE_DIAL_MS = 1_000;
 
 /** What becomes of a session to another edge. */
 export interface SuccessionStep {
@@ -30,11 +25,13 @@ export interface EdgeSuccessionDeps {
   readonly current: () => number;
   /** The edge in use. */
   readonly src: () => string;
-  /** Opens a session beside the one in use; it takes the place of one that is waiting. */
-  readonly open: (src: string, step: SuccessionStep) => void;
-  /** Gives up a session that has not taken over. */
+  /** Opens a session beside the one in use, and beside others that wait. The result gives it up. */
+  readonly open: (src: string, step: SuccessionStep) => () => void;
+  /** Gives up all sessions that have not taken over. */
   readonly stop: () => void;
-  /** The other edge has taken over: one that the edge before has named, or the one at this place of the list. */
+  /** Asks the network which edges there are; never rejects. Undefined: there is nobody to ask. */
+  readonly ask: ((signal: AbortSignal) => Promise<readonly string[]>) | undefined;
+  /** The other edge has taken over: one that somebody has named, or the one at this place of the list. */
   readonly onArrived: (place: { readonly named: string } | { readonly source: number }) => void;
   /** As before, from an edge that was silent; comes after `onArrived`. */
   readonly onRescued: () => void;
@@ -51,6 +48,7 @@ export class EdgeSuccession {
   #goal: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isOpening = false;
+  #round: SpareRound | undefined;
   #left: { readonly src: string; readonly atMs: number } | undefined;
   #moves = 0;
   #refused = 0;
@@ -100,11 +98,31 @@ export class EdgeSuccession {
   }
 
   /**
-   * The edge is silent: another one of the list is dialled beside it. If it was only the path that was held up, the
-   * session in use has lost nothing.
+   * The edge is silent: others are dialled beside it, in the end the edge itself once more. If it was only the path
+   * that was held up, the session in use has lost nothing.
    */
   onSilent(): void {
-    if (!this.#isOpening) this.#trySpare(1);
+    if (this.#isOpening || this.#timer !== undefined || this.#round !== undefined) return;
+    this.#isSpare = true;
+    const sources = this.#deps.sources();
+    const ahead = sources.map(
+      (_, index) => sources[(this.#deps.current() + 1 + index) % sources.length] ?? "",
+    );
+    this.#round = new SpareRound(ahead, {
+      open: (src, step) => this.#deps.open(src, { keepsPredecessor: false, ...step }),
+      ask: this.#deps.ask,
+      onWon: (src) => {
+        this.#round = undefined;
+        this.#isSpare = false;
+        const source = this.#deps.sources().indexOf(src);
+        this.#deps.onArrived(source < 0 ? { named: src } : { source });
+        this.#deps.onRescued();
+      },
+      // The next sign that the edge is silent begins another one.
+      onOver: () => {
+        this.#round = undefined;
+      },
+    });
   }
 
   /** Media comes. */
@@ -119,6 +137,8 @@ export class EdgeSuccession {
     this.#goal = undefined;
     this.#isSpare = false;
     this.#isOpening = false;
+    this.#round?.close();
+    this.#round = undefined;
     this.#deps.stop();
   }
 
@@ -126,7 +146,6 @@ export class EdgeSuccession {
     this.#isOpening = true;
     this.#deps.open(src, {
       keepsPredecessor: step.keepsPredecessor,
-      ...(step.onConnected !== undefined && { onConnected: step.onConnected }),
       onPromoted: () => {
         this.#isOpening = false;
         step.onPromoted();
@@ -162,40 +181,6 @@ export class EdgeSuccession {
       onPromoted: () => this.#arrive({ source: place.source }),
       onFailed: () => this.#tryNext(ahead + 1),
     });
-  }
-
-  /** `ahead` places on, and in the end the silent edge itself. */
-  #trySpare(ahead: number): void {
-    const place = this.#placeAt(ahead);
-    if (place === undefined) return;
-    this.#isSpare = true;
-    const stopWaiting = (): void => {
-      clearTimeout(this.#timer);
-      this.#timer = undefined;
-    };
-    this.#open(place.src, {
-      keepsPredecessor: false,
-      onConnected: stopWaiting,
-      onPromoted: () => {
-        stopWaiting();
-        this.#isSpare = false;
-        this.#deps.onArrived({ source: place.source });
-        this.#deps.onRescued();
-      },
-      onFailed: () => {
-        stopWaiting();
-        this.#trySpare(ahead + 1);
-      },
-    });
-    this.#timer = setTimeout(
-      () => {
-        this.#timer = undefined;
-        this.#isOpening = false;
-        this.#deps.stop();
-        this.#trySpare(ahead + 1);
-      },
-      SPARE_DIAL_MS * 2 ** (ahead - 1),
-    );
   }
 
   #placeAt(ahead: number): { readonly source: number; readonly src: string } | undefined {

@@ -1,7 +1,11 @@
 import type { Upstream } from "../upstream/upstream.ts";
 
 /** An edge that lives answers much sooner, and on a path that is held up for longer a second session does no harm. */
-const ANSWER_TIMEOUT_MS = 450;
+const MAX_ANSWER_MS = 450;
+
+/** Where the path is known to be short: so many round trips, and a while for an edge that is busy. */
+const ANSWER_ROUND_TRIPS = 4;
+const BUSY_EDGE_MS = 200;
 
 /** While nothing comes the edge is asked again so often: it may go away while its publisher pauses. */
 const INTERVAL_MS = 1_000;
@@ -9,6 +13,8 @@ const INTERVAL_MS = 1_000;
 export interface EdgeWatchDeps {
   /** The session in use. */
   readonly upstream: () => Upstream | undefined;
+  /** From a request to its answer, ms; undefined while nothing has been measured. */
+  readonly roundTripMs: () => number | undefined;
   /** The edge has not answered. */
   readonly onSilent: () => void;
 }
@@ -32,7 +38,7 @@ export class EdgeWatch {
     if (this.#timer === undefined) this.#ask();
   }
 
-  /** Media comes, or is not expected. Idempotent, and cheap enough for every picture. */
+  /** Media comes, or is not expected. Idempotent, and cheap enough for every frame. */
   stop(): void {
     if (this.#timer === undefined) return;
     clearTimeout(this.#timer);
@@ -44,12 +50,14 @@ export class EdgeWatch {
   #ask(): void {
     const upstream = this.#deps.upstream();
     if (upstream?.probe === undefined) return;
+    const roundTripMs = this.#deps.roundTripMs() ?? MAX_ANSWER_MS;
+    const answerMs = Math.min(MAX_ANSWER_MS, BUSY_EDGE_MS + ANSWER_ROUND_TRIPS * roundTripMs);
     this.#timer = setTimeout(() => {
-      this.#askLater(INTERVAL_MS - ANSWER_TIMEOUT_MS);
+      this.#askLater(INTERVAL_MS - answerMs);
       this.#cancel?.();
       this.#cancel = undefined;
       this.#deps.onSilent();
-    }, ANSWER_TIMEOUT_MS);
+    }, answerMs);
     this.#cancel = upstream.probe(() => {
       this.#cancel = undefined;
       clearTimeout(this.#timer);

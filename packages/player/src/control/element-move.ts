@@ -35,7 +35,8 @@ export class ElementMove {
     this.#deps = deps;
   }
 
-  start(factory: UpstreamFactory, src: string, step: SuccessionStep): void {
+  /** Takes the place of one that is waiting. The result gives it up. */
+  start(factory: UpstreamFactory, src: string, step: SuccessionStep): () => void {
     this.stop();
     const { request, upstream, sinkOf, selection, leave, open } = this.#deps;
     this.#trial = new TransportTrial(
@@ -61,6 +62,7 @@ export class ElementMove {
         },
       },
     );
+    return () => this.stop();
   }
 
   /** Idempotent. */

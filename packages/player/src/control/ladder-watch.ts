@@ -88,6 +88,12 @@ export class LadderWatch {
     this.onOpen(this.#ladder.current);
   }
 
+  /** A session to another edge has taken over, by the same transport: what was tried at the one before helps nobody. */
+  onMoved(): void {
+    if (this.#trial?.purpose === "rescue") this.#closeTrial();
+    this.onConnected();
+  }
+
   /** Something was presented. Called for every picture. */
   onMedia(): void {
     this.#isStarved = false;

@@ -182,7 +182,10 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
         fetch: this.#deps.fetch,
         random: this.#deps.random,
         memory: this.#deps.memory,
-        locate: locators.length === 0 ? undefined : (signal) => this.#locate(locators, signal),
+        locate:
+          locators.length === 0
+            ? undefined
+            : (signal, known) => this.#locate([...locators, ...known], signal),
         sink: {
           // It never rejects: what cannot be decoded is told through its `onFailed`.
           onCatalog: (catalog) => void tracks.onCatalog(catalog),

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { locateEdges } from "./locate-edges.ts";
 
 const REQUEST = { locators: ["http://a:1", "http://b:2"], broadcast: "live/demo", token: "t", region: "eu" };
@@ -43,6 +43,25 @@ describe("locateEdges", () => {
     });
     await expect(locateEdges(REQUEST, empty.deps)).rejects.toMatchObject({ code: "unreachable" });
     expect(empty.asked).toHaveLength(2);
+  });
+
+  it("asks the next locator beside one that is silent, and leaves that one alone once it has an answer", async () => {
+    vi.useFakeTimers();
+    const signals: AbortSignal[] = [];
+    const fetch = ((url: URL, { signal }: { signal: AbortSignal }) => {
+      signals.push(signal);
+      return url.host === "a:1"
+        ? new Promise(() => {})
+        : Promise.resolve(Response.json({ edges: [{ url: "https://e1:4443" }] }));
+    }) as unknown as typeof globalThis.fetch;
+    const located = locateEdges(REQUEST, { fetch, signal: new AbortController().signal });
+    await vi.advanceTimersByTimeAsync(390);
+    expect(signals).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(20);
+    expect(await located).toEqual(["https://e1:4443"]);
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, true]);
+    expect(vi.getTimerCount()).toBe(0);
+    vi.useRealTimers();
   });
 
   it("does not ask further when the token is not good enough", async () => {

@@ -1,7 +1,9 @@
 import { PlayerError } from "../player-error.ts";
 
-/** A locator answers from memory; a silent one must not hold up the next. */
+/** A locator answers from memory. */
 const ANSWER_TIMEOUT_MS = 2_000;
+/** One that is gone with its machine does not refuse: then the next is asked beside it. */
+const HEAD_START_MS = 400;
 /** Edges of one answer that are looked at. */
 const MAX_EDGES = 8;
 const UNAUTHORIZED = 401;
@@ -24,19 +26,43 @@ export async function locateEdges(
   request: LocateRequest,
   deps: { readonly fetch: typeof fetch; readonly signal: AbortSignal },
 ): Promise<string[]> {
-  let failure = new PlayerError("unreachable", "no locator is named");
-  for (const locator of request.locators) {
-    try {
-      return await askLocator(locator, request, deps);
-    } catch (error) {
-      if (error instanceof PlayerError && error.code === "unauthorized") throw error;
-      failure =
-        error instanceof PlayerError
-          ? error
-          : new PlayerError("unreachable", `${new URL(locator).host} does not answer`, error);
-    }
+  const others = new AbortController();
+  const signal = AbortSignal.any([deps.signal, others.signal]);
+  try {
+    return await new Promise((resolve, reject) => {
+      let failure = new PlayerError("unreachable", "no locator is named");
+      let asked = 0;
+      let underway = 0;
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      signal.addEventListener("abort", () => clearTimeout(timer));
+      const askNext = (): void => {
+        clearTimeout(timer);
+        const locator = request.locators[asked];
+        if (signal.aborted || locator === undefined) {
+          if (underway === 0) reject(failure);
+          return;
+        }
+        asked += 1;
+        underway += 1;
+        timer = setTimeout(askNext, HEAD_START_MS);
+        askLocator(locator, request, { fetch: deps.fetch, signal }).then(resolve, (error: unknown) => {
+          underway -= 1;
+          if (error instanceof PlayerError && error.code === "unauthorized") {
+            reject(error);
+            return;
+          }
+          failure =
+            error instanceof PlayerError
+              ? error
+              : new PlayerError("unreachable", `${new URL(locator).host} does not answer`, error);
+          askNext();
+        });
+      };
+      askNext();
+    });
+  } finally {
+    others.abort();
   }
-  throw failure;
 }
 
 async function askLocator(
