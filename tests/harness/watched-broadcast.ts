@@ -77,13 +77,13 @@ export class WatchedBroadcast {
     return frame.atMs;
   }
 
-  /** Longest time between two arrivals since `sinceMs`, up to now. */
-  longestPauseMs(sinceMs: number): number {
-    let last = sinceMs;
-    let longest = 0;
+  /** Longest time between two arrivals since then, up to now, and when it began. */
+  longestPause(thenMs: number): { readonly ms: number; readonly sinceMs: number } {
+    let last = thenMs;
+    let longest = { ms: 0, sinceMs: thenMs };
     for (const { atMs } of this.frames) {
-      if (atMs < sinceMs) continue;
-      longest = Math.max(longest, atMs - last);
+      if (atMs < thenMs) continue;
+      if (atMs - last > longest.ms) longest = { ms: atMs - last, sinceMs: last };
       last = atMs;
     }
     return longest;

@@ -223,11 +223,14 @@ async function killRedis(tree: RegisteredTree): Promise<Row> {
   await Promise.all(watching.map((each) => each.receives(20)));
   await tree.formed();
   outcome.add([...watching, ...joined]);
-  const longest = Math.max(...watching.map((each) => each.longestPauseMs(startedMs)));
+  const pauses = watching.map((each) => each.longestPause(startedMs));
+  const longest = pauses.reduce((worst, pause) => (pause.ms > worst.ms ? pause : worst));
   for (const each of [...watching, ...joined]) each.close();
   return {
     ...outcome.row(`Redis gone for ${values["redis-seconds"]} s: joining meanwhile`),
-    "longest pause of those who were there, ms": longest,
+    "longest pause of those who were there, ms": longest.ms,
+    "it began after s": Math.round((longest.sinceMs - startedMs) / 100) / 10,
+    "had one as long": pauses.filter(({ ms }) => ms > 0.8 * longest.ms).length,
   };
 }
 
