@@ -123,6 +123,7 @@ class ListeningHttp3 implements Http3SessionServer {
     try {
       await server.ready;
     } catch (cause) {
+      this.#guard(() => server.stopServer());
       throw new Http3EngineError("socket-failed", `cannot listen on UDP ${host} port ${port}`, { cause });
     }
     this.#server = server;
