@@ -248,7 +248,7 @@ export class FailsSession implements Session, FailsOwner, SessionEvents {
   // ------------------------------------------------------------ from the package
 
   onReady({ protocol }: { readonly protocol?: string }): void {
-    if (protocol !== undefined) this.protocol = protocol;
+    if (protocol !== undefined && protocol !== "") this.protocol = protocol;
   }
 
   onClose({ errorcode, error }: { readonly errorcode?: number; readonly error?: string }): void {

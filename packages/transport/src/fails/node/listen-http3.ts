@@ -162,15 +162,14 @@ class ListeningHttp3 implements Http3SessionServer {
   }
 
   async #shut(reason: string): Promise<void> {
+    const hadSessions = this.#sessions.size > 0;
     for (const { session } of this.#sessions) session.close(0, reason);
-    if (this.#sessions.size > 0) await new Promise((resolve) => setTimeout(resolve, LAST_WORD_MS));
+    if (hadSessions) await new Promise((resolve) => setTimeout(resolve, LAST_WORD_MS));
     const server = this.#server;
     this.#server = undefined;
     if (server === undefined) return;
     server.stopServer();
     await server.closed;
-    for (const { session } of this.#sessions) session.onSocketClosed(reason);
-    this.#sessions.clear();
   }
 
   #create(tls: QuicServerTls, port: number): PackageServer {

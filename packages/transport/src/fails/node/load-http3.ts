@@ -22,7 +22,7 @@ export async function loadHttp3Server() {
 function missing(cause: unknown): Http3EngineError {
   return new Http3EngineError(
     "add-on-missing",
-    `the engine needs the add-on ${HTTP3_ADD_ON}, which is not installed: npx pnpm add --workspace-root ` +
+    `the engine needs the add-on ${HTTP3_ADD_ON}, which is not installed: npx pnpm@12 add --workspace-root ` +
       `--allow-build=${HTTP3_ADD_ON} ${HTTP3_ADD_ON}@${VERSION}`,
     { cause },
   );
