@@ -67,4 +67,50 @@ describe("the console page", () => {
     // What the browser itself says of the requests that failed.
     expect(errors.filter((error) => !/Failed to load resource/.test(error))).toEqual([]);
   });
+
+  it("records a room: its broadcasts are listed, stopped together and deleted together", async () => {
+    const console = await chromium.openPage(`${dev.console}/`);
+    const { page, errors } = console;
+    const rooms = region(console, "Rooms");
+    await rooms.getByText("No room is recorded.").waitFor();
+    // The room of what is live is offered.
+    await waitFor("the room in the list", async () => {
+      const offered = await page
+        .locator("#record-rooms option")
+        .evaluateAll((options) => options.map((option) => (option as HTMLOptionElement).value));
+      return offered.join() === "live";
+    });
+    await rooms.getByLabel("Room to record").fill("live");
+    await rooms.getByRole("button", { name: "Record room" }).click();
+    const room = rooms.getByRole("article", { name: "Room live" });
+    await room.getByText("1 recording", { exact: true }).waitFor();
+    const link = room.getByRole("link", { name: "live/demo" });
+    await link.waitFor();
+    expect(await link.getAttribute("href")).toMatch(/^\/replay\?id=\w+$/);
+    await region(console, "Recordings").getByRole("link", { name: "live/demo" }).waitFor();
+    // A room is recorded once.
+    await rooms.getByLabel("Room to record").fill("live");
+    await rooms.getByRole("button", { name: "Record room" }).click();
+    await rooms
+      .getByRole("status")
+      .getByText(/already/)
+      .waitFor();
+
+    await waitFor("media", async () => {
+      const { rooms: known } = (await (await fetch(`${dev.origin}/v1/recordings`)).json()) as {
+        readonly rooms: readonly { readonly durationSeconds: number }[];
+      };
+      return (known[0]?.durationSeconds ?? 0) > 0;
+    });
+    await room.getByRole("button", { name: "Stop the recording of room live" }).click();
+    const remove = room.getByRole("button", { name: "Delete the recording of room live" });
+    await remove.waitFor();
+    await waitFor("the files", () => remove.isEnabled());
+    page.once("dialog", (dialog) => void dialog.accept());
+    await remove.click();
+    await rooms.getByText("No room is recorded.").waitFor();
+    await region(console, "Recordings").getByText("Nothing is recorded.").waitFor();
+    expect(errors.filter((error) => !/Failed to load resource/.test(error))).toEqual([]);
+    await console.context.close();
+  });
 });

@@ -157,16 +157,25 @@ describe("HLS under bad input", () => {
     const { app } = edge.node.server.http;
     const url = `/hls/${PATH}/~/video/index.m3u8?_HLS_msn=${sequence + 2}`;
     const before = process.memoryUsage().rss;
-    const answers = await Promise.all(
-      Array.from({ length: 10_000 }, async () => (await app.inject({ method: "GET", url })).statusCode),
+    const counts = { answered: 0, refused: 0, late: 0 };
+    const others: string[] = [];
+    await Promise.all(
+      Array.from({ length: 10_000 }, async () => {
+        const { statusCode, body } = await app.inject({ method: "GET", url });
+        if (statusCode === 200) counts.answered += 1;
+        else if (statusCode === 503 && body.includes("Too many requests wait")) counts.refused += 1;
+        // On a machine that stands still for as long as a request may wait.
+        else if (statusCode === 503 && body.includes("has not grown in time")) counts.late += 1;
+        else others.push(`${statusCode} ${body}`);
+      }),
     );
-    const count = (status: number): number => answers.filter((answer) => answer === status).length;
-    expect(count(200) + count(503)).toBe(10_000);
-    expect(count(503)).toBeGreaterThan(0);
+    expect([...new Set(others)]).toEqual([]);
+    expect(counts.answered + counts.late).toBeGreaterThanOrEqual(maxWaits);
+    expect(counts.refused).toBeGreaterThan(0);
     expect(edge.metrics.value("canopy_hls_waiting_requests")).toBe(0);
-    expect(edge.metrics.value("canopy_hls_refused_waits_total")).toBe(count(503));
+    expect(edge.metrics.value("canopy_hls_refused_waits_total")).toBe(counts.refused);
     console.log(
-      `10,000 waits: ${count(200)} answered, ${count(503)} refused, ${Math.round((process.memoryUsage().rss - before) / 1e6)} MB`,
+      `10,000 waits: ${counts.answered} answered, ${counts.refused} refused, ${counts.late} late, ${Math.round((process.memoryUsage().rss - before) / 1e6)} MB`,
     );
     expect(await playlist(edge)).toContain("#EXTM3U");
   });

@@ -42,6 +42,16 @@ function watch(broadcast = DEMO, query: Record<string, string> = {}): Promise<Br
   return openViewer(chromium, { console, src: edges, broadcast, query: { transports: "hls", ...query } });
 }
 
+async function edgePid(): Promise<number> {
+  const response = await fetch(`${dev.console}/v1/dev`);
+  const { processes } = (await response.json()) as {
+    readonly processes: readonly { readonly name: string; readonly pid: number }[];
+  };
+  const pid = processes.find(({ name }) => name === "edge-1")?.pid;
+  if (pid === undefined) throw new Error("canopy dev has no edge");
+  return pid;
+}
+
 /** Root mean square of what the element lets out within a second. */
 function loudness(viewer: BrowserViewer): Promise<number> {
   return viewer.page.evaluate(async () => {
@@ -118,6 +128,37 @@ describe("the player over HLS", () => {
     expect(stats.videoCodec).toMatch(/^avc1/);
     expect(await loudness(viewer)).toBeGreaterThan(0.001);
     expect(viewer.errors).toEqual([]);
+    await viewer.close();
+  });
+
+  it("is back at its distance soon after the edge stood still for three seconds", async () => {
+    const viewer = await watch();
+    await viewer.presents(30);
+    await waitFor("its distance", async () => {
+      const { latencyMs, targetLatencyMs } = await viewer.stats();
+      return Math.abs(latencyMs - targetLatencyMs) < NEAR_MS;
+    });
+    /** Of the newest picture since the last look. */
+    const takeAgeMs = async (): Promise<number> => {
+      const newest = (await viewer.takePainted()).at(-1);
+      return newest === undefined ? Number.POSITIVE_INFINITY : newest.seenMs - newest.captureMs;
+    };
+    const beforeMs = await takeAgeMs();
+    const pid = await edgePid();
+    process.kill(pid, "SIGSTOP");
+    try {
+      await sleep(3_000);
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+    await viewer.takePainted();
+    const resumedAtMs = performance.now();
+    // Having run dry it keeps a little more.
+    await waitFor("its distance again", async () => (await takeAgeMs()) < beforeMs + 500, 30_000);
+    const backMs = performance.now() - resumedAtMs;
+    console.log(`hls: ${Math.round(beforeMs)} ms again ${Math.round(backMs)} ms after a stall of 3 s`);
+    const { state, transport } = await viewer.stats();
+    expect([state, transport]).toEqual(["playing", "hls"]);
     await viewer.close();
   });
 

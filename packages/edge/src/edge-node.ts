@@ -22,6 +22,7 @@ import {
   type NodeDrain,
   type NodeIdentity,
   NodeServer,
+  type QuicEngine,
   type QuicSettings,
   quicTransport,
 } from "@canopy/relay/node";
@@ -76,6 +77,8 @@ export interface EdgeNodeOptions extends NodeAccessOptions {
   readonly parentToken: ParentToken | undefined;
   /** Default: adaptive flushing, packets that pass every path, CUBIC. */
   readonly quic?: QuicSettings;
+  /** Towards viewers; default: the built-in one. Any other has no children, which speak raw QUIC. */
+  readonly quicEngine?: QuicEngine;
   /** Beside QMux, WebSockets may carry sessions of `@fails-components/webtransport`. */
   readonly webTransportOverWebSocket?: boolean;
   readonly whep?: Partial<WhepOptions>;

@@ -1,6 +1,7 @@
 import { randomInt } from "node:crypto";
 import { EdgeNode } from "@canopy/edge";
 import { ConfigError, type ConfigOf, Lifetime } from "@canopy/runtime";
+import { Http3EngineError, loadHttp3Server } from "@canopy/transport/fails";
 import type { CommandContext } from "../command-line/command-context.ts";
 import { packageVersion } from "../command-line/package-version.ts";
 import type { COMMAND_GROUPS } from "../config/command-groups.ts";
@@ -25,10 +26,12 @@ export async function runEdge(
   context: CommandContext,
 ): Promise<void> {
   if (workerCount(config.workers.workers) > 1) {
+    if (config.quicEngine.engine === "fails") throw engineError("takes one process: --workers 1");
     await runEdgeWorkers(config, context);
     return;
   }
   const { listen, tree, whep, hls, flv, workers } = config;
+  await checkQuicEngine(config);
   const { parentCa } = tree;
   const parts = await createNodeParts(tree.tier === 1 ? "relay" : "edge", config);
   const { controlPlane, place } = parts;
@@ -52,6 +55,7 @@ export async function runEdge(
       ...listen,
       ...parts.access,
       quic: config.quic,
+      quicEngine: config.quicEngine.engine,
       name: parts.name,
       version: packageVersion(),
       originId,
@@ -92,6 +96,25 @@ export async function runEdge(
   // It never rejects; nobody has to wait for the registry.
   void controlPlane?.announce();
   await drain.run(node.server);
+}
+
+/** Before anything is opened: an engine that is not there is a matter of the configuration. */
+async function checkQuicEngine({
+  quicEngine,
+  tree,
+}: ConfigOf<(typeof COMMAND_GROUPS)["edge"]>): Promise<void> {
+  if (quicEngine.engine === "quiche") return;
+  if (tree.tier === 1) throw engineError("has no raw QUIC, which a relay's children speak: it is for edges");
+  try {
+    await loadHttp3Server();
+  } catch (error) {
+    if (error instanceof Http3EngineError) throw engineError(`cannot be used: ${error.message}`);
+    throw error;
+  }
+}
+
+function engineError(text: string): ConfigError {
+  return new ConfigError("config-invalid", `--quic-engine fails ${text}`, "--quic-engine");
 }
 
 function checkParent(url: string): string {

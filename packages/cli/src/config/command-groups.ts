@@ -10,6 +10,7 @@ import { ingestGroup } from "./ingest-group.ts";
 import { limitGroup } from "./limit-group.ts";
 import { listenGroup } from "./listen-group.ts";
 import { logGroup } from "./log-group.ts";
+import { quicEngineGroup } from "./quic-engine-group.ts";
 import { quicGroup } from "./quic-group.ts";
 import { recordingGroup } from "./recording-group.ts";
 import { restreamGroup } from "./restream-group.ts";
@@ -46,6 +47,7 @@ export const COMMAND_GROUPS = {
   edge: {
     listen: listenGroup(4443),
     quic: quicGroup,
+    quicEngine: quicEngineGroup,
     workers: workerGroup,
     tree: treeGroup,
     webrtc: webrtcGroup,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseRecordings, parseTimeline } from "./recordings.ts";
+import { parseRecordings, parseRooms, parseTimeline } from "./recordings.ts";
 import { parseRestreams } from "./restreams.ts";
 
 describe("parseRecordings", () => {
@@ -9,6 +9,16 @@ describe("parseRecordings", () => {
       expect.objectContaining({ id: "1", video: "http://o/recordings/1/video.mp4", playlist: undefined }),
     ]);
     expect(parseRecordings("nonsense", "http://o")).toEqual([]);
+  });
+});
+
+describe("parseRooms", () => {
+  it("takes the rooms of the same answer, with the ids of their recordings", () => {
+    const room = { id: "1", room: "class-7", state: "recording", recordings: ["2", 3], durationSeconds: 4 };
+    expect(parseRooms({ rooms: [room, { id: "5" }, null] })).toEqual([
+      expect.objectContaining({ id: "1", room: "class-7", recordings: ["2"], durationSeconds: 4 }),
+    ]);
+    expect(parseRooms({ recordings: [] })).toEqual([]);
   });
 });
 

@@ -15,6 +15,18 @@ export interface RecordingSummary {
   readonly error: string | undefined;
 }
 
+/** A room in which every broadcast is recorded. */
+export interface RoomSummary {
+  readonly id: string;
+  readonly room: string;
+  readonly state: string;
+  /** Ids of the recordings of its broadcasts, newest first. */
+  readonly recordings: readonly string[];
+  readonly durationSeconds: number;
+  readonly bytes: number | undefined;
+  readonly error: string | undefined;
+}
+
 export interface RecordedMessage {
   readonly offsetSeconds: number;
   readonly id: string;
@@ -24,6 +36,14 @@ export interface RecordedMessage {
 
 export async function loadRecordings(origin: string): Promise<readonly RecordingSummary[]> {
   return parseRecordings(await fetchJson(`${origin}/v1/recordings`), origin);
+}
+
+/** Rooms are listed in the same answer. */
+export async function loadRecordingsAndRooms(
+  origin: string,
+): Promise<{ readonly recordings: readonly RecordingSummary[]; readonly rooms: readonly RoomSummary[] }> {
+  const answer = await fetchJson(`${origin}/v1/recordings`);
+  return { recordings: parseRecordings(answer, origin), rooms: parseRooms(answer) };
 }
 
 export function parseRecordings(value: unknown, origin: string): readonly RecordingSummary[] {
@@ -36,9 +56,20 @@ export async function startRecording(origin: string, broadcast: string): Promise
   return asText(asRecord(await fetchJson(`${origin}/v1/recordings`, postJson({ broadcast })))?.id);
 }
 
+export async function startRoomRecording(origin: string, room: string): Promise<string | undefined> {
+  return asText(asRecord(await fetchJson(`${origin}/v1/recordings`, postJson({ room })))?.id);
+}
+
+/** Of a broadcast or of a room, by its id. */
 export async function stopRecording(origin: string, id: string, purge: boolean): Promise<void> {
   const query = purge ? "?purge=true" : "";
   await send(`${origin}/v1/recordings/${encodeURIComponent(id)}${query}`, { method: "DELETE" });
+}
+
+export function parseRooms(value: unknown): readonly RoomSummary[] {
+  return asList(asRecord(value)?.rooms)
+    .map(parseRoom)
+    .filter((room) => room !== undefined);
 }
 
 export async function loadTimeline(url: string): Promise<readonly RecordedMessage[]> {
@@ -73,6 +104,24 @@ function parseRecording(value: unknown, origin: string): RecordingSummary | unde
     playlist: url(record.playlist),
     video: url(record.video),
     timeline: url(record.timeline),
+    error: asText(asRecord(record.error)?.message),
+  };
+}
+
+function parseRoom(value: unknown): RoomSummary | undefined {
+  const record = asRecord(value);
+  const id = asText(record?.id);
+  const room = asText(record?.room);
+  if (record === undefined || id === undefined || room === undefined) return undefined;
+  return {
+    id,
+    room,
+    state: asText(record.state) ?? "waiting",
+    recordings: asList(record.recordings)
+      .map(asText)
+      .filter((recording) => recording !== undefined),
+    durationSeconds: asNumber(record.durationSeconds) ?? 0,
+    bytes: asNumber(record.bytes),
     error: asText(asRecord(record.error)?.message),
   };
 }

@@ -3,7 +3,7 @@ import { type BroadcastSummary, loadBroadcasts } from "../api/broadcasts.ts";
 import { showToken } from "../api/fetch-json.ts";
 import { loadAddresses } from "../api/network-addresses.ts";
 import { type NodeState, NodeStates } from "../api/node-states.ts";
-import { loadRecordings } from "../api/recordings.ts";
+import { loadRecordingsAndRooms } from "../api/recordings.ts";
 import { loadRestreams } from "../api/restreams.ts";
 import { element } from "../element.ts";
 import { formatBitrate } from "../shell/format-figures.ts";
@@ -14,6 +14,7 @@ import { findWarnings } from "./find-warnings.ts";
 import { pollLoop } from "./poll-loop.ts";
 import { RecordingOverview } from "./recording-overview.ts";
 import { RestreamPanel } from "./restream-panel.ts";
+import { RoomRecordings } from "./room-recordings.ts";
 import { SessionTable } from "./session-table.ts";
 import { TimedForm } from "./timed-form.ts";
 import { TreeDiagram } from "./tree-diagram.ts";
@@ -33,6 +34,7 @@ async function openConsole(): Promise<void> {
   const sessions = new SessionTable();
   const restreams = new RestreamPanel(addresses.origin);
   const recordings = new RecordingOverview();
+  const rooms = new RoomRecordings(addresses.origin);
   const form = new TimedForm(addresses.origin);
   const embed = new EmbedSnippet(addresses);
   const summary = element("div", { class: "summary", "aria-live": "off" });
@@ -58,6 +60,7 @@ async function openConsole(): Promise<void> {
           "aside",
           { class: "side", "aria-label": "Recordings and tools" },
           panel("Recordings", [recordings.root]),
+          panel("Rooms", [rooms.root]),
           panel("Timed message", [form.root]),
           panel("Embed and publish", [embed.root]),
         ),
@@ -70,7 +73,7 @@ async function openConsole(): Promise<void> {
       loadBroadcasts(addresses.origin).catch(messageOf),
       states.load(),
       loadRestreams(addresses.origin).catch(messageOf),
-      loadRecordings(addresses.origin).catch(messageOf),
+      loadRecordingsAndRooms(addresses.origin).catch(messageOf),
     ]);
     list.show(answer, addresses.rtmp);
     const broadcasts = typeof answer === "string" ? [] : answer;
@@ -78,7 +81,10 @@ async function openConsole(): Promise<void> {
     form.setBroadcasts(paths);
     restreams.setBroadcasts(paths);
     restreams.show(passedOn);
-    recordings.show(recorded);
+    const recordedNow = typeof recorded === "string" ? [] : recorded.recordings;
+    recordings.show(typeof recorded === "string" ? recorded : recordedNow);
+    rooms.setBroadcasts(paths);
+    rooms.show(typeof recorded === "string" ? recorded : recorded.rooms, recordedNow);
     embed.show(paths[0] ?? "live/demo");
     tree.show(network.nodes);
     sessions.show(network.nodes);
@@ -87,7 +93,7 @@ async function openConsole(): Promise<void> {
         network,
         broadcasts,
         restreams: typeof passedOn === "string" ? [] : passedOn,
-        recordings: typeof recorded === "string" ? [] : recorded,
+        recordings: recordedNow,
       }),
     );
     summary.replaceChildren(...summaryTags(broadcasts, network.nodes));

@@ -1,14 +1,8 @@
 import type { RecordingSummary } from "../api/recordings.ts";
 import { element } from "../element.ts";
 import { formatBytes, formatDuration } from "../shell/format-figures.ts";
+import { RECORDING_TAGS } from "../shell/recording-tags.ts";
 
-const TAGS: Readonly<Record<string, string>> = {
-  recording: "tag bad live",
-  waiting: "tag warn",
-  finishing: "tag warn",
-  failed: "tag bad",
-  ready: "tag good",
-};
 /** The newest ones; the others are on the replay page. */
 const SHOWN = 6;
 
@@ -42,7 +36,7 @@ function content(recordings: readonly RecordingSummary[] | string): Node[] {
       "li",
       {},
       element("a", { class: "mono", href: `/replay?${new URLSearchParams({ id })}` }, broadcast),
-      element("span", { class: TAGS[state] ?? "tag" }, state),
+      element("span", { class: RECORDING_TAGS[state] ?? "tag" }, state),
       element("span", { class: "soft number" }, `${formatDuration(durationSeconds)} · ${formatBytes(bytes)}`),
     ),
   );

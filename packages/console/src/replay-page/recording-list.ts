@@ -1,15 +1,8 @@
 import { type RecordingSummary, startRecording, stopRecording } from "../api/recordings.ts";
 import { element, field } from "../element.ts";
 import { formatBytes } from "../shell/format-figures.ts";
+import { RECORDING_TAGS } from "../shell/recording-tags.ts";
 import { formatOffset } from "./replay-clock.ts";
-
-const TAGS: Readonly<Record<string, string>> = {
-  recording: "tag bad live",
-  waiting: "tag warn",
-  finishing: "tag warn",
-  failed: "tag bad",
-  ready: "tag good",
-};
 
 /** All recordings, with what can be done with each, and a form that starts one. */
 export class RecordingList {
@@ -103,7 +96,7 @@ export class RecordingList {
         "div",
         { class: "broadcast-head" },
         open,
-        element("span", { class: TAGS[state] ?? "tag" }, state),
+        element("span", { class: RECORDING_TAGS[state] ?? "tag" }, state),
         element("div", { class: "actions" }, act),
       ),
       element(

@@ -10,6 +10,24 @@ declare module "@fails-components/webtransport" {
     };
     createTransportInt(): Promise<void>;
   };
+  /** In Node, with the add-on. The methods are called by the engine. */
+  export class Http3Server {
+    constructor(options: object);
+    readonly transportInt: {
+      readonly socket: { readonly socketInt: import("node:dgram").Socket };
+      /** Whether requests are asked about, or let in by their path. */
+      setJSRequestHandler(asks: boolean): void;
+      finishSessionRequest(answer: object): void;
+    };
+    readonly port: number | null;
+    readonly ready: Promise<void>;
+    readonly closed: Promise<void>;
+    createTransportInt(): Promise<void>;
+    stopServer(): void;
+    onSessionRequest(request: object): void;
+    onHttpWTSessionVisitor(opened: object): void;
+    onServerListening(event: { readonly host?: string; readonly port?: number }): void;
+  }
   /** In browsers. */
   export const WebTransportPonyfill: new (
     url: string,

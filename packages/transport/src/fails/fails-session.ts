@@ -10,7 +10,7 @@ import type {
 } from "../session.ts";
 import type { FailsLimits } from "./fails-limits.ts";
 import { type FailsOwner, FailsStream } from "./fails-stream.ts";
-import type { PackageSession, PackageStream, SessionEvents } from "./package-session.ts";
+import type { PackageSession, PackageStats, PackageStream, SessionEvents } from "./package-session.ts";
 
 export interface FailsSessionOptions {
   readonly id: number;
@@ -62,6 +62,7 @@ export class FailsSession implements Session, FailsOwner, SessionEvents {
   #early: FailsStream[] = [];
   #reads: FailsStream[] = [];
   #notices: FailsStream[] = [];
+  #pumps: FailsStream[] = [];
   #ended: PackageStream[] = [];
   #incoming = 0;
   #lastStreamId = 0;
@@ -74,6 +75,8 @@ export class FailsSession implements Session, FailsOwner, SessionEvents {
   #sentBytes = 0;
   #receivedBytes = 0;
   #sentChunks = 0;
+  #rttMs = 0;
+  #sendRateBps = 0;
   #lastReceivedMs: number;
   readonly #run = (): void => this.#work();
 
@@ -143,13 +146,15 @@ export class FailsSession implements Session, FailsOwner, SessionEvents {
   }
 
   stats(): SessionStats {
+    // Answered by `onSessionStats` within the call; over WebSocket the package knows nothing of its connection.
+    if (!this.closed && this.#isOverHttp3) this.objint?.orderSessionStats?.();
     return {
-      rttMs: 0,
+      rttMs: this.#rttMs,
       sentBytes: this.#sentBytes,
       receivedBytes: this.#receivedBytes,
       sentPackets: this.#sentChunks,
       lostPackets: 0,
-      sendRateBps: 0,
+      sendRateBps: this.#sendRateBps,
       bufferedBytes: this.#bufferedBytes,
       silentMs: Math.max(0, this.#deps.nowMs() - this.#lastReceivedMs),
     };
@@ -203,6 +208,17 @@ export class FailsSession implements Session, FailsOwner, SessionEvents {
     this.#schedule();
   }
 
+  queuePump(stream: FailsStream): void {
+    if (stream.queued || this.closed) return;
+    stream.queued = true;
+    this.#pumps.push(stream);
+    this.#schedule();
+  }
+
+  handlerFailed(error: unknown): void {
+    this.fail(error instanceof Error ? error.message : "internal error");
+  }
+
   queueRead(stream: FailsStream): void {
     if (stream.reading || this.closed) return;
     stream.reading = true;
@@ -232,12 +248,12 @@ export class FailsSession implements Session, FailsOwner, SessionEvents {
   // ------------------------------------------------------------ from the package
 
   onReady({ protocol }: { readonly protocol?: string }): void {
-    if (protocol !== undefined) this.protocol = protocol;
+    if (protocol !== undefined && protocol !== "") this.protocol = protocol;
   }
 
   onClose({ errorcode, error }: { readonly errorcode?: number; readonly error?: string }): void {
     // Over HTTP/3 this is the peer's close; over WebSocket that has been told already.
-    const code = this.objint?.capsParser === undefined ? errorcode : undefined;
+    const code = this.#isOverHttp3 ? errorcode : undefined;
     this.#end({ code, reason: truncateUtf8(error ?? "", MAX_REASON_BYTES), remote: true });
   }
 
@@ -271,18 +287,29 @@ export class FailsSession implements Session, FailsOwner, SessionEvents {
   onDatagramReceived({ datagram }: { readonly datagram: Uint8Array }): void {
     if (this.closed) return;
     this.addReceived(datagram.length);
-    this.#handler?.onDatagram(datagram);
+    try {
+      this.#handler?.onDatagram(datagram);
+    } catch (error) {
+      this.handlerFailed(error);
+    }
   }
 
   onGoAwayReceived(): void {
     // What moves viewers is MoQ's own GOAWAY.
   }
 
-  onSessionStats(): void {}
+  onSessionStats({ smoothedRtt = 0, estimatedSendRateBps = 0 }: PackageStats): void {
+    this.#rttMs = smoothedRtt;
+    this.#sendRateBps = estimatedSendRateBps;
+  }
 
   onDatagramStats(): void {}
 
   // ------------------------------------------------------------ inside
+
+  get #isOverHttp3(): boolean {
+    return this.objint?.capsParser === undefined;
+  }
 
   #open(isBidi: boolean, priority: number): FailsStream | undefined {
     const native = this.objint;
@@ -328,8 +355,13 @@ export class FailsSession implements Session, FailsOwner, SessionEvents {
   }
 
   #announce(stream: FailsStream, handler: SessionHandler): void {
-    if (stream.sendOpen) handler.onBidiStream(stream);
-    else handler.onUniStream(stream);
+    try {
+      if (stream.sendOpen) handler.onBidiStream(stream);
+      else handler.onUniStream(stream);
+    } catch (error) {
+      this.handlerFailed(error);
+      return;
+    }
     stream.read();
   }
 
@@ -351,6 +383,10 @@ export class FailsSession implements Session, FailsOwner, SessionEvents {
     if (this.#streamsCame && !this.closed) {
       this.#streamsCame = false;
       handler?.onStreamsAvailable();
+    }
+    for (const stream of this.#pumps.splice(0)) {
+      stream.queued = false;
+      if (!this.closed) stream.pump();
     }
     for (const stream of this.#reads.splice(0)) {
       stream.reading = false;

@@ -12,11 +12,15 @@ import type {
 export interface FailsOwner extends SendOwner, SessionState {
   queueSend(stream: FailsStream): void;
   queueNotice(stream: FailsStream): void;
+  /** As `queueSend`, but never within the caller's call. */
+  queuePump(stream: FailsStream): void;
   /** The stream's receiver wants what is there. */
   queueRead(stream: FailsStream): void;
   streamEnded(stream: FailsStream): void;
   addReceived(bytes: number): void;
   addSent(bytes: number): void;
+  /** The stream's user threw: what called us must not see it, for it may be native code. */
+  handlerFailed(error: unknown): void;
 }
 
 const NONE = -1;
@@ -42,6 +46,9 @@ export class FailsStream extends SendingStream<FailsOwner> implements BidiStream
   #paused = false;
   #discarding = false;
   #peerReset = NONE;
+  /** What came while nobody read: over HTTP/3 a stopped reader is still given what had arrived, up to one window. */
+  #kept: Uint8Array[] = [];
+  #isFinKept = false;
 
   constructor(
     options: {
@@ -74,7 +81,12 @@ export class FailsStream extends SendingStream<FailsOwner> implements BidiStream
   attach(native: PackageStream): void {
     this.#native = native;
     native.jsobj = this;
-    if (this.receiveOpen) keepEndWithData(native);
+    if (this.receiveOpen) {
+      keepEndWithData(native);
+      // Over HTTP/3 a stream reads by itself until it is told not to.
+      if (this.#receiver === undefined || this.#paused) native.stopReading();
+      else this.owner.queueRead(this);
+    }
     native.sendInitialParameters?.();
     this.onPriority(this.priority);
     if (this.#stopCode !== NONE) native.stopSending(this.#stopCode);
@@ -109,6 +121,8 @@ export class FailsStream extends SendingStream<FailsOwner> implements BidiStream
     this.#discarding = true;
     this.#stopCode = code;
     this.#receiver = undefined;
+    this.#kept = [];
+    if (this.#isFinKept) this.endReceiving();
     if (this.#native === undefined) return;
     this.#native.stopSending(code);
     // What still comes counts against the session's window: it is read and thrown away.
@@ -117,6 +131,7 @@ export class FailsStream extends SendingStream<FailsOwner> implements BidiStream
 
   pause(): void {
     this.#paused = true;
+    if (this.receiveOpen) this.#native?.stopReading();
   }
 
   resume(): void {
@@ -128,8 +143,12 @@ export class FailsStream extends SendingStream<FailsOwner> implements BidiStream
   /** Called by the session, not from inside a call of the stream's user. */
   read(): void {
     if (!this.receiveOpen || this.#receiver === undefined || this.#paused) return;
-    if (this.#peerReset !== NONE) this.#tellReset();
-    else this.#native?.startReading();
+    if (this.#peerReset !== NONE) {
+      this.#tellReset();
+      return;
+    }
+    this.#deliverKept();
+    if (this.receiveOpen && !this.#paused) this.#native?.startReading();
   }
 
   // ------------------------------------------------------------ from the package
@@ -145,10 +164,14 @@ export class FailsStream extends SendingStream<FailsOwner> implements BidiStream
   commitReadBuffer({ buffer, readBytes = 0, fin }: ReadPiece): { readonly stopReading?: boolean } {
     if (this.owner.closed || !this.receiveOpen) return {};
     this.owner.addReceived(readBytes);
-    const receiver = this.#receiver;
-    if (fin) this.endReceiving();
-    if (receiver !== undefined && (readBytes > 0 || fin)) {
-      receiver.onData(buffer === undefined ? NO_BYTES : buffer.subarray(0, readBytes), fin);
+    const bytes = buffer === undefined ? NO_BYTES : buffer.subarray(0, readBytes);
+    if (this.#discarding) {
+      if (fin) this.endReceiving();
+    } else if (this.#receiver === undefined || this.#paused) {
+      if (readBytes > 0) this.#kept.push(bytes.slice());
+      this.#isFinKept ||= fin;
+    } else {
+      this.#deliver(bytes, fin);
     }
     return { stopReading: this.#paused && !this.#discarding };
   }
@@ -157,20 +180,29 @@ export class FailsStream extends SendingStream<FailsOwner> implements BidiStream
     if (this.owner.closed) return;
     if (nettask === "stopSending") {
       if (!this.sendOpen) return;
-      this.#resetHere(code);
+      // HTTP/3's engine answers by itself, and says the same of a stream that it is about to destroy.
+      if (!isOverHttp3(this.#native)) this.#resetHere(code);
       this.onStopped(code);
       return;
     }
-    if (!this.receiveOpen) return;
+    // After the end it is HTTP/3's word for a stream that is destroyed.
+    if (!this.receiveOpen || this.#isFinKept) return;
     // What was kept is given up, as a reset stream's rest is on every transport.
     dropUnread(this.#native);
+    this.#kept = [];
     this.#peerReset = code;
     if (this.#discarding) this.endReceiving();
     else if (this.#receiver !== undefined && !this.#paused) this.#tellReset();
   }
 
-  onStreamWrite(): void {
+  onStreamWrite({ success }: { readonly success: boolean }): void {
     if (this.#handedOver === NONE || !this.sendOpen) return;
+    if (!success) {
+      // The stream is being destroyed: it takes nothing more.
+      this.#handedOver = NONE;
+      this.endSending();
+      return;
+    }
     const bytes = this.#handedOver;
     this.#handedOver = NONE;
     if (this.#isFinSent) {
@@ -182,11 +214,16 @@ export class FailsStream extends SendingStream<FailsOwner> implements BidiStream
     if (this.head === this.chunks.length) this.clearTaken();
     this.owner.addSent(bytes);
     this.onTaken(bytes);
-    this.pump();
+    // HTTP/3's engine has this chunk at the head of its queue until we return, and would write it again.
+    if (isOverHttp3(this.#native)) this.owner.queuePump(this);
+    else this.pump();
   }
 
-  onStreamNetworkFinish(): void {
-    // The end of a stream is known when what it consists of has been written.
+  /** Over HTTP/3 this alone tells that the end was written; over WebSocket it comes after `onStreamWrite`. */
+  onStreamNetworkFinish({ nettask }: { readonly nettask: string }): void {
+    if (nettask !== "streamFinal" || !this.#isFinSent || !this.sendOpen) return;
+    this.#handedOver = NONE;
+    this.endSending();
   }
 
   protected override onPriority(priority: number): void {
@@ -205,8 +242,38 @@ export class FailsStream extends SendingStream<FailsOwner> implements BidiStream
   #tellReset(): void {
     const receiver = this.#receiver;
     this.endReceiving();
-    receiver?.onReset(this.#peerReset);
+    try {
+      receiver?.onReset(this.#peerReset);
+    } catch (error) {
+      this.owner.handlerFailed(error);
+    }
   }
+
+  #deliver(bytes: Uint8Array, fin: boolean): void {
+    const receiver = this.#receiver;
+    if (fin) this.endReceiving();
+    if (receiver === undefined || (bytes.length === 0 && !fin)) return;
+    try {
+      receiver.onData(bytes, fin);
+    } catch (error) {
+      this.owner.handlerFailed(error);
+    }
+  }
+
+  #deliverKept(): void {
+    while (this.#kept.length > 0 && this.receiveOpen && !this.#paused && this.#receiver !== undefined) {
+      const bytes = this.#kept.shift() ?? NO_BYTES;
+      this.#deliver(bytes, this.#isFinKept && this.#kept.length === 0);
+    }
+    if (this.#kept.length === 0 && this.#isFinKept && this.receiveOpen && !this.#paused) {
+      this.#deliver(NO_BYTES, true);
+    }
+  }
+}
+
+/** Sessions over WebSocket are the package's own code, and show what they hold. */
+function isOverHttp3(native: PackageStream | undefined): boolean {
+  return native !== undefined && native.outgochunks === undefined;
 }
 
 /**

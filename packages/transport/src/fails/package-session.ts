@@ -13,10 +13,18 @@ export interface PackageSession {
   orderBidiStream(options: StreamOrder): boolean;
   getMaxDatagramSize(): number;
   close(close: { readonly code: number; readonly reason: string }): void;
+  /** Answered by `onSessionStats`, over HTTP/3 within the call. */
+  orderSessionStats?(): void;
   readonly capsParser?: PackageParser;
   readonly datagramsWaiting_?: readonly Uint8Array[];
   readonly streamIdMngrUni?: StreamCount;
   readonly streamIdMngrBi?: StreamCount;
+}
+
+export interface PackageStats {
+  /** Milliseconds. */
+  readonly smoothedRtt?: number;
+  readonly estimatedSendRateBps?: number;
 }
 
 export interface StreamCount {
@@ -105,6 +113,6 @@ export interface SessionEvents extends SessionState {
   }): void;
   onDatagramReceived(event: { readonly datagram: Uint8Array }): void;
   onGoAwayReceived(): void;
-  onSessionStats(): void;
+  onSessionStats(stats: PackageStats): void;
   onDatagramStats(): void;
 }

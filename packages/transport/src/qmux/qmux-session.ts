@@ -43,12 +43,18 @@ export interface QmuxSessionDeps {
   readonly nowMs: () => number;
   /** Calls `flush` soon, never within this call; `urgent` = not with the next coalesced flush but at once. */
   readonly scheduleFlush: (urgent: boolean) => void;
+  /** For what may wait some ms for the next flush; without it nothing waits. */
+  readonly schedulePatientFlush?: () => void;
   /** The peer's parameters are here: streams can be opened. Called once, from `onMessage`. */
   readonly onReady: () => void;
 }
 
 /** As large as the smallest record that everybody takes. */
 const MAX_DATAGRAM_BYTES = 16_382;
+/** A write that is larger is worth a flush of its own, and others go with it. */
+const SMALL_WRITE_BYTES = 1_024;
+/** So much better than the large ones is what a stream of another track is. */
+const CLEARLY_BETTER = 2;
 /** WebSocket status codes (RFC 6455 §7.4.1). */
 const STATUS_NORMAL = 1_000;
 const STATUS_PROTOCOL_ERROR = 1_002;
@@ -94,6 +100,8 @@ export class QmuxSession implements Session, StreamOwner, FrameHandler {
   #sentBytes = 0;
   #receivedBytes = 0;
   #records = 0;
+  /** Priority of the stream with the last large write. */
+  #largePriority = Number.POSITIVE_INFINITY;
 
   constructor(options: QmuxSessionOptions, deps: QmuxSessionDeps) {
     const { limits } = options;
@@ -243,7 +251,10 @@ export class QmuxSession implements Session, StreamOwner, FrameHandler {
 
   queueSend(stream: QmuxStream): void {
     this.#ready.add(stream);
-    this.#deps.scheduleFlush(false);
+    const { schedulePatientFlush } = this.#deps;
+    if (stream.bufferedBytes > SMALL_WRITE_BYTES) this.#largePriority = stream.priority;
+    if (schedulePatientFlush !== undefined && this.#mayWait(stream)) schedulePatientFlush();
+    else this.#deps.scheduleFlush(false);
   }
 
   addBuffered(delta: number): void {
@@ -365,6 +376,15 @@ export class QmuxSession implements Session, StreamOwner, FrameHandler {
   }
 
   // ------------------------------------------------------------ sending
+
+  /**
+   * The next packet of sound in a stream that goes on, beside pictures: the next picture takes it along. What begins or
+   * ends a stream, such as a message or a catalog, does not wait, nor small pictures, nor sound alone.
+   */
+  #mayWait(stream: QmuxStream): boolean {
+    if (stream.bufferedBytes > SMALL_WRITE_BYTES || !stream.isUnderWay) return false;
+    return stream.priority >= this.#largePriority + CLEARLY_BETTER;
+  }
 
   #send(): void {
     const { socket, writer } = this.#deps;

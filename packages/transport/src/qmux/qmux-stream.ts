@@ -62,6 +62,11 @@ export class QmuxStream extends SendingStream<StreamOwner> implements BidiStream
 
   // ------------------------------------------------------------ sending
 
+  /** It has begun, and does not end with what waits. */
+  get isUnderWay(): boolean {
+    return this.#sentBytes > 0 && !this.finishing;
+  }
+
   reset(code: number): void {
     if (!this.sendOpen || this.owner.closed) return;
     this.owner.sendReset(this, code, this.#sentBytes);

@@ -12,6 +12,12 @@ const UTILIZATION_SAMPLE_MS = 250;
  */
 const CPU_WEIGHT = 2;
 
+/** How long a write that may wait waits for others: little beside what a player buffers. */
+const PATIENCE_MS = 25;
+
+/** Utilization from which such writes wait; a core with more room than that is not worth the latency. */
+const PATIENT_FROM_UTILIZATION = 0.25;
+
 /** A connection as the loop sees it. The flags belong to the loop. */
 export interface LoopMember {
   readQueued: boolean;
@@ -27,6 +33,8 @@ export interface LoopMember {
 export interface QuicLoopOptions {
   /** `adaptive`, or a fixed interval in milliseconds (0 = flush at the end of every tick). */
   readonly flush?: Partial<FlushControllerOptions> | number;
+  /** Utilization from which small writes wait for others; default 0.25. */
+  readonly patientFromUtilization?: number;
 }
 
 /**
@@ -52,6 +60,10 @@ export class QuicLoop {
   #utilization = performance.eventLoopUtilization();
   #cpuMs = processCpuMs();
   #sampledMs = 0;
+  readonly #patientFromUtilization: number;
+  #isBusy: boolean;
+  #patient: LoopMember[] = [];
+  #patienceTimer: NodeJS.Timeout | undefined;
   #members = 0;
   readonly #run = (): void => this.#tick();
 
@@ -60,6 +72,8 @@ export class QuicLoop {
     this.#fixedIntervalMs = typeof flush === "number" ? flush : 0;
     this.#controller =
       typeof flush === "number" ? undefined : new FlushController({ ...DEFAULT_FLUSH_CONTROL, ...flush });
+    this.#patientFromUtilization = options.patientFromUtilization ?? PATIENT_FROM_UTILIZATION;
+    this.#isBusy = this.#patientFromUtilization <= 0;
     this.wheel = new TimerWheel({ nowMs: () => performance.now() });
   }
 
@@ -108,6 +122,28 @@ export class QuicLoop {
       this.#dirty.push(member);
     }
     if (member.urgent || this.#flushTimer === undefined) this.#schedule();
+  }
+
+  /**
+   * For a small write that others will follow soon: while the core is busy it waits some ms for a flush that the member
+   * has anyway, since most of a write's cost does not depend on its size.
+   */
+  schedulePatient(member: LoopMember): void {
+    if (member.flushQueued) return;
+    if (!this.#isBusy) {
+      this.scheduleFlush(member);
+      return;
+    }
+    this.#patient.push(member);
+    this.#patienceTimer ??= setTimeout(() => this.#endPatience(), PATIENCE_MS);
+  }
+
+  #endPatience(): void {
+    this.#patienceTimer = undefined;
+    const patient = this.#patient;
+    this.#patient = [];
+    // Those that were flushed meanwhile have nothing more to say.
+    for (const member of patient) this.scheduleFlush(member);
   }
 
   #schedule(): void {
@@ -170,7 +206,9 @@ export class QuicLoop {
     const cpuShare = (cpuMs - this.#cpuMs) / Math.max(1, nowMs - this.#sampledMs);
     this.#cpuMs = cpuMs;
     this.#sampledMs = nowMs;
-    this.#controller?.update(Math.min(utilization, cpuShare * CPU_WEIGHT));
+    const load = Math.min(utilization, cpuShare * CPU_WEIGHT);
+    this.#isBusy = load >= this.#patientFromUtilization;
+    this.#controller?.update(load);
   }
 }
 

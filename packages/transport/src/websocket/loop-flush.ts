@@ -6,6 +6,7 @@ export class LoopFlush implements LoopMember {
   flushQueued = false;
   urgent = false;
   readonly schedule: (urgent: boolean) => void;
+  readonly schedulePatient: () => void;
   readonly #flush: () => void;
 
   constructor(loop: QuicLoop, flush: () => void) {
@@ -15,6 +16,7 @@ export class LoopFlush implements LoopMember {
       if (urgent) this.urgent = true;
       loop.scheduleFlush(this);
     };
+    this.schedulePatient = () => loop.schedulePatient(this);
   }
 
   handleIncoming(): void {

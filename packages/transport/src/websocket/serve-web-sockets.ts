@@ -213,6 +213,7 @@ class WebSocketAcceptor implements WebSocketSessions {
         writer: this.#writer,
         nowMs: this.#nowMs,
         scheduleFlush: flush.schedule,
+        schedulePatientFlush: flush.schedulePatient,
         onReady: () => {
           this.#handshakes.end(handshake);
           this.#handler.onSession(session);

@@ -133,6 +133,22 @@ describe("PendingRequests", () => {
     expect([pool.waits, pending.size]).toEqual([0, 0]);
   });
 
+  it("blames nobody for a stand-still of its own: deadlines hold once more until the next look", async () => {
+    const pending = new PendingRequests({ maxWaits: 2 }, { pool: { waits: 0, waitsRefused: 0 } });
+    let isThere = false;
+    pending.expire(0);
+    const patient = pending.wait(() => isThere, 3_000, stays);
+    pending.expire(5_000);
+    isThere = true;
+    pending.wake();
+    expect(await patient).toBe("ready");
+    const idle = pending.wait(() => false, 6_000, stays);
+    pending.expire(11_000);
+    // A process that is late every time gives them up all the same.
+    pending.expire(12_000);
+    expect(await idle).toBe("late");
+  });
+
   it("forgets whoever is gone, and lets go of everybody when it closes", async () => {
     const pool = { waits: 0, waitsRefused: 0 };
     const pending = new PendingRequests({ maxWaits: 10 }, { pool });

@@ -19,6 +19,12 @@ interface Waiting {
   readonly deadlineMs: number;
 }
 
+/**
+ * Deadlines are looked at a few times a second. A look that comes later than this says that the process stood still, and
+ * with it what was to be read.
+ */
+const LATE_LOOK_MS = 600;
+
 /** What became of a wait. */
 export type WaitOutcome = "ready" | "late" | "full" | "gone";
 
@@ -27,6 +33,8 @@ export class PendingRequests {
   readonly #pool: RequestPool;
   readonly #maxWaits: number;
   readonly #waiting = new Set<Waiting>();
+  #lookedMs = Number.NaN;
+  #hasForgiven = false;
 
   constructor(options: { readonly maxWaits: number }, deps: { readonly pool: RequestPool }) {
     this.#maxWaits = options.maxWaits;
@@ -68,8 +76,14 @@ export class PendingRequests {
     for (const waiting of this.#waiting) if (waiting.isReady()) waiting.settle(true);
   }
 
-  /** Called a few times a second, for all deadlines. */
+  /**
+   * Called a few times a second, for all deadlines. After a stand-still of the process they hold once more until the next
+   * look: what came meanwhile is read first, or the publisher would be blamed for it.
+   */
   expire(nowMs: number): void {
+    this.#hasForgiven = nowMs - this.#lookedMs > LATE_LOOK_MS && !this.#hasForgiven;
+    this.#lookedMs = nowMs;
+    if (this.#hasForgiven) return;
     for (const waiting of this.#waiting) if (nowMs >= waiting.deadlineMs) waiting.settle(false);
   }
 

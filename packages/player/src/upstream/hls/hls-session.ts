@@ -18,6 +18,9 @@ const PICTURE_MS = 400;
 /** Media times further from the edge's clock than this are not wall-clock times. */
 const PLAUSIBLE_US = 30_000_000;
 
+/** With more than this in the buffer it is the decoder that cannot keep up, and holding back more is no help. */
+const DRY_S = 0.3;
+
 /** A jump goes no nearer to the end of the buffer. */
 const JUMP_MARGIN_S = 0.2;
 
@@ -160,7 +163,7 @@ export class HlsSession {
   #onWaiting(): void {
     if (!this.#hasPresented || this.#element.seeking) return;
     this.#freezes += 1;
-    this.#control.onStall(performance.now());
+    if (this.#bufferedS < DRY_S) this.#control.onStall(performance.now());
   }
 
   #steer(): void {

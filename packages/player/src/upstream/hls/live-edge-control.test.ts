@@ -33,9 +33,9 @@ function viewer(latencyS: number, options: { wishS?: number; isSync?: boolean; h
 
 describe("LiveEdgeControl", () => {
   it("comes to the distance that the playlist asks for, at a rate that nobody hears, and stays there", () => {
-    const late = viewer(2.4);
+    const late = viewer(1.7);
     expect(late.play(60)).toBeCloseTo(1.3, 1);
-    expect(Math.max(...late.rates)).toBeLessThanOrEqual(1.05);
+    expect(Math.max(...late.rates)).toBeLessThanOrEqual(1.051);
     expect(late.jumps).toEqual([]);
     const early = viewer(0.9);
     expect(early.play(60)).toBeCloseTo(1.3, 1);
@@ -49,6 +49,24 @@ describe("LiveEdgeControl", () => {
     expect(far.jumps).toHaveLength(1);
     expect(far.play(30)).toBeCloseTo(1.3, 1);
     expect(far.jumps).toHaveLength(1);
+  });
+
+  it("is within its budget again some seconds after a stall, however long that was", () => {
+    for (const stallS of [0.3, 0.8, 1.2, 1.5, 2, 3, 4, 6]) {
+      const stalled = viewer(1.3 + stallS);
+      expect(stalled.play(12), `after ${stallS} s`).toBeLessThan(1.5);
+      expect(Math.max(...stalled.rates)).toBeLessThanOrEqual(1.1);
+      expect(stalled.jumps.length).toBeLessThanOrEqual(1);
+    }
+  });
+
+  it("does not jump to what it does not have, unless that is the only way", () => {
+    const control = new LiveEdgeControl({ wishS: 0.1, isSync: false });
+    const position = { nowMs: 10_000, holdBackS: HOLD_BACK_S };
+    const empty = control.update({ ...position, behindEdgeS: 3, latencyS: 3.3, bufferedS: 0.5 });
+    expect(empty.jumpS).toBe(0);
+    const full = control.update({ ...position, behindEdgeS: 3, latencyS: 3.3, bufferedS: 2.9 });
+    expect(full.jumpS).toBeCloseTo(2, 1);
   });
 
   it("keeps the wished latency where that is longer", () => {

@@ -7,15 +7,19 @@ const SETTLED_S = 0.015;
 /** Sync mode: viewers are to agree. */
 const SYNC_TOLERANCE_S = 0.02;
 
-/** Rates that nobody hears. */
+/** Up to a twentieth nobody hears; a tenth is for what a stall has left. */
 const SLOWEST = 0.95;
-const FASTEST = 1.05;
+const FASTEST = 1.1;
 
 /** Away by this much is worth the full rate. */
-const FULL_RATE_AT_S = 0.4;
+const SLOWEST_AT_S = 0.4;
+const FASTEST_AT_S = 0.8;
 
-/** Further away it jumps: catching up would take a minute. */
+/** Further away it jumps: catching up would take half a minute... */
 const JUMP_S = 3;
+
+/** ...and much sooner if what it jumps to is in the buffer: the decoder stood still, or the network has come back. */
+const NEAR_JUMP_S = 1.2;
 
 /** A jump takes its time until there is a picture again, and the next one must not come before. */
 const JUMP_PAUSE_MS = 4_000;
@@ -98,7 +102,8 @@ export class LiveEdgeControl {
     this.#aim(position);
     const awayS = (latencyS ?? behindEdgeS) - this.#targetS;
     const sizeS = Math.abs(awayS);
-    if (sizeS > JUMP_S && nowMs - this.#jumpedAtMs > JUMP_PAUSE_MS) {
+    const isBuffered = awayS > NEAR_JUMP_S && bufferedS - awayS > LOW_BUFFER_S;
+    if ((sizeS > JUMP_S || isBuffered) && nowMs - this.#jumpedAtMs > JUMP_PAUSE_MS) {
       this.#jumpedAtMs = nowMs;
       this.#isCorrecting = false;
       return { rate: 1, jumpS: awayS };
@@ -106,8 +111,11 @@ export class LiveEdgeControl {
     const toleranceS = this.#options.isSync ? SYNC_TOLERANCE_S : TOLERANCE_S;
     this.#isCorrecting = sizeS > (this.#isCorrecting ? SETTLED_S : toleranceS);
     if (!this.#isCorrecting || (awayS > 0 && bufferedS < LOW_BUFFER_S)) return { rate: 1, jumpS: 0 };
-    const share = Math.min(1, sizeS / FULL_RATE_AT_S);
-    return { rate: awayS > 0 ? 1 + (FASTEST - 1) * share : 1 - (1 - SLOWEST) * share, jumpS: 0 };
+    const rate =
+      awayS > 0
+        ? 1 + (FASTEST - 1) * Math.min(1, sizeS / FASTEST_AT_S)
+        : 1 - (1 - SLOWEST) * Math.min(1, sizeS / SLOWEST_AT_S);
+    return { rate, jumpS: 0 };
   }
 
   #forgetStalls(nowMs: number): void {
