@@ -190,6 +190,11 @@ export class WhepViewer implements AsyncDisposable {
     for (const { reception } of this.#tracks) reception.finish(performance.now());
   }
 
+  /** What was the longest pause so far is forgotten, such as that of the start. */
+  forgetPauses(): void {
+    for (const { reception } of this.#tracks) reception.stats.longestPauseMs = 0;
+  }
+
   #addTrack(kind: MediaKind): void {
     const description = kind === "video" ? new Video("0", "RecvOnly") : new Audio("1", "RecvOnly");
     if (description instanceof Video) {

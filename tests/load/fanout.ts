@@ -12,7 +12,7 @@ import { readProcessUsage } from "./process-usage.ts";
 import { type Row, report } from "./report.ts";
 import { Samples } from "./samples.ts";
 import { isWhepLoadProcess, runWhepLoadProcess } from "./whep-load.ts";
-import { measureWhepLoss } from "./whep-loss.ts";
+import { measureSimulatedWhepLoss, measureWhepLoss } from "./whep-loss.ts";
 
 // How much one edge costs per viewer: N moq-lite, WHEP, HLS or FLV viewers on loopback, one 1.5 Mbit/s stream of 30 frames/s
 // with AAC (Opus for WHEP). The edge is pinned to one core, everything else (origin, publisher, viewers) to the
@@ -38,6 +38,7 @@ const { values } = parseArgs({
     "rtp-payload": { type: "string" },
     "video-only": { type: "boolean", default: false },
     loss: { type: "string" },
+    simulated: { type: "boolean", default: false },
     delay: { type: "string", default: "50" },
     seed: { type: "string", default: "1" },
     "no-feedback": { type: "boolean", default: false },
@@ -54,7 +55,7 @@ if (values.help) {
     "fanout [--viewers 100,200,300] [--seconds 15] [--transport webtransport|quic|websocket] [--tls] [--mapping qmux|webtransport] [--flush auto|frame|<ms>] [--packet 1350] [--idle]\n" +
       "fanout --transport hls|flv [--viewers 100,200,300] [--seconds 15] [--processes 1] [--profile <folder>]\n" +
       "fanout --transport webrtc [--viewers 100,200,300] [--seconds 15] [--processes 1] [--watchful 40] [--video-only] [--rtp-payload 1188] [--no-feedback] [--profile <folder>]\n" +
-      "fanout --transport webrtc --loss 0,2,5,10,20 [--delay 50] [--viewers 4] [--seconds 60] [--seed 1]",
+      "fanout --transport webrtc --loss 0,1,2,5,10,20 [--delay 50] [--viewers 4] [--seconds 60] [--seed 1] [--simulated]",
   );
   process.exit(0);
 }
@@ -195,7 +196,8 @@ if (isWhepLoadProcess()) {
     profileFolder: values.profile,
   });
 } else {
-  await measureWhepLoss({
+  const measure = values.simulated ? measureSimulatedWhepLoss : measureWhepLoss;
+  await measure({
     lossPercents: values.loss.split(",").map(Number),
     delayMs: Number(values.delay),
     seed: Number(values.seed),

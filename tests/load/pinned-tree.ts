@@ -7,6 +7,7 @@ import { CANOPY_COMMAND } from "../harness/canopy-dev.ts";
 import { type StartedProcess, startProcess } from "../harness/child-process.ts";
 import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
 import { findFreePorts } from "../harness/free-ports.ts";
+import { scrapeMetrics } from "../harness/scrape-metrics.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 export const BROADCAST = "live/fanout";
@@ -97,6 +98,11 @@ async function startProcesses(
   await waitFor(
     "the broadcast",
     async () => (await fetch(`${originUrl}/v1/broadcasts/${BROADCAST}`)).ok,
+    START_DEADLINE_MS,
+  );
+  await waitFor(
+    "the broadcast at the edge",
+    async () => ((await scrapeMetrics(edgeUrl)).get("canopy_broadcasts") ?? 0) > 0,
     START_DEADLINE_MS,
   );
   return { edge, edgeUrl, originUrl, edgeWebRtcPort: port + 2 + WEBRTC_PORT_OFFSET };

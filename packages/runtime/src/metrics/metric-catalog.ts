@@ -163,6 +163,10 @@ export const METRICS = {
     help: "What WebRTC peers sent or asked for and was not heeded: packets that are not here any more or too many, RTCP over the rate or malformed, media in a session without.",
     label: { name: "reason", values: ["nack", "rtcp-rate", "malformed", "unexpected"] },
   },
+  canopy_webrtc_stray_checks_total: {
+    type: "counter",
+    help: "ICE checks on the WebRTC port for no session: of viewers whose session is over, or of strangers.",
+  },
   canopy_hls_waiting_requests: {
     type: "gauge",
     help: "Requests for HLS playlists and parts that wait until they are there.",

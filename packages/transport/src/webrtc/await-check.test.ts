@@ -14,6 +14,7 @@ describe("AwaitedChecks", () => {
     checks.onCheck("mine", FROM);
     checks.onCheck("mine", FROM);
     expect(told).toEqual([FROM]);
+    expect(checks.strays).toBe(2);
   });
 
   it("forgets who does not wait any more", () => {

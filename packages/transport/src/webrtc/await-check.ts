@@ -30,6 +30,8 @@ export function createIceCredentials(): IceCredentials {
  * then the client's handshake messages are lost. An agent that is told the address as it begins checks at once.
  */
 export class AwaitedChecks {
+  /** Checks that nobody waited for, since the start. */
+  strays = 0;
   readonly #waiting = new Map<string, (from: CheckOrigin) => void>();
 
   /** `onCheck` is called once. The result withdraws it. */
@@ -38,10 +40,17 @@ export class AwaitedChecks {
     return () => void this.#waiting.delete(ufrag);
   }
 
-  /** A check came that belongs to no agent: of a peer that waits for it, or of one that is gone. */
+  /**
+   * A check came that belongs to no agent: of a peer that waits for it, of one that is gone, or of a stranger. Those
+   * cost a look-up and a count, and leave nothing behind; a limit by address, which anybody can forge, would save no
+   * more than the look-up, and could keep out who is waited for.
+   */
   onCheck(ufrag: string, from: CheckOrigin): void {
     const onCheck = this.#waiting.get(ufrag);
-    if (onCheck === undefined) return;
+    if (onCheck === undefined) {
+      this.strays += 1;
+      return;
+    }
     this.#waiting.delete(ufrag);
     onCheck(from);
   }

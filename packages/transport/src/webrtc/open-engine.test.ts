@@ -1,4 +1,5 @@
-import { createSocket } from "node:dgram";
+import { createHmac } from "node:crypto";
+import { createSocket, type Socket } from "node:dgram";
 import { createSilentLogger, delay } from "@canopy/runtime";
 import { afterEach, describe, expect, it } from "vitest";
 import { openWebRtcEngine } from "./open-engine.ts";
@@ -103,6 +104,33 @@ function rtpPacket(options: { type: number; sequence: number; ssrc: number; payl
   packet.writeUInt32BE(options.ssrc, 8);
   packet.write(options.payload, 12);
   return packet;
+}
+
+/** An ICE check (RFC 8445 section 7.2.2) with USERNAME and MESSAGE-INTEGRITY (RFC 8489 sections 14.3, 14.5). */
+function iceCheck(username: string): Buffer {
+  const name = Buffer.alloc(4 + Math.ceil(username.length / 4) * 4);
+  name.writeUInt16BE(0x0006, 0);
+  name.writeUInt16BE(username.length, 2);
+  name.write(username, 4);
+  const header = Buffer.alloc(20);
+  header.writeUInt16BE(0x0001, 0);
+  header.writeUInt16BE(name.byteLength + 24, 2);
+  header.writeUInt32BE(0x2112a442, 4);
+  const mac = createHmac("sha1", "a stranger's").update(header).update(name).digest();
+  return Buffer.concat([header, name, Buffer.from([0, 8, 0, 20]), mac]);
+}
+
+/** Fewer than a socket's buffer holds: none is lost if each batch is awaited. */
+const BATCH = 50;
+
+/** Sends checks of sessions that nobody has, and waits for `taken` to count them. */
+async function sendStrays(socket: Socket, port: number, count: number, taken: () => number): Promise<void> {
+  for (let sent = 0; sent < count; ) {
+    for (let index = 0; index < BATCH; index += 1, sent += 1)
+      socket.send(iceCheck(`stranger${sent}:x`), port, "127.0.0.1");
+    const wanted = sent;
+    await until(() => taken() >= wanted);
+  }
 }
 
 describe("openWebRtcEngine", () => {
@@ -277,6 +305,55 @@ describe("openWebRtcEngine", () => {
     await delay(100);
     socket.close();
     peer.sendRtp(rtpPacket({ type: 102, sequence: 1, ssrc: 1_000, payload: "still here" }));
+    await until(() => client.received.get("video")?.length === 1);
+  });
+
+  it("counts checks for sessions that nobody has, keeps nothing of them, and goes on", async () => {
+    const engine = await openEngine();
+    const { client, peer } = await connect(engine, { video: "RecvOnly" });
+    using _ = client;
+    const before = process.memoryUsage().rss;
+    const video = client.received.get("video") ?? [];
+    let sequence = 0;
+    const send = (payload: string): void => {
+      peer.sendRtp(rtpPacket({ type: 102, sequence: sequence++, ssrc: 1_000, payload }));
+    };
+    const socket = createSocket("udp4");
+    await sendStrays(socket, engine.port, 20_000, () => {
+      send("meanwhile");
+      return engine.strayChecks;
+    });
+    socket.close();
+    expect(engine.strayChecks).toBe(20_000);
+    expect(engine.peerCount).toBe(1);
+    expect(process.memoryUsage().rss - before).toBeLessThan(100_000_000);
+    expect(video.length).toBeGreaterThan(0);
+    await until(() => {
+      send("after");
+      return video.some((packet) => packet.subarray(12).toString() === "after");
+    });
+    // Who has a session still gets in.
+    const other = await connect(engine, { video: "RecvOnly" });
+    other.client[Symbol.dispose]();
+  });
+
+  it("lives on when strangers, or viewers who have not heard yet, send checks after its end", async () => {
+    const engine = await openEngine();
+    await engine.close();
+    const socket = createSocket("udp4");
+    for (let index = 0; index < 500; index += 1)
+      socket.send(iceCheck(`gone${index}:x`), engine.port, "127.0.0.1");
+    await delay(100);
+    socket.close();
+    // The port is there for the next engine.
+    const next = await openWebRtcEngine(
+      { host: "127.0.0.1", port: engine.port },
+      { logger: createSilentLogger() },
+    );
+    engines.push(next);
+    const { client, peer } = await connect(next, { video: "RecvOnly" });
+    using _ = client;
+    peer.sendRtp(rtpPacket({ type: 102, sequence: 1, ssrc: 1_000, payload: "hello" }));
     await until(() => client.received.get("video")?.length === 1);
   });
 

@@ -10,7 +10,6 @@ import {
   followNativeLog,
   loadNative,
   type NativeBinding,
-  type NativeListener,
   type NativePeerConfig,
   type NativePeerConnection,
 } from "./native.ts";
@@ -19,6 +18,7 @@ import { RtpDemux } from "./rtp-demux.ts";
 import { type EngineOffer, writeEngineOffer } from "./sdp/engine-offer.ts";
 import type { AnswerPlan, SdpOffer } from "./sdp/session-description.ts";
 import { acceptedSections, type LocalTransport, writeAnswer } from "./sdp/write-answer.ts";
+import { SharedPort } from "./shared-port.ts";
 import type { WebRtcAnswer, WebRtcEngine, WebRtcEngineDeps, WebRtcEngineOptions } from "./webrtc-engine.ts";
 import { WebRtcError } from "./webrtc-error.ts";
 import { DEFAULT_WEBRTC_LIMITS, type WebRtcLimits } from "./webrtc-limits.ts";
@@ -26,6 +26,9 @@ import type { WebRtcCloseReason, WebRtcPeerHandler } from "./webrtc-peer.ts";
 
 /** Deadlines and held candidates are looked at this often; also the window of the packet rate. */
 const TICK_MS = 1_000;
+/** In a second. All viewers of a node before this one, who have not heard of its end yet, send fewer. */
+const FLOOD_CHECKS = 5_000;
+const FLOOD_PAUSE_MS = 60_000;
 /** libdatachannel ignores a port range that begins at or below this. */
 const LOWEST_PORT = 1_025;
 const FREE_PORT_ATTEMPTS = 10;
@@ -46,9 +49,10 @@ export async function openWebRtcEngine(
   }
   const host = await resolveHost(options.host);
   const native = await loadNative();
-  const listener = await listen(native, host, port);
+  const checks = new AwaitedChecks();
+  const listener = await listen(native, host, port, checks);
   const certificate = await createCertificate();
-  return new NativeEngine({ ...options, host, servers, listener, native, certificate }, deps);
+  return new NativeEngine({ ...options, host, servers, listener, checks, native, certificate }, deps);
 }
 
 /** The native engine takes addresses only; a host such as `localhost` is looked up once, at start. */
@@ -61,10 +65,16 @@ async function resolveHost(host: string): Promise<string> {
   }
 }
 
-async function listen(native: NativeBinding, host: string, port: number): Promise<NativeListener> {
+async function listen(
+  native: NativeBinding,
+  host: string,
+  port: number,
+  checks: AwaitedChecks,
+): Promise<SharedPort> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return new native.IceUdpMuxListener(port === 0 ? await freePort(host) : port, host);
+      const address = { host, port: port === 0 ? await freePort(host) : port };
+      return SharedPort.open(native, address, (ufrag, from) => checks.onCheck(ufrag, from));
     } catch (cause) {
       if (port !== 0 || attempt >= FREE_PORT_ATTEMPTS)
         throw new WebRtcError("listen-failed", `cannot listen on UDP ${host}:${port}`, { cause });
@@ -99,7 +109,8 @@ async function createCertificate(): Promise<PeerCertificate> {
 
 interface OpenParts extends WebRtcEngineOptions {
   readonly servers: readonly NativeIceServer[];
-  readonly listener: NativeListener;
+  readonly listener: SharedPort;
+  readonly checks: AwaitedChecks;
   readonly native: NativeBinding;
   readonly certificate: PeerCertificate;
 }
@@ -111,7 +122,7 @@ class NativeEngine implements WebRtcEngine {
   readonly #deps: WebRtcEngineDeps;
   readonly #limits: WebRtcLimits;
   readonly #peers = new Set<NativePeer>();
-  readonly #checks = new AwaitedChecks();
+  readonly #checks: AwaitedChecks;
   /** Of peers whose agent has not begun. */
   readonly #withdrawals = new Map<NativePeer, () => void>();
   #certificate: PeerCertificate;
@@ -120,18 +131,18 @@ class NativeEngine implements WebRtcEngine {
   readonly #timer: NodeJS.Timeout;
   readonly #stopLog: () => void;
   #closed = false;
+  #straysBefore = 0;
+  #floodToldMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: OpenParts, deps: WebRtcEngineDeps) {
     this.#parts = parts;
     this.#deps = deps;
     this.#limits = { ...DEFAULT_WEBRTC_LIMITS, ...parts.limits };
     this.#nowMs = deps.nowMs ?? (() => performance.now());
-    this.port = parts.listener.port();
+    this.#checks = parts.checks;
+    this.port = parts.listener.port;
     this.#certificate = parts.certificate;
     this.#certificateAtMs = this.#nowMs();
-    parts.listener.onUnhandledStunRequest(({ localUfrag, host, port }) => {
-      this.#checks.onCheck(localUfrag, { host, port });
-    });
     this.#stopLog = followNativeLog(deps.logger);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#timer.unref();
@@ -139,6 +150,10 @@ class NativeEngine implements WebRtcEngine {
 
   get peerCount(): number {
     return this.#peers.size;
+  }
+
+  get strayChecks(): number {
+    return this.#checks.strays;
   }
 
   get halfOpenCount(): number {
@@ -299,6 +314,17 @@ class NativeEngine implements WebRtcEngine {
   #tick(): void {
     const nowMs = this.#nowMs();
     for (const peer of this.#peers) peer.tick(nowMs);
+    this.#watchStrays(nowMs);
+  }
+
+  /** One line for a flood, however long it is. */
+  #watchStrays(nowMs: number): void {
+    const { strays } = this.#checks;
+    const grown = strays - this.#straysBefore;
+    this.#straysBefore = strays;
+    if (grown < FLOOD_CHECKS || nowMs - this.#floodToldMs < FLOOD_PAUSE_MS) return;
+    this.#floodToldMs = nowMs;
+    this.#deps.logger.warn({ checks: grown }, "ICE checks of strangers flood the WebRTC port");
   }
 
   #forget(peer: NativePeer, reason: WebRtcCloseReason): void {
@@ -313,7 +339,7 @@ class NativeEngine implements WebRtcEngine {
     this.#closed = true;
     clearInterval(this.#timer);
     for (const peer of [...this.#peers]) peer.close();
-    this.#parts.listener.stop();
+    this.#parts.listener.release();
     this.#stopLog();
     return Promise.resolve();
   }

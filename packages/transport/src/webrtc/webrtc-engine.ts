@@ -48,12 +48,14 @@ export interface WebRtcEngine extends AsyncDisposable {
   readonly halfOpenCount: number;
   /** Peers that were closed because their handshakes did not finish, since the start. */
   readonly handshakeTimeouts: number;
+  /** ICE checks for no session, of strangers or of sessions that are over, since the start. */
+  readonly strayChecks: number;
   /**
    * Answers an offer: a peer in state `connecting` and the SDP of the answer with all candidates of this side.
    * Rejects with `WebRtcError`: `too-many-peers`, `too-many-half-open`, `sdp-unsupported` (nothing left to answer),
    * `engine-failed`, `closed`.
    */
   answer(offer: SdpOffer, plan: AnswerPlan, handler: WebRtcPeerHandler): Promise<WebRtcAnswer>;
-  /** Closes all peers and the port. Idempotent. */
+  /** Closes all peers. The port answers nobody any more, but stays bound until the process ends. Idempotent. */
   close(): Promise<void>;
 }

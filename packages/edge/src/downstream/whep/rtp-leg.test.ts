@@ -134,7 +134,7 @@ describe("RtpLeg", () => {
     leg.restart();
     write(track, 1);
     const originals = [...sent];
-    for (const original of originals) expect(leg.retransmit(original.sequence)).toBe(true);
+    for (const original of originals) expect(leg.retransmit(original.sequence)).toBe(1);
     expect(sent.slice(originals.length).map(({ bytes }) => bytes)).toEqual(
       originals.map(({ bytes }) => bytes),
     );
@@ -144,13 +144,13 @@ describe("RtpLeg", () => {
     const track = createTrack();
     const { leg } = createLeg();
     leg.follow(track);
-    expect(leg.retransmit(FIRST_SEQUENCE)).toBe(false);
+    expect(leg.retransmit(FIRST_SEQUENCE)).toBe(0);
     write(track, 0, { group: true });
-    expect(leg.retransmit(FIRST_SEQUENCE)).toBe(true);
-    expect(leg.retransmit((FIRST_SEQUENCE + 1) & 0xffff)).toBe(false);
-    expect(leg.retransmit((FIRST_SEQUENCE - 1) & 0xffff)).toBe(false);
+    expect(leg.retransmit(FIRST_SEQUENCE)).toBe(1);
+    expect(leg.retransmit((FIRST_SEQUENCE + 1) & 0xffff)).toBe(0);
+    expect(leg.retransmit((FIRST_SEQUENCE - 1) & 0xffff)).toBe(0);
     for (let picture = 1; picture < 2_100; picture += 1) write(track, picture);
-    expect(leg.retransmit(FIRST_SEQUENCE)).toBe(false);
+    expect(leg.retransmit(FIRST_SEQUENCE)).toBe(0);
   });
 
   it("starts the group again without a gap in its sequence numbers", () => {
@@ -201,6 +201,23 @@ describe("RtpLeg", () => {
     write(low, 1, { group: true });
     expect(released).toEqual(["low", "high"]);
     expect(sent).toHaveLength(1);
+  });
+
+  it("answers twice what is asked for once more: the request or the answer was lost", () => {
+    const track = createTrack();
+    const { leg, sent } = createLeg();
+    leg.follow(track);
+    for (let picture = 0; picture < 400; picture += 1) write(track, picture, { group: picture === 0 });
+    const original = sent[5];
+    const sequence = original?.sequence ?? -1;
+    sent.length = 0;
+    expect(leg.retransmit(sequence)).toBe(1);
+    expect(leg.retransmit(sequence)).toBe(2);
+    for (const { bytes } of sent) expect(bytes).toEqual(original?.bytes);
+    // Another packet in the same place of the memory is no repetition.
+    expect(leg.retransmit((sequence + 256) & 0xffff)).toBe(1);
+    expect(leg.retransmit(sequence)).toBe(1);
+    expect(leg.retransmitted).toBe(5);
   });
 
   it("waits for the next group when the ring has gone on without it", () => {

@@ -13,8 +13,8 @@ export interface RtpLegOptions {
 }
 
 export interface RtpLegDeps {
-  readonly peer: WebRtcPeer;
-  readonly pacer: CatchUpPacer;
+  readonly peer: Pick<WebRtcPeer, "sendRtp">;
+  readonly pacer: Pick<CatchUpPacer, "add" | "remove">;
   /** The node's counts of frames by kind: video, audio. */
   readonly framesSent: Float64Array;
   /** Gives a track back that the leg was given with `follow` and does not use any more. */
@@ -38,6 +38,8 @@ const BURST_PACKETS = 32;
 /** 16 packets each 5 ms are 30 Mbit/s. */
 const PORTION_PACKETS = 16;
 const MIN_PORTION_PACKETS = 2;
+/** Packets of which is known that they were sent again: those of the last second or so. A power of two; 1 kB. */
+const REPEATS_KEPT = 256;
 /** Oldest packet that is sent again, in packets. Beyond that no receiver waits. */
 const MAX_NACK_AGE = 2_048;
 
@@ -56,6 +58,8 @@ export class RtpLeg implements RtpFollower, PacedSender {
   readonly #options: RtpLegOptions;
   readonly #deps: RtpLegDeps;
   readonly #segments: Segment[] = [];
+  /** Sequence numbers of what was sent again, by their last bits. */
+  readonly #repeated = new Int32Array(REPEATS_KEPT).fill(-1);
   #track: RtpTrack | undefined;
   #pending: RtpTrack | undefined;
   /** Ring number of the next packet; -1 while waiting for a place to begin. */
@@ -141,22 +145,30 @@ export class RtpLeg implements RtpFollower, PacedSender {
     return this.#pacing;
   }
 
-  /** Sends a packet again, the same to the bit. False: it is not here any more, or never was. */
-  retransmit(sequence: number): boolean {
+  /**
+   * Sends a packet again, the same to the bit; twice if that was done before: then the request or the answer was lost,
+   * and each further try costs the viewer a round trip. Returns how many were sent. None: it is not here any more, or
+   * never was.
+   */
+  retransmit(sequence: number): number {
     const newest = this.#count - 1;
     const last = (this.#options.firstSequence + newest) & 0xffff;
     const back = -sequenceDistance(last, sequence);
-    if (newest < 0 || back < 0 || back > MAX_NACK_AGE || back > newest) return false;
+    if (newest < 0 || back < 0 || back > MAX_NACK_AGE || back > newest) return 0;
     const count = newest - back;
     for (let index = this.#segments.length - 1; index >= 0; index -= 1) {
       const segment = this.#segments[index];
       if (segment === undefined || count < segment.firstCount) continue;
       const packet = segment.track.ring.at(segment.firstNumber + count - segment.firstCount);
-      if (packet === undefined) return false;
-      this.retransmitted += 1;
-      return this.#send(packet, sequence);
+      if (packet === undefined) return 0;
+      const place = sequence & (REPEATS_KEPT - 1);
+      const copies = this.#repeated[place] === sequence ? 2 : 1;
+      this.#repeated[place] = sequence;
+      this.retransmitted += copies;
+      for (let copy = 0; copy < copies; copy += 1) this.#send(packet, sequence);
+      return copies;
     }
-    return false;
+    return 0;
   }
 
   #use(track: RtpTrack | undefined): void {

@@ -307,9 +307,10 @@ export class WhepViewer implements WebRtcPeerHandler, WhepBroadcastUser {
         counters.retransmitsRefused += 1;
         continue;
       }
-      this.#retransmitBudget -= 1;
-      if (leg.retransmit(sequence)) counters.retransmitted += 1;
-      else counters.retransmitsRefused += 1;
+      const sent = leg.retransmit(sequence);
+      this.#retransmitBudget -= Math.max(1, sent);
+      counters.retransmitted += sent;
+      if (sent === 0) counters.retransmitsRefused += 1;
     }
   }
 

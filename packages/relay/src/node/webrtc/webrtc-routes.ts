@@ -63,18 +63,17 @@ export class WebRtcRoutes {
   readonly #sessions = new Map<string, WebRtcSession>();
   readonly #links: readonly string[];
   readonly #timer: NodeJS.Timeout;
-  readonly #withdraw: () => void;
+  readonly #withdraw: readonly (() => void)[];
 
   private constructor(options: WebRtcRoutesOptions, deps: WebRtcRoutesDeps) {
     this.#options = options;
     this.#deps = deps;
     this.#links = iceServerLinks(options.iceServers);
     const { engine, metrics } = deps;
-    this.#withdraw = metrics.read(
-      "canopy_sessions_rejected_total",
-      "timeout",
-      () => engine.handshakeTimeouts,
-    );
+    this.#withdraw = [
+      metrics.read("canopy_sessions_rejected_total", "timeout", () => engine.handshakeTimeouts),
+      metrics.read("canopy_webrtc_stray_checks_total", "", () => engine.strayChecks),
+    ];
     this.#timer = setInterval(() => this.#sweep(), SWEEP_INTERVAL_MS);
     this.#timer.unref();
   }
@@ -102,7 +101,7 @@ export class WebRtcRoutes {
   /** Ends all sessions. Idempotent. */
   close(): void {
     clearInterval(this.#timer);
-    this.#withdraw();
+    for (const remove of this.#withdraw) remove();
     for (const session of this.#sessions.values()) session.close();
     this.#sessions.clear();
   }
