@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import { MOQ_PROTOCOLS, MoqSession, type MoqSessionHandler } from "@canopy/protocol";
+import { forwardEvents, MOQ_PROTOCOLS, MoqSession, type MoqSessionHandler } from "@canopy/protocol";
 import type { Session, SessionClose } from "@canopy/transport";
 import { connectQuic } from "@canopy/transport/quic";
 import { connectWebSocket } from "@canopy/transport/websocket";
@@ -97,16 +97,7 @@ async function serve(session: Session, carrier: Carrier, path: string): Promise<
     { wire: session, role: "client", originId: 12_345, ...(carrier === "quic" ? { path } : {}) },
     REFUSES_ALL,
   );
-  session.handler = {
-    onUniStream: (stream) => moq.onUniStream(stream),
-    onBidiStream: (stream) => moq.onBidiStream(stream),
-    onDatagram: (bytes) => moq.onDatagram(bytes),
-    onStreamsAvailable: () => moq.onStreamsAvailable(),
-    onClose: (close) => {
-      moq.onTransportClosed();
-      end(close);
-    },
-  };
+  session.handler = forwardEvents(moq, end);
   const announced = new Promise<true>((resolve) => {
     moq.announcements("", 0, {
       onActive: () => {},

@@ -1,6 +1,6 @@
 import { type AudioRendition, encodeCatalog } from "@canopy/media/catalog";
 import { encodeLegacyFrame } from "@canopy/media/container";
-import { MoqSession, ServedBroadcast, ServedTrack } from "@canopy/protocol";
+import { forwardEvents, MoqSession, ServedBroadcast, ServedTrack } from "@canopy/protocol";
 import { createClock } from "@canopy/runtime";
 import type { Session } from "@canopy/transport";
 import { connectQuic } from "@canopy/transport/quic";
@@ -47,13 +47,7 @@ export class SoundPublisher implements AsyncDisposable {
     );
     this.#session = session;
     this.#moq = moq;
-    session.handler = {
-      onUniStream: (stream) => moq.onUniStream(stream),
-      onBidiStream: (stream) => moq.onBidiStream(stream),
-      onDatagram: (bytes) => moq.onDatagram(bytes),
-      onStreamsAvailable: () => moq.onStreamsAvailable(),
-      onClose: () => moq.onTransportClosed(),
-    };
+    session.handler = forwardEvents(moq);
     let next = 0;
     let groupUs = Number.NEGATIVE_INFINITY;
     this.#timer = setInterval(() => {

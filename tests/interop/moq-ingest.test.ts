@@ -3,7 +3,7 @@ import { type Catalog, encodeCatalog, parseCatalog } from "@canopy/media/catalog
 import { decodeLegacyFrame, encodeLegacyFrame } from "@canopy/media/container";
 import { annexBToAvcc, buildAvcDecoderConfig, isKeyframe, joinAnnexB, splitAnnexB } from "@canopy/media/h264";
 import { encodeTimedMessage, encodeTimedSei, readTimedMessages } from "@canopy/media/timed";
-import { MoqSession, ServedBroadcast, ServedTrack } from "@canopy/protocol";
+import { forwardEvents, MoqSession, ServedBroadcast, ServedTrack } from "@canopy/protocol";
 import type { Track } from "@canopy/relay";
 import { FULL_GRANT, scopeSession } from "@canopy/runtime";
 import { createMemoryPair, MemoryClock } from "@canopy/transport/memory";
@@ -80,16 +80,9 @@ class MoqPublisher implements AsyncDisposable {
       { wire: client, role: "client", originId: 77 },
       this.#broadcast.handler({ onReady: () => {}, onGoaway: () => {} }),
     );
-    client.handler = {
-      onUniStream: (stream) => moq.onUniStream(stream),
-      onBidiStream: (stream) => moq.onBidiStream(stream),
-      onDatagram: (bytes) => moq.onDatagram(bytes),
-      onStreamsAvailable: () => moq.onStreamsAvailable(),
-      onClose: ({ code, reason }) => {
-        this.closed = { code, reason };
-        moq.onTransportClosed();
-      },
-    };
+    client.handler = forwardEvents(moq, ({ code, reason }) => {
+      this.closed = { code, reason };
+    });
     origin.node.acceptSession(server, async () => scopeSession(FULL_GRANT, ""));
     this.#close = () => client.close(0, "done");
     open.push(this);

@@ -5,7 +5,7 @@
  */
 import { performance } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
-import { MoqSession } from "@canopy/protocol";
+import { forwardEvents, MoqSession } from "@canopy/protocol";
 import { RelayNode, StaticParents } from "@canopy/relay";
 import { createClock, createSilentLogger, type SessionScope } from "@canopy/runtime";
 import type { Session } from "@canopy/transport";
@@ -93,16 +93,9 @@ class Viewer {
         onDatagramFrame: nothing,
       },
     );
-    session.handler = {
-      onUniStream: (stream) => moq.onUniStream(stream),
-      onBidiStream: (stream) => moq.onBidiStream(stream),
-      onDatagram: (bytes) => moq.onDatagram(bytes),
-      onStreamsAvailable: () => moq.onStreamsAvailable(),
-      onClose: () => {
-        this.lost = true;
-        moq.onTransportClosed();
-      },
-    };
+    session.handler = forwardEvents(moq, () => {
+      this.lost = true;
+    });
     const options = {
       priority: 60,
       ordered: false,

@@ -1,23 +1,10 @@
-import { ERROR_CODES, MoqSession, type MoqSessionOptions } from "@canopy/protocol";
-import type { ReceiveStream, Session, SessionHandler } from "@canopy/transport";
+import { ERROR_CODES, forwardEvents, MoqSession, type MoqSessionOptions } from "@canopy/protocol";
+import type { ReceiveStream, Session } from "@canopy/transport";
 import { createMemoryPair, type MemoryPairOptions } from "@canopy/transport/memory";
 import { describe, expect, test } from "vitest";
 import { RecordingHandler, SubscriptionLog } from "./session-pair.ts";
 
 const OPTIONS = { priority: 1, ordered: false, maxLatencyMs: 0, startGroup: undefined, endGroup: undefined };
-
-function handlerFor(session: MoqSession, closes: (number | undefined)[]): SessionHandler {
-  return {
-    onUniStream: (stream) => session.onUniStream(stream),
-    onBidiStream: (stream) => session.onBidiStream(stream),
-    onDatagram: (bytes) => session.onDatagram(bytes),
-    onStreamsAvailable: () => session.onStreamsAvailable(),
-    onClose: (close) => {
-      closes.push(close.code);
-      session.onTransportClosed();
-    },
-  };
-}
 
 /** A session on the server side, and the bare transport of a peer that sends what it likes. */
 function createVictim(options: Partial<MoqSessionOptions> & { link?: MemoryPairOptions } = {}) {
@@ -30,7 +17,7 @@ function createVictim(options: Partial<MoqSessionOptions> & { link?: MemoryPairO
   );
   const closes: (number | undefined)[] = [];
   const opened: ReceiveStream[] = [];
-  server.handler = handlerFor(session, closes);
+  server.handler = forwardEvents(session, ({ code }) => closes.push(code));
   const accept = (stream: ReceiveStream): void => {
     opened.push(stream);
   };

@@ -1,5 +1,12 @@
 import { readFileSync } from "node:fs";
-import { ERROR_CODES, encodeFrame, MoqSession, type SubscribeOptions, type Version } from "@canopy/protocol";
+import {
+  ERROR_CODES,
+  encodeFrame,
+  forwardEvents,
+  MoqSession,
+  type SubscribeOptions,
+  type Version,
+} from "@canopy/protocol";
 import { createMemoryPair } from "@canopy/transport/memory";
 import { describe, expect, test } from "vitest";
 import { StreamRecorder } from "./record-streams.ts";
@@ -155,13 +162,7 @@ describe.each(VERSIONS)("the vectors of %s", (version) => {
         { wire: server, role: "server", originId: 0x2222 },
         new RecordingHandler(),
       );
-      server.handler = {
-        onUniStream: (stream) => session.onUniStream(stream),
-        onBidiStream: (stream) => session.onBidiStream(stream),
-        onDatagram: () => {},
-        onStreamsAvailable: () => {},
-        onClose: () => session.onTransportClosed(),
-      };
+      server.handler = forwardEvents(session);
       client.handler = {
         onUniStream: () => {},
         onBidiStream: () => {},

@@ -1,5 +1,5 @@
 import { MoqUpstream } from "@canopy/player";
-import { type AnnounceResponder, MoqSession, type Version } from "@canopy/protocol";
+import { type AnnounceResponder, forwardEvents, MoqSession, type Version } from "@canopy/protocol";
 import { createMemoryPair } from "@canopy/transport/memory";
 import { describe, expect, it } from "vitest";
 import { PROTOCOL_OF_VERSION, RecordingHandler } from "./session-pair.ts";
@@ -14,13 +14,7 @@ async function connect(version: Version) {
     if (edge.lives) request.start([{ path: "live/test", hops: [7] }]);
   };
   const server = new MoqSession({ wire: pair.server, role: "server", originId: 7 }, handler);
-  pair.server.handler = {
-    onUniStream: (stream) => server.onUniStream(stream),
-    onBidiStream: (stream) => server.onBidiStream(stream),
-    onDatagram: (bytes) => server.onDatagram(bytes),
-    onStreamsAvailable: () => server.onStreamsAvailable(),
-    onClose: () => server.onTransportClosed(),
-  };
+  pair.server.handler = forwardEvents(server);
   const nothing = (): void => {};
   const closed: unknown[] = [];
   const upstream = new MoqUpstream(

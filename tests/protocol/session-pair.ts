@@ -1,6 +1,7 @@
 import {
   type AnnounceResponder,
   type FetchResponder,
+  forwardEvents,
   framePayload,
   type IncomingGroup,
   MoqSession,
@@ -15,7 +16,7 @@ import {
   type Version,
   type WireFrame,
 } from "@canopy/protocol";
-import type { Session } from "@canopy/transport";
+import type { Session, SessionClose } from "@canopy/transport";
 import { createMemoryPair, type MemoryClock, type MemoryPairOptions } from "@canopy/transport/memory";
 import type { StreamRecorder } from "./record-streams.ts";
 
@@ -163,16 +164,10 @@ export function createSessionPair(version: Version, options: SessionPairOptions 
     ["server", pair.server, server],
   ] as const) {
     wire.handler = {
-      onUniStream: (stream) => session.onUniStream(stream),
+      ...forwardEvents<SessionClose>(session, ({ code }) => closes.push({ side, code })),
       onBidiStream: (stream) => {
         recorder?.tapAccepted(stream, side);
         session.onBidiStream(stream);
-      },
-      onDatagram: (bytes) => session.onDatagram(bytes),
-      onStreamsAvailable: () => session.onStreamsAvailable(),
-      onClose: (close) => {
-        closes.push({ side, code: close.code });
-        session.onTransportClosed();
       },
     };
   }

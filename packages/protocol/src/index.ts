@@ -34,6 +34,7 @@ export * from "./path.ts";
 export * from "./protocol-error.ts";
 export { ServedBroadcast } from "./publish/served-broadcast.ts";
 export { ServedTrack } from "./publish/served-track.ts";
+export { forwardEvents } from "./session/forward-events.ts";
 export * from "./session/moq-session.ts";
 export type { SessionCounters } from "./session/session-counters.ts";
 export type * from "./session-interface.ts";

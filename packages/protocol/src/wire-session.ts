@@ -39,3 +39,12 @@ export interface WireSession {
   sendDatagram(bytes: Uint8Array): boolean;
   close(code: number, reason: string): void;
 }
+
+/** What the transport tells of a session; the owner passes it on to the state machine. `Close` says how it ended. */
+export interface WireSessionEvents<Close> {
+  onUniStream(stream: WireReceiveStream): void;
+  onBidiStream(stream: WireBidiStream): void;
+  onDatagram(bytes: Uint8Array): void;
+  onStreamsAvailable(): void;
+  onClose(close: Close): void;
+}

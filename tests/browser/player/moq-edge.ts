@@ -6,6 +6,7 @@ import {
   type AnnounceResponder,
   ERROR_CODES,
   encodeFrame,
+  forwardEvents,
   MoqSession,
   type OutgoingGroup,
   type SubscribeResponder,
@@ -62,16 +63,7 @@ class ViewerSession {
         onDatagramFrame: () => {},
       },
     );
-    session.handler = {
-      onUniStream: (stream) => this.moq.onUniStream(stream),
-      onBidiStream: (stream) => this.moq.onBidiStream(stream),
-      onDatagram: (bytes) => this.moq.onDatagram(bytes),
-      onStreamsAvailable: () => this.moq.onStreamsAvailable(),
-      onClose: () => {
-        this.moq.onTransportClosed();
-        edge.viewers.delete(this);
-      },
-    };
+    session.handler = forwardEvents(this.moq, () => edge.viewers.delete(this));
   }
 }
 

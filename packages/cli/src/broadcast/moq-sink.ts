@@ -6,6 +6,7 @@ import { encodeLegacyFrame } from "@canopy/media/container";
 import { h264CodecString, parseSps, readAvcParameterSets } from "@canopy/media/h264";
 import {
   ERROR_CODES,
+  forwardEvents,
   MOQ_PROTOCOLS,
   MoqSession,
   normalizePath,
@@ -144,18 +145,11 @@ export class MoqSink implements PacketSink {
     );
     this.#session = session;
     this.#moq = moq;
-    session.handler = {
-      onUniStream: (stream) => moq.onUniStream(stream),
-      onBidiStream: (stream) => moq.onBidiStream(stream),
-      onDatagram: (bytes) => moq.onDatagram(bytes),
-      onStreamsAvailable: () => moq.onStreamsAvailable(),
-      onClose: (close) => {
-        moq.onTransportClosed();
-        this.#session = undefined;
-        this.#moq = undefined;
-        this.#reconnect(close.reason || "connection lost");
-      },
-    };
+    session.handler = forwardEvents(moq, (close) => {
+      this.#session = undefined;
+      this.#moq = undefined;
+      this.#reconnect(close.reason || "connection lost");
+    });
   }
 
   #reconnect(reason: string): void {

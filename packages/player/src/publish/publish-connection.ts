@@ -1,4 +1,10 @@
-import { chooseProtocol, ERROR_CODES, MoqSession, type ServedBroadcast } from "@canopy/protocol";
+import {
+  chooseProtocol,
+  ERROR_CODES,
+  forwardEvents,
+  MoqSession,
+  type ServedBroadcast,
+} from "@canopy/protocol";
 import type { Session, SessionClose, SessionStats } from "@canopy/transport";
 import type { Clock } from "../clock.ts";
 import { RetrySchedule } from "../control/retry-schedule.ts";
@@ -112,16 +118,9 @@ export class PublishConnection {
     );
     this.#session = session;
     this.#moq = moq;
-    session.handler = {
-      onUniStream: (stream) => moq.onUniStream(stream),
-      onBidiStream: (stream) => moq.onBidiStream(stream),
-      onDatagram: (bytes) => moq.onDatagram(bytes),
-      onStreamsAvailable: () => moq.onStreamsAvailable(),
-      onClose: (close) => {
-        moq.onTransportClosed();
-        if (this.#session === session) this.#onClose(close);
-      },
-    };
+    session.handler = forwardEvents(moq, (close) => {
+      if (this.#session === session) this.#onClose(close);
+    });
     this.#schedule.onSuccess();
     this.#deps.onUp();
     void this.#measureClock(timeBaseUrl);

@@ -1,10 +1,11 @@
 import type { MessageReader } from "../codec/message-reader.ts";
 import type { Announcement, Dialect } from "../dialect.ts";
-import type { ErrorCode } from "../error-codes.ts";
+import { ERROR_CODES } from "../error-codes.ts";
 import { MAX_HOPS } from "../limits.ts";
 import { normalizePath, pathSuffix } from "../path.ts";
 import type { AnnounceResponder } from "../session-interface.ts";
-import type { ControlMachine, ControlStream } from "./control-stream.ts";
+import type { ControlStream } from "./control-stream.ts";
+import { Responder } from "./responder.ts";
 import type { SessionCore } from "./session-core.ts";
 
 /** INIT of lite-02 is one message: what is over this follows as single announcements. */
@@ -16,16 +17,14 @@ interface Route {
 }
 
 /** The answering side of an ANNOUNCE stream (moq-lite, ANNOUNCE). */
-export class IncomingAnnounceRequest implements AnnounceResponder, ControlMachine {
+export class IncomingAnnounceRequest extends Responder implements AnnounceResponder {
   readonly #core: SessionCore;
   readonly #dialect: Dialect;
-  readonly #control: ControlStream;
   readonly #onRequest: (request: AnnounceResponder) => void;
   /** Suffixes that the peer holds as active. */
   readonly #announced = new Set<string>();
   #request: { readonly prefix: string; readonly excludeHop: number } | undefined;
   #started = false;
-  #over = false;
   onClosed: (() => void) | undefined;
 
   constructor(
@@ -34,9 +33,9 @@ export class IncomingAnnounceRequest implements AnnounceResponder, ControlMachin
     control: ControlStream,
     onRequest: (request: AnnounceResponder) => void,
   ) {
+    super(control);
     this.#core = core;
     this.#dialect = dialect;
-    this.#control = control;
     this.#onRequest = onRequest;
   }
 
@@ -49,7 +48,7 @@ export class IncomingAnnounceRequest implements AnnounceResponder, ControlMachin
   }
 
   start(active: readonly { readonly path: string; readonly hops: readonly number[] }[]): void {
-    if (this.#started || this.#over) {
+    if (this.#started || this.over) {
       return;
     }
     this.#started = true;
@@ -87,7 +86,7 @@ export class IncomingAnnounceRequest implements AnnounceResponder, ControlMachin
 
   active(path: string, hops: readonly number[]): void {
     const route = this.#routeOf(path, hops);
-    if (route === undefined || !this.#started || this.#over) {
+    if (route === undefined || !this.#started || this.over) {
       return;
     }
     if (this.#announced.has(route.suffix) && this.#dialect.announce.repeated === "violation") {
@@ -103,20 +102,6 @@ export class IncomingAnnounceRequest implements AnnounceResponder, ControlMachin
     }
   }
 
-  finish(): void {
-    if (!this.#over) {
-      this.#over = true;
-      this.#control.finish();
-    }
-  }
-
-  reject(code: ErrorCode): void {
-    if (!this.#over) {
-      this.#over = true;
-      this.#control.refuse(code);
-    }
-  }
-
   onInput(input: MessageReader): void {
     if (this.#request !== undefined) {
       return;
@@ -129,36 +114,13 @@ export class IncomingAnnounceRequest implements AnnounceResponder, ControlMachin
   }
 
   onFin(): void {
-    this.#control.finish();
-    this.#close();
+    this.control.finish();
+    this.end(ERROR_CODES.cancel);
   }
 
-  onReset(code: number): void {
-    this.#control.refuse(code);
-    this.#close();
-  }
-
-  onStop(code: number): void {
-    this.#control.stop(code);
-    this.#close();
-  }
-
-  onDrain(): void {}
-
-  onFailed(): void {
-    this.#close();
-  }
-
-  onSessionClosed(): void {
-    this.#close();
-  }
-
-  #close(): void {
-    if (!this.#over) {
-      this.#over = true;
-      this.#announced.clear();
-      this.onClosed?.();
-    }
+  protected onEnded(): void {
+    this.#announced.clear();
+    this.onClosed?.();
   }
 
   /** Undefined: not for this request, or the chain would be longer than any peer takes. */
@@ -186,8 +148,8 @@ export class IncomingAnnounceRequest implements AnnounceResponder, ControlMachin
   }
 
   #write(write: Parameters<SessionCore["encode"]>[0]): void {
-    if (!this.#over) {
-      this.#control.write(this.#core.encode(write));
+    if (!this.over) {
+      this.control.write(this.#core.encode(write));
     }
   }
 }

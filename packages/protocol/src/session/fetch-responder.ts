@@ -3,15 +3,14 @@ import type { FetchMessage, MessageCodec } from "../dialect.ts";
 import { ERROR_CODES, type ErrorCode } from "../error-codes.ts";
 import type { FetchResponder, WireGroupHandler } from "../session-interface.ts";
 import type { WireFrame } from "../wire-frame.ts";
-import type { ControlMachine, ControlStream } from "./control-stream.ts";
+import type { ControlStream } from "./control-stream.ts";
+import { Responder } from "./responder.ts";
 
 /** The answering side of a FETCH stream (moq-lite, FETCH). */
-export class IncomingFetch implements FetchResponder, ControlMachine {
+export class IncomingFetch extends Responder implements FetchResponder {
   readonly #codec: MessageCodec<FetchMessage>;
-  readonly #control: ControlStream;
   readonly #onRequest: (request: FetchResponder) => void;
   #request: FetchMessage | undefined;
-  #over = false;
   handler: WireGroupHandler | undefined;
 
   constructor(
@@ -19,8 +18,8 @@ export class IncomingFetch implements FetchResponder, ControlMachine {
     control: ControlStream,
     onRequest: (request: FetchResponder) => void,
   ) {
+    super(control);
     this.#codec = codec;
-    this.#control = control;
     this.#onRequest = onRequest;
   }
 
@@ -41,21 +40,7 @@ export class IncomingFetch implements FetchResponder, ControlMachine {
   }
 
   writeFrame(frame: WireFrame): boolean {
-    return this.#over || this.#control.write(frame.wire);
-  }
-
-  finish(): void {
-    if (!this.#over) {
-      this.#over = true;
-      this.#control.finish();
-    }
-  }
-
-  reject(code: ErrorCode): void {
-    if (!this.#over) {
-      this.#over = true;
-      this.#control.refuse(code);
-    }
+    return this.over || this.control.write(frame.wire);
   }
 
   onInput(input: MessageReader): void {
@@ -76,31 +61,15 @@ export class IncomingFetch implements FetchResponder, ControlMachine {
     }
   }
 
-  onReset(code: number): void {
-    this.#close(code);
-  }
-
-  onStop(code: number): void {
-    this.#close(code);
-  }
-
-  onDrain(): void {
+  override onDrain(): void {
     this.handler?.onDrain();
   }
 
-  onFailed(): void {
-    this.#over = true;
+  override onFailed(): void {
+    this.over = true;
   }
 
-  onSessionClosed(): void {
-    this.#close(ERROR_CODES.transport);
-  }
-
-  #close(code: ErrorCode): void {
-    if (!this.#over) {
-      this.#over = true;
-      this.#control.refuse(code);
-      this.handler?.onStop(code);
-    }
+  protected onEnded(code: ErrorCode): void {
+    this.handler?.onStop(code);
   }
 }

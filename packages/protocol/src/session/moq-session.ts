@@ -54,7 +54,7 @@ export interface MoqSessionOptions {
  * subscribes: the methods here ask the peer, the handler answers it.
  *
  * The owner forwards `onUniStream`, `onBidiStream`, `onDatagram`, `onStreamsAvailable` and, at the end,
- * `onTransportClosed`, and calls `onTick` about once a second. Handlers and listeners are called from inside
+ * `onTransportClosed` (see `forwardEvents`), and calls `onTick` about once a second. Handlers and listeners are called from inside
  * those (and from stream callbacks), never from inside the owner's own call; they may call anything.
  * `handler.onReady` comes before any other call. Requests may be made right after construction.
  */

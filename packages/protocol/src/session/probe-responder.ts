@@ -2,20 +2,19 @@ import type { MessageReader } from "../codec/message-reader.ts";
 import type { MessageCodec, ProbeReport } from "../dialect.ts";
 import { ERROR_CODES } from "../error-codes.ts";
 import type { ProbeResponder } from "../session-interface.ts";
-import type { ControlMachine, ControlStream } from "./control-stream.ts";
+import type { ControlStream } from "./control-stream.ts";
+import { Responder } from "./responder.ts";
 import type { SessionCore } from "./session-core.ts";
 
 /** More than this in a stream of estimates means that nobody reads them: older ones would only be late. */
 const MAX_BUFFERED_BYTES = 1024;
 
 /** The answering side of a PROBE stream (moq-lite, PROBE and GOAWAY). */
-export class IncomingProbe implements ProbeResponder, ControlMachine {
+export class IncomingProbe extends Responder implements ProbeResponder {
   readonly #core: SessionCore;
   readonly #codec: MessageCodec<ProbeReport>;
-  readonly #control: ControlStream;
   readonly #onRequest: (request: ProbeResponder) => void;
   #requested = false;
-  #over = false;
   onClosed: (() => void) | undefined;
 
   constructor(
@@ -24,15 +23,15 @@ export class IncomingProbe implements ProbeResponder, ControlMachine {
     control: ControlStream,
     onRequest: (request: ProbeResponder) => void,
   ) {
+    super(control);
     this.#core = core;
     this.#codec = codec;
-    this.#control = control;
     this.#onRequest = onRequest;
   }
 
   report(bitrateBps: number, rttMs: number): void {
-    if (!this.#over && this.#control.bufferedBytes < MAX_BUFFERED_BYTES) {
-      this.#control.write(this.#core.encode((writer) => this.#codec.write(writer, { bitrateBps, rttMs })));
+    if (!this.over && this.control.bufferedBytes < MAX_BUFFERED_BYTES) {
+      this.control.write(this.#core.encode((writer) => this.#codec.write(writer, { bitrateBps, rttMs })));
     }
   }
 
@@ -46,35 +45,11 @@ export class IncomingProbe implements ProbeResponder, ControlMachine {
   }
 
   onFin(): void {
-    this.#control.finish();
-    this.#close();
+    this.control.finish();
+    this.end(ERROR_CODES.cancel);
   }
 
-  onReset(code: number): void {
-    this.#control.refuse(code);
-    this.#close();
-  }
-
-  onStop(code: number): void {
-    this.#control.stop(code);
-    this.#close();
-  }
-
-  onDrain(): void {}
-
-  onFailed(): void {
-    this.#close();
-  }
-
-  onSessionClosed(): void {
-    this.#control.refuse(ERROR_CODES.transport);
-    this.#close();
-  }
-
-  #close(): void {
-    if (!this.#over) {
-      this.#over = true;
-      this.onClosed?.();
-    }
+  protected onEnded(): void {
+    this.onClosed?.();
   }
 }

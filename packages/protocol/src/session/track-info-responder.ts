@@ -1,15 +1,15 @@
 import type { MessageReader } from "../codec/message-reader.ts";
 import type { TrackCodec, TrackMessage } from "../dialect.ts";
-import { ERROR_CODES, type ErrorCode } from "../error-codes.ts";
+import { ERROR_CODES } from "../error-codes.ts";
 import type { TrackInfo, TrackInfoResponder } from "../session-interface.ts";
-import type { ControlMachine, ControlStream } from "./control-stream.ts";
+import type { ControlStream } from "./control-stream.ts";
+import { Responder } from "./responder.ts";
 import type { SessionCore } from "./session-core.ts";
 
 /** The answering side of a TRACK stream (moq-lite, TRACK). */
-export class IncomingTrackRequest implements TrackInfoResponder, ControlMachine {
+export class IncomingTrackRequest extends Responder implements TrackInfoResponder {
   readonly #core: SessionCore;
   readonly #codec: TrackCodec;
-  readonly #control: ControlStream;
   readonly #onRequest: (request: TrackInfoResponder) => void;
   #request: TrackMessage | undefined;
 
@@ -19,9 +19,9 @@ export class IncomingTrackRequest implements TrackInfoResponder, ControlMachine 
     control: ControlStream,
     onRequest: (request: TrackInfoResponder) => void,
   ) {
+    super(control);
     this.#core = core;
     this.#codec = codec;
-    this.#control = control;
     this.#onRequest = onRequest;
   }
 
@@ -34,12 +34,8 @@ export class IncomingTrackRequest implements TrackInfoResponder, ControlMachine 
   }
 
   respond(info: TrackInfo): void {
-    this.#control.write(this.#core.encode((writer) => this.#codec.info.write(writer, info)));
-    this.#control.finish();
-  }
-
-  reject(code: ErrorCode): void {
-    this.#control.refuse(code);
+    this.control.write(this.#core.encode((writer) => this.#codec.info.write(writer, info)));
+    this.finish();
   }
 
   onInput(input: MessageReader): void {
@@ -56,19 +52,10 @@ export class IncomingTrackRequest implements TrackInfoResponder, ControlMachine 
   /** The asking side may finish its half at once and still waits for the answer. */
   onFin(): void {
     if (this.#request === undefined) {
-      this.#control.refuse(ERROR_CODES.decode);
+      this.reject(ERROR_CODES.decode);
     }
   }
 
-  onReset(code: number): void {
-    this.#control.refuse(code);
-  }
-
-  onStop(code: number): void {
-    this.#control.stop(code);
-  }
-
-  onDrain(): void {}
-  onFailed(): void {}
-  onSessionClosed(): void {}
+  /** Nobody waits: there is one answer, and it is lost. */
+  protected onEnded(): void {}
 }

@@ -1,6 +1,6 @@
 import { LastWord } from "./last-word.ts";
 import type { NativeConnection } from "./native.ts";
-import type { PacketSender } from "./quic-connection.ts";
+import type { PacketSender } from "./packet-sender.ts";
 
 /** Packets of one connection per flush, so that one fat sender does not starve the others. */
 const MAX_PACKETS_PER_FLUSH = 128;

@@ -2,12 +2,15 @@ import { NoticeQueue } from "../notice-queue.ts";
 import type { SessionClose, SessionStats } from "../session.ts";
 import { engineClose } from "./connection-close.ts";
 import type { ConnectionHandler } from "./connection-handler.ts";
+import { ConnectionReader } from "./connection-reader.ts";
 import { readStats } from "./connection-stats.ts";
 import { EngineDeadline } from "./engine-deadline.ts";
+import { KeepAlive } from "./keep-alive.ts";
 import { Linger } from "./linger.ts";
-import type { NativeConnection, NativeHostPort, NativeRecvInfo } from "./native.ts";
+import type { NativeConnection, NativeHostPort } from "./native.ts";
 import { PacketDeparture } from "./packet-departure.ts";
-import { readPathEvents } from "./path-events.ts";
+import type { PacketSender } from "./packet-sender.ts";
+import { PeerPath } from "./peer-path.ts";
 import type { QuicCounters } from "./quic-counters.ts";
 import type { QuicTransportOptions } from "./quic-limits.ts";
 import type { LoopMember, QuicLoop } from "./quic-loop.ts";
@@ -24,17 +27,6 @@ const EAGER_SWEEP_STREAMS = 16;
 const ACK_DELAY_MS = 20;
 /** Chromium ends its half of the CONNECT stream before it tells the page; a close in between costs the page the code. */
 const LINGER_AFTER_ANSWER_MS = 250;
-
-/** The socket side of a connection. */
-export interface PacketSender {
-  /** Where the next packet goes; another one after every `sendPacket`. */
-  readonly packetBuffer: Uint8Array;
-  readonly readBuffer: Uint8Array;
-  sendPacket(length: number, to: NativeHostPort): void;
-  /** New connection IDs can be handed out, and retired ones forgotten. */
-  syncConnectionIds(connection: QuicConnection): void;
-  removeConnection(connection: QuicConnection): void;
-}
 
 export interface QuicConnectionOptions {
   readonly server: boolean;
@@ -71,9 +63,8 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   bufferedBytes = 0;
   /** Set by the upper layer once there is a session; until then the handshake deadline runs. */
   sessionOpen = false;
-  remoteAddress: string;
-  remotePort: number;
-  lastReceivedMs: number;
+  /** Set once this side ends the connection on its own account: streams of the peer are not taken any more. */
+  windingDown = false;
   readonly #loop: QuicLoop;
   readonly #sender: PacketSender;
   readonly #counters: QuicCounters;
@@ -83,21 +74,19 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   readonly #schedule = new SendSchedule();
   readonly #notices = new NoticeQueue();
   readonly #isOver = (): boolean => this.#closed;
-  #unread: QuicStream[] = [];
-  #recvInfo: NativeRecvInfo;
+  readonly #reader: ConnectionReader;
+  readonly #path: PeerPath;
   readonly #opener: StreamOpener;
   readonly #departure: PacketDeparture;
   readonly #stops = new StopQueue();
   readonly #sweep = new StopSweep(this.#streams);
-  #lastPingMs: number;
+  readonly #keepAlive: KeepAlive;
   readonly #handshakeDeadlineMs: number;
   readonly #engineDeadline = new EngineDeadline();
-  #pathsChanged = false;
   /** The congestion window is full: the next acknowledgement makes room. */
   #blocked = false;
   #flushedMs = 0;
   #established = false;
-  #windingDown = false;
   readonly #linger = new Linger();
   #localClose: SessionClose | undefined;
   #closed = false;
@@ -107,8 +96,6 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     super();
     this.native = deps.native;
     this.server = options.server;
-    this.remoteAddress = options.remote.address;
-    this.remotePort = options.remote.port;
     this.#loop = deps.loop;
     this.#sender = deps.sender;
     this.#counters = deps.counters;
@@ -116,15 +103,13 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.#onHandlerError = deps.onHandlerError;
     this.streamHighWaterBytes = options.transport.streamHighWaterBytes;
     this.streamLowWaterBytes = options.transport.streamLowWaterBytes;
-    this.#recvInfo = {
-      from: { host: options.remote.address, port: options.remote.port },
-      to: options.local,
-    };
+    this.#path = new PeerPath(options.remote, options.local);
     this.#opener = new StreamOpener(deps.native, options.server);
     this.#departure = new PacketDeparture(deps.native, deps.sender);
+    const { sender, counters } = deps;
+    this.#reader = new ConnectionReader({ connection: this, streams: this.#streams, sender, counters });
     const nowMs = this.#loop.refreshNow();
-    this.lastReceivedMs = nowMs;
-    this.#lastPingMs = nowMs;
+    this.#keepAlive = new KeepAlive(options.transport.keepAliveMs, nowMs);
     this.#handshakeDeadlineMs = nowMs + options.transport.handshakeTimeoutMs;
   }
 
@@ -137,8 +122,16 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     return this.#closed || this.#localClose !== undefined;
   }
 
+  get remoteAddress(): string {
+    return this.#path.address;
+  }
+
+  get remotePort(): number {
+    return this.#path.port;
+  }
+
   get silentMs(): number {
-    return Math.max(0, performance.now() - this.lastReceivedMs);
+    return Math.max(0, performance.now() - this.#keepAlive.receivedMs);
   }
 
   /** Starts the client's handshake, or lets a server's first packet be answered. */
@@ -150,10 +143,11 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   receive(packet: Uint8Array, address: string, port: number): void {
     if (this.#removed) return;
     if (this.#departure.repeat()) return;
-    if (port !== this.remotePort || address !== this.remoteAddress) this.#recvFromElsewhere(address, port);
+    const path = this.#path;
+    if (port !== path.port || address !== path.address) path.move(address, port);
     if (this.readQueued && this.#streams.size <= EAGER_SWEEP_STREAMS) this.#sweep.run(this.#loop.nowMs);
     try {
-      this.native.recv(packet, this.#recvInfo);
+      this.native.recv(packet, path.recvInfo);
     } catch {
       // The engine has already decided: it closes the connection itself where the error is fatal.
       this.#counters.protocolErrors += 1;
@@ -163,7 +157,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     if (this.#blocked || !this.#established || this.#owesAck()) this.urgent = true;
     this.#loop.scheduleRead(this);
     this.#loop.scheduleFlush(this);
-    this.lastReceivedMs = this.#loop.nowMs;
+    this.#keepAlive.receivedMs = this.#loop.nowMs;
   }
 
   handleIncoming(): void {
@@ -199,17 +193,11 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
       this.endLinger();
       due = true;
     }
-    const { keepAliveMs } = this.#transport;
     if (nowMs >= this.#handshakeDeadlineMs && !this.sessionOpen && !this.closed) {
       this.#counters.handshakeTimeouts += 1;
       this.closeTransport("handshake timeout");
       due = true;
-    } else if (
-      keepAliveMs > 0 &&
-      this.#established &&
-      !this.closed &&
-      nowMs - this.#lastHeardMs() >= keepAliveMs
-    ) {
+    } else if (this.#established && !this.closed && nowMs >= this.#keepAlive.dueMs) {
       this.ping();
       due = true;
     }
@@ -265,7 +253,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
 
   ping(): void {
     if (this.closed) return;
-    this.#lastPingMs = this.#loop.nowMs;
+    this.#keepAlive.askedMs = this.#loop.nowMs;
     try {
       this.native.sendAckEliciting();
     } catch {
@@ -316,8 +304,8 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
 
   addBuffered(delta: number): void {
     this.bufferedBytes += delta;
-    if (this.bufferedBytes > this.#transport.maxSessionBufferBytes && !this.closed && !this.#windingDown) {
-      this.#windingDown = true;
+    if (this.bufferedBytes > this.#transport.maxSessionBufferBytes && !this.closed && !this.windingDown) {
+      this.windingDown = true;
       this.#counters.overflowCloses += 1;
       this.overflow(this.#transport.overflowCloseCode, "send buffer overflow");
     }
@@ -330,13 +318,13 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
 
   /** Lets go of all streams but one, without a word to the peer: the connection is about to end. */
   releaseStreams(except: QuicStream): void {
-    this.#windingDown = true;
+    this.windingDown = true;
     for (const stream of this.#streams.values()) if (stream !== except) stream.release();
     this.#streams.clear();
     this.#streams.set(except.id, except);
     this.#schedule.clear(except);
     this.#notices.clear();
-    this.#unread = [];
+    this.#reader.unread = [];
     this.bufferedBytes = except.bufferedBytes;
   }
 
@@ -370,7 +358,8 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   }
 
   queueUnread(stream: QuicStream): void {
-    if (!this.#unread.includes(stream)) this.#unread.push(stream);
+    const { unread } = this.#reader;
+    if (!unread.includes(stream)) unread.push(stream);
     this.queueRead();
   }
 
@@ -389,26 +378,16 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.#streams.delete(stream.id);
   }
 
-  #recvFromElsewhere(address: string, port: number): void {
-    this.remoteAddress = address;
-    this.remotePort = port;
-    this.#recvInfo = { from: { host: address, port }, to: this.#recvInfo.to };
-    this.#pathsChanged = true;
-  }
-
   #deliver(): void {
     if (!this.#established && this.native.isEstablished()) this.#becomeEstablished();
     this.#checkClosed();
     if (this.#closed || !this.#established) return;
-    if (this.#pathsChanged) this.#followPaths();
+    if (this.#path.changed) this.#followPath();
     // Or what still comes for a stopped stream would look like a new one.
     this.#stops.release(this.native);
     this.#sweep.run(this.#loop.nowMs);
-    if (this.#unread.length > 0) this.#deliverUnread();
-    if (this.handler?.accepting === true && this.native.isReadable()) {
-      this.#readStreams();
-      this.#readDatagrams();
-    }
+    if (this.#reader.unread.length > 0) this.#reader.deliverUnread();
+    if (this.handler?.accepting === true && this.native.isReadable()) this.#reader.read();
     if (!this.closed && this.#opener.hasCredit()) this.handler?.onStreamsAvailable();
   }
 
@@ -418,45 +397,6 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.#counters.handshakesCompleted += 1;
     this.#sender.syncConnectionIds(this);
     this.handler?.onEstablished();
-  }
-
-  #readStreams(): void {
-    const buffer = this.#sender.readBuffer;
-    for (const id of this.native.readable()) {
-      if (this.handler?.accepting !== true) return;
-      const stream = this.#streams.get(id) ?? this.#accept(id);
-      stream?.read(buffer);
-      if (this.closed) return;
-    }
-  }
-
-  #accept(id: number): QuicStream | undefined {
-    // Bit 0: opened by the server; bit 1: unidirectional (RFC 9000 §2.1).
-    if (((id & 1) === 1) === this.server || this.#windingDown) return undefined;
-    const bidirectional = (id & 2) === 0;
-    const stream = new QuicStream({ id, sends: bidirectional, receives: true, priority: 128 }, this);
-    this.#streams.set(id, stream);
-    this.#counters.streamsAccepted += 1;
-    this.handler?.onStream(stream, bidirectional);
-    return stream;
-  }
-
-  #readDatagrams(): void {
-    const buffer = this.#sender.readBuffer;
-    while (!this.closed && this.native.dgramRecvQueueLen() > 0) {
-      const length = this.native.dgramRecv(buffer);
-      if (length === null) return;
-      this.handler?.onDatagram(buffer.subarray(0, length));
-    }
-  }
-
-  #deliverUnread(): void {
-    const streams = this.#unread;
-    this.#unread = [];
-    for (const stream of streams) {
-      stream.read(this.#sender.readBuffer);
-      if (this.closed) return;
-    }
   }
 
   #sendPackets(): void {
@@ -471,8 +411,8 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     const { lastWord } = this.#departure;
     if (lastWord !== undefined) {
       if (this.native.isClosed()) deadlineMs = Math.min(deadlineMs, lastWord.untilMs);
-    } else if (this.#transport.keepAliveMs > 0 && this.#established) {
-      deadlineMs = Math.min(deadlineMs, this.#lastHeardMs() + this.#transport.keepAliveMs);
+    } else if (this.#established) {
+      deadlineMs = Math.min(deadlineMs, this.#keepAlive.dueMs);
     }
     this.#loop.wheel.set(this, deadlineMs);
   }
@@ -482,12 +422,8 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     return !this.server && this.#loop.nowMs - this.#flushedMs >= ACK_DELAY_MS;
   }
 
-  #lastHeardMs(): number {
-    return Math.max(this.lastReceivedMs, this.#lastPingMs);
-  }
-
-  #followPaths(): void {
-    this.#pathsChanged = readPathEvents(this.native, this.#counters);
+  #followPath(): void {
+    this.#path.follow(this.native, this.#counters);
     this.#sender.syncConnectionIds(this);
   }
 
@@ -517,8 +453,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   /** What the peer sent before its close may have come in the same tick: among it the reason of the close. */
   #readLast(): void {
     if (!this.#established || this.handler?.accepting !== true) return;
-    this.#readStreams();
-    this.#readDatagrams();
+    this.#reader.read();
   }
 
   #deliverClose(close: SessionClose): void {
@@ -532,7 +467,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.#streams.clear();
     this.#schedule.clear();
     this.#notices.clear();
-    this.#unread = [];
+    this.#reader.unread = [];
     this.bufferedBytes = 0;
     const handler = this.handler;
     this.handler = undefined;

@@ -1,7 +1,8 @@
 import type { RemoteInfo, Socket } from "node:dgram";
 import { connectionIdKey, createConnectionId, destinationKey, type ResetTokens } from "./connection-id.ts";
 import type { NativeHostPort } from "./native.ts";
-import type { PacketSender, QuicConnection } from "./quic-connection.ts";
+import type { PacketSender } from "./packet-sender.ts";
+import type { QuicConnection } from "./quic-connection.ts";
 import type { QuicCounters } from "./quic-counters.ts";
 import type { QuicLoop } from "./quic-loop.ts";
 

@@ -1,24 +1,15 @@
 import { createSocket } from "node:dgram";
 import type { Session, SessionServerHandler } from "../session.ts";
+import { settle } from "../settle-suite.ts";
 import { createDevelopmentCertificate, type DevelopmentCertificate } from "./certificate.ts";
 import { type ConnectQuicOptions, connectQuic, type QuicClientSession } from "./connect-quic.ts";
 import { type ListenQuicOptions, listenQuic, type QuicServer } from "./listen-quic.ts";
 import { QuicLoop } from "./quic-loop.ts";
 
-/** Generous: a busy machine must not fail a test. */
-const SETTLE_DEADLINE_MS = 15_000;
+export { settle };
 
 export const TEST_ALPN = ["moq-lite-05", "moq-lite-04"];
 export const quietLogger = { debug: () => {}, warn: () => {} };
-
-/** Waits until `condition` holds; rejects after a generous deadline. */
-export async function settle(condition: () => boolean): Promise<void> {
-  const deadlineMs = performance.now() + SETTLE_DEADLINE_MS;
-  while (!condition()) {
-    if (performance.now() > deadlineMs) throw new Error("the condition never held");
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
 
 export interface TestServer {
   readonly server: QuicServer;

@@ -3,22 +3,13 @@ import type { AddressInfo } from "node:net";
 import type { QmuxLimits } from "../qmux/index.ts";
 import { QuicLoop } from "../quic/quic-loop.ts";
 import type { Session, SessionServerHandler } from "../session.ts";
+import { settle } from "../settle-suite.ts";
 import { type ConnectWebSocketOptions, connectWebSocket } from "./connect-web-socket.ts";
 import { type ServeWebSocketsOptions, serveWebSockets, type WebSocketSessions } from "./serve-web-sockets.ts";
 
+export { settle };
+
 export const TEST_PROTOCOLS = ["moq-lite-05", "moq-lite-04"];
-
-/** Generous: a busy machine must not fail a test. */
-const SETTLE_DEADLINE_MS = 15_000;
-
-/** Waits until `condition` holds; rejects after a generous deadline. */
-export async function settle(condition: () => boolean): Promise<void> {
-  const deadlineMs = performance.now() + SETTLE_DEADLINE_MS;
-  while (!condition()) {
-    if (performance.now() > deadlineMs) throw new Error("the condition never held");
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
 
 export interface TestServer {
   readonly sockets: WebSocketSessions;

@@ -2,6 +2,7 @@ import {
   type AnnounceRequest,
   chooseProtocol,
   ERROR_CODES,
+  forwardEvents,
   MOQ_PROTOCOLS,
   MoqSession,
   normalizePath,
@@ -127,13 +128,7 @@ export class MoqUpstream implements Upstream {
     this.#moq = moq;
     moq.onTick(performance.now());
     this.#tickTimer = setInterval(() => moq.onTick(performance.now()), TICK_MS);
-    session.handler = {
-      onUniStream: (stream) => moq.onUniStream(stream),
-      onBidiStream: (stream) => moq.onBidiStream(stream),
-      onDatagram: (bytes) => moq.onDatagram(bytes),
-      onStreamsAvailable: () => moq.onStreamsAvailable(),
-      onClose: (close) => this.#onSessionClosed(close),
-    };
+    session.handler = forwardEvents(moq, (close) => this.#onSessionClosed(close));
     this.#sink.onConnected(dialed.timeBaseUrl);
     // Asking for catalog and media beside the announcement saves two round trips when the broadcast is live.
     this.#subscribe(moq, true);
@@ -212,7 +207,6 @@ export class MoqUpstream implements Upstream {
   }
 
   #onSessionClosed(close: SessionClose): void {
-    this.#moq?.onTransportClosed();
     const code = close.code === ERROR_CODES.unauthorized ? "unauthorized" : "unreachable";
     this.#fail(new PlayerError(code, `session closed: ${close.reason || "connection lost"}`));
   }
