@@ -1,7 +1,10 @@
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { CANOPY_COMMAND } from "./canopy-dev.ts";
 import { type StartedProcess, startProcess } from "./child-process.ts";
 import { findFreePorts } from "./free-ports.ts";
 import { type RedisServer, startRedisServer } from "./redis-server.ts";
+import { ROOT } from "./repository-root.ts";
 import { waitFor } from "./wait-for.ts";
 
 export type NodeKind = "origin" | "relay" | "edge";
@@ -40,6 +43,9 @@ interface Topology {
   readonly broadcasts: readonly { readonly path: string; readonly hops: readonly number[] }[];
 }
 
+/** Makes the wall clock of a process wrong. */
+const SKEWED_DATE = pathToFileURL(join(ROOT, "tests", "harness", "skewed-date.mjs")).href;
+
 const TIERS: Readonly<Record<NodeKind, number>> = { origin: 0, relay: 1, edge: 2 };
 
 /**
@@ -49,6 +55,12 @@ const TIERS: Readonly<Record<NodeKind, number>> = { origin: 0, relay: 1, edge: 2
 export async function startRegisteredTree(
   counts: Readonly<Record<NodeKind, number>>,
   args: readonly string[] = [],
+  more: {
+    /** By how much the clocks of nodes are wrong, ms, by name. */
+    readonly skewsMs?: Readonly<Record<string, number>>;
+    /** Of an operator, where `args` name a key. */
+    readonly token?: string;
+  } = {},
 ): Promise<RegisteredTree> {
   const redis = await startRedisServer();
   const names = (["origin", "relay", "edge"] as const).flatMap((kind) =>
@@ -79,14 +91,20 @@ export async function startRegisteredTree(
         : ["edge", "--tier", String(TIERS[kind])];
     const common = ["--host", "127.0.0.1", "--port", String(port), "--node-name", name, "--allow-anonymous"];
     const registry = ["--redis", `redis://127.0.0.1:${redis.port}`, "--region", "here", "--no-webrtc"];
-    const started = startProcess(process.execPath, [
-      CANOPY_COMMAND,
-      ...role,
-      ...common,
-      ...registry,
-      ...["--drain-time", "0"],
-      ...args,
-    ]);
+    const skewMs = more.skewsMs?.[name];
+    const started = startProcess(
+      process.execPath,
+      [
+        ...(skewMs === undefined ? [] : ["--import", SKEWED_DATE]),
+        CANOPY_COMMAND,
+        ...role,
+        ...common,
+        ...registry,
+        ...["--drain-time", "0"],
+        ...args,
+      ],
+      skewMs === undefined ? {} : { env: { CLOCK_SKEW_MS: String(skewMs) } },
+    );
     return {
       name,
       kind,
@@ -112,7 +130,7 @@ export async function startRegisteredTree(
     for (const { name, kind, url } of alive) {
       const above = alive.filter((other) => TIERS[other.kind] === TIERS[kind] - 1);
       await waitFor(`${name} to be linked to ${above.map((node) => node.name).join(", ")}`, async () => {
-        const { parents = [] } = await readTopology(url);
+        const { parents = [] } = await readTopology(url, more.token);
         const linked = parents.filter((parent) => parent.connected).map((parent) => new URL(parent.url).port);
         return above.every((node) => linked.includes(new URL(node.url).port));
       });
@@ -142,8 +160,9 @@ export async function startRegisteredTree(
   };
 }
 
-export async function readTopology(url: string): Promise<Topology> {
-  return (await (await fetch(`${url}/v1/topology`)).json()) as Topology;
+export async function readTopology(url: string, token?: string): Promise<Topology> {
+  const query = token === undefined ? "" : `?jwt=${token}`;
+  return (await (await fetch(`${url}/v1/topology${query}`)).json()) as Topology;
 }
 
 /** Which node a broadcast comes to `node` from. */

@@ -175,8 +175,9 @@ describe.concurrent("the ladder of transports on a path that changes", () => {
     const { changes, blankMs } = await readLadder(viewer);
     const fired = (await viewer.fired()).map(({ id }) => id);
     const stillMs = longestStillMs(await viewer.takePainted());
+    const { reconnects } = await viewer.stats();
     console.log(
-      `ladder: ${JSON.stringify(changes)}; longest still ${Math.round(stillMs)} ms, blank ${Math.round(blankMs)} ms; ${fired.length} of ${posted.length} fired`,
+      `ladder: ${JSON.stringify(changes)}; ${reconnects} reconnects; longest still ${Math.round(stillMs)} ms, blank ${Math.round(blankMs)} ms; ${fired.length} of ${posted.length} fired`,
     );
     expect(changes.map(({ transport }) => transport)).toEqual(["webtransport", "hls", "webtransport"]);
     expect(changes.slice(1).every(({ reason }) => reason !== undefined && reason !== "")).toBe(true);

@@ -7,6 +7,8 @@ const SILENT_MS = 300;
 const EDGE_ANSWER_MS = 450;
 /** Edges that stand in are dialled beside each other, with this head start, then twice as much (spare-round.ts). */
 const SPARE_HEAD_START_MS = 300;
+/** When nobody else is left to dial, those that are being dialled have this long. */
+const LAST_DIAL_MS = 2_000;
 /** So long is the head start of the first edge of all (connection.ts). */
 const DIAL_SILENT_MS = 600;
 /** A locator that does not answer gets company (locate-edges.ts). */
@@ -56,6 +58,7 @@ interface Search {
   headStartMs: number;
   /** The one that was dialled last has time left. */
   isTimed: boolean;
+  isLastCall: boolean;
   /** The network is asked once who else there is. */
   asking: "not yet" | "now" | "done";
 }
@@ -189,6 +192,7 @@ export class SimulatedAudience {
       tried: new Set(),
       headStartMs: SPARE_HEAD_START_MS,
       isTimed: false,
+      isLastCall: false,
       asking: "not yet",
     };
     viewer.search = search;
@@ -202,6 +206,7 @@ export class SimulatedAudience {
     const edge = search.queue.find((node) => !tried.has(node));
     if (edge !== undefined) {
       const isFirst = tried.size < first;
+      search.isLastCall = false;
       tried.add(edge);
       this.#dial(viewer, search, edge);
       this.#dialNextIn(isFirst ? DIAL_SILENT_MS : search.headStartMs, viewer, search);
@@ -209,6 +214,11 @@ export class SimulatedAudience {
       return;
     }
     if (search.isTimed || search.asking === "now") return;
+    if (!search.isLastCall) {
+      search.isLastCall = true;
+      this.#dialNextIn(LAST_DIAL_MS, viewer, search);
+      return;
+    }
     viewer.search = undefined;
     if (lost === undefined) this.#retry(viewer);
     else this.#network.after(ASK_AGAIN_MS * this.#random(), () => this.#search(viewer, lost));

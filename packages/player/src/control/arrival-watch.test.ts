@@ -29,8 +29,10 @@ async function frames(count: number, everyMs: number): Promise<void> {
 describe("ArrivalWatch", () => {
   it("tells once, within 400 ms, that frames have stopped to come, and again after they came again", async () => {
     await frames(30, 33);
-    expect(silent).toBe(0);
-    await vi.advanceTimersByTimeAsync(400);
+    expect([silent, watch.isFresh]).toEqual([0, true]);
+    await vi.advanceTimersByTimeAsync(300);
+    expect(watch.isFresh).toBe(false);
+    await vi.advanceTimersByTimeAsync(100);
     expect(silent).toBe(1);
     await vi.advanceTimersByTimeAsync(10_000);
     expect(silent).toBe(1);

@@ -7,6 +7,9 @@ const SILENT_TICKS = 3;
 /** ...or for longer, where pictures come seldom; after this in any case. */
 const MAX_SILENT_TICKS = 6;
 
+/** The last frame came within this. */
+const FRESH_TICKS = 2;
+
 /** A pause that was usual once is forgotten, by a tick every so many of them. */
 const FORGET_TICKS = 50;
 
@@ -26,6 +29,11 @@ export class ArrivalWatch {
 
   constructor(deps: { readonly onSilent: () => void }) {
     this.#onSilent = deps.onSilent;
+  }
+
+  /** Frames come at the moment, and not only pictures out of what came before. */
+  get isFresh(): boolean {
+    return this.#hasCome || (this.#timer !== undefined && this.#quietTicks < FRESH_TICKS);
   }
 
   /** A frame has come: from the first one on it watches. */

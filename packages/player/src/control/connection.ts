@@ -224,6 +224,8 @@ export class Connection {
     this.#retries.onSuccess();
     clearTimeout(this.#watchdog);
     this.#watchdog = undefined;
+    // A bad path lets a frame through now and then, and a full buffer shows pictures of an edge that is gone.
+    if (this.#arrivals.isFresh) this.#stopEdgeWatch();
     this.#ladder.onMedia();
   }
 
@@ -352,7 +354,7 @@ export class Connection {
   /** Passes on what an upstream tells for as long as it is the one in use. */
   #sinkOf(factory: UpstreamFactory, isCurrent: () => boolean): UpstreamSink {
     return currentSink(this.#deps.sink, isCurrent, {
-      onArrival: () => this.#onArrival(),
+      onArrival: () => this.#arrivals.onFrame(),
       onAnnounced: () => this.#onAnnounced(),
       onEnded: () => this.#onEnded(),
       onConnected: (timeBaseUrl) => this.#onConnected(factory.transport, timeBaseUrl),
@@ -387,8 +389,7 @@ export class Connection {
     this.#watchdog = undefined;
     this.#hasEnded = true;
     this.#arrivals.stop();
-    this.#edgeWatch.stop();
-    this.#succession.onMedia();
+    this.#stopEdgeWatch();
     this.#ladder.onEnded();
     this.#retries.onSuccess();
     this.#deps.sink.onEnded();
@@ -412,9 +413,7 @@ export class Connection {
     this.#deps.onLost(new PlayerError("unreachable", "the edge does not answer"));
   }
 
-  /** A frame has come from the session in use. */
-  #onArrival(): void {
-    this.#arrivals.onFrame();
+  #stopEdgeWatch(): void {
     this.#edgeWatch.stop();
     this.#succession.onMedia();
   }

@@ -24,10 +24,6 @@ export interface Successor extends WatchedSession {
 
 /** What comes of an attempt to move. */
 export interface MoveOutcome {
-  /**
-   * Whether the session that is left is asked for the rest of what it had begun. One that is silent need not be.
-   */
-  readonly keepsPredecessor: boolean;
   readonly onConnected?: () => void;
   readonly onPromoted: () => void;
   readonly onFailed: (error: PlayerError) => void;
@@ -114,10 +110,6 @@ export class EdgeMove {
     const predecessor = this.#deps.onTakeOver(successor);
     outcome.onPromoted();
     if (predecessor === undefined) return;
-    if (!outcome.keepsPredecessor) {
-      predecessor.upstream.close();
-      return;
-    }
     this.#predecessor = predecessor;
     predecessor.media.leave(successor.media, kindsOf(this.#deps.selection()), () => {
       if (this.#predecessor === predecessor) this.#predecessor = undefined;

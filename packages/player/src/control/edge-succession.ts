@@ -9,8 +9,6 @@ const AWAY_MS = 10_000;
 
 /** What becomes of a session to another edge. */
 export interface SuccessionStep {
-  /** The edge that is left still delivers, and is asked for the rest of what it had begun. */
-  readonly keepsPredecessor: boolean;
   /** There is a session; media may be yet to come. */
   readonly onConnected?: () => void;
   readonly onPromoted: () => void;
@@ -91,7 +89,6 @@ export class EdgeSuccession {
     }
     this.#goal = named;
     this.#open(named, {
-      keepsPredecessor: true,
       onPromoted: () => this.#arrive({ named }),
       onFailed: () => this.#tryNext(1),
     });
@@ -99,7 +96,8 @@ export class EdgeSuccession {
 
   /**
    * The edge is silent: others are dialled beside it, in the end the edge itself once more. If it was only the path
-   * that was held up, the session in use has lost nothing.
+   * that was held up, the session in use has lost nothing; and it is left as any other is, for what is on its way on
+   * such a path may still come.
    */
   onSilent(): void {
     if (this.#isOpening || this.#timer !== undefined || this.#round !== undefined) return;
@@ -109,7 +107,7 @@ export class EdgeSuccession {
       (_, index) => sources[(this.#deps.current() + 1 + index) % sources.length] ?? "",
     );
     this.#round = new SpareRound(ahead, {
-      open: (src, step) => this.#deps.open(src, { keepsPredecessor: false, ...step }),
+      open: (src, step) => this.#deps.open(src, step),
       ask: this.#deps.ask,
       onWon: (src) => {
         this.#round = undefined;
@@ -145,7 +143,6 @@ export class EdgeSuccession {
   #open(src: string, step: SuccessionStep): void {
     this.#isOpening = true;
     this.#deps.open(src, {
-      keepsPredecessor: step.keepsPredecessor,
       onPromoted: () => {
         this.#isOpening = false;
         step.onPromoted();
@@ -177,7 +174,6 @@ export class EdgeSuccession {
       return;
     }
     this.#open(place.src, {
-      keepsPredecessor: true,
       onPromoted: () => this.#arrive({ source: place.source }),
       onFailed: () => this.#tryNext(ahead + 1),
     });

@@ -54,7 +54,7 @@ describe("SpareRound", () => {
     expect([dialled(), givenUp()]).toEqual(["abc", ""]);
     await vi.advanceTimersByTimeAsync(1_200);
     expect([dialled(), givenUp()]).toEqual(["abcd", "a"]);
-    await vi.advanceTimersByTimeAsync(2_399);
+    await vi.advanceTimersByTimeAsync(2_400 + 1_999);
     expect(told).toEqual([]);
     await vi.advanceTimersByTimeAsync(1);
     expect([givenUp(), told]).toEqual(["abcd", ["over"]]);
@@ -72,9 +72,19 @@ describe("SpareRound", () => {
     begin(["a", "b"]);
     await vi.advanceTimersByTimeAsync(300);
     dials[1]?.step.onFailed();
+    await vi.advanceTimersByTimeAsync(600 + 1_999);
     expect([told, givenUp()]).toEqual([[], ""]);
     dials[0]?.step.onPromoted();
     expect(told).toEqual(["won a"]);
+  });
+
+  it("does not end the last call for all when one refuses", async () => {
+    begin(["a", "b"]);
+    await vi.advanceTimersByTimeAsync(300 + 600 + 1_000);
+    dials[1]?.step.onFailed();
+    expect([told, givenUp()]).toEqual([[], ""]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect([told, givenUp()]).toEqual([["over"], "a"]);
   });
 
   it("is won by the first that brings media; one that has let us in is given a second for it", async () => {

@@ -7,6 +7,9 @@ const HEAD_START_MS = 300;
 /** The silent edge itself is dialled anew no sooner than this: a bad path is no better for a second session. */
 const SAME_EDGE_DELAY_MS = 500;
 
+/** When nobody else is left to dial, those that are being dialled have this long. */
+const LAST_DIAL_MS = 2_000;
+
 /** An edge that has let us in and brings no media by then gets company, too. */
 const MEDIA_MS = 1_000;
 
@@ -50,6 +53,7 @@ export class SpareRound {
   /** While it runs the one that was dialled last has the time to come. */
   #timer: ReturnType<typeof setTimeout> | undefined;
   #headStartMs = HEAD_START_MS;
+  #isLastCall = false;
   #asking: "not yet" | "now" | "done" = "not yet";
 
   /** `edges`: those of the list, the silent one as the last. */
@@ -76,12 +80,18 @@ export class SpareRound {
       this.#dial(src);
       return;
     }
-    const mayCome = this.#isConnected || (this.#dialled.size > 0 && this.#timer !== undefined);
-    if (this.#asking !== "now" && !mayCome) this.#end(() => this.#deps.onOver());
+    if (this.#asking === "now" || this.#isConnected) return;
+    const isTimed = this.#timer !== undefined;
+    if (this.#dialled.size === 0 || (this.#isLastCall && !isTimed)) this.#end(() => this.#deps.onOver());
+    else if (!isTimed) {
+      this.#isLastCall = true;
+      this.#dialNextIn(LAST_DIAL_MS);
+    }
   }
 
   #dial(src: string): void {
     this.#tried.add(src);
+    this.#isLastCall = false;
     this.#makeRoom();
     let dialled: Dialled | undefined;
     const giveUp = this.#deps.open(src, {
