@@ -19,7 +19,7 @@ const FASTEST_AT_S = 0.8;
 const JUMP_S = 3;
 
 /** ...and much sooner if what it jumps to is in the buffer: the decoder stood still, or the network has come back. */
-const NEAR_JUMP_S = 1.2;
+const NEAR_JUMP_S = 1.5;
 
 /** A jump takes its time until there is a picture again, and the next one must not come before. */
 const JUMP_PAUSE_MS = 4_000;

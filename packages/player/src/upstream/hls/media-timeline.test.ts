@@ -29,6 +29,17 @@ describe("MediaTimeline", () => {
     expect(timeline.toleranceUs).toBeLessThan(10);
   });
 
+  it("goes on without a jump while a segment that was not read yet stands some hundred ms off", () => {
+    const timeline = new MediaTimeline();
+    const originS = T0_MS / 1_000 + 0.000456 - 10;
+    timeline.setOrigin(0, originS);
+    timeline.setSegments([segment(10, T0_MS), segment(12, T0_MS + 2_000)]);
+    const before = timeline.mediaUs(12.9) ?? Number.NaN;
+    timeline.setSegments([segment(10, T0_MS), segment(12.313, T0_MS + 2_000)]);
+    const after = timeline.mediaUs(12.933) ?? Number.NaN;
+    expect(after - before).toBe(33_000);
+  });
+
   it("stays with the dates where the timestamps count from elsewhere", () => {
     const timeline = new MediaTimeline();
     timeline.setSegments([segment(10, T0_MS)]);

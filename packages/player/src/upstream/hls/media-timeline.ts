@@ -10,10 +10,12 @@ export interface DatedSegment {
 }
 
 /**
- * Timestamps in the media are taken for media time if the playlist's date says the same to within this: dates are
- * rounded to ms, and a segment begins with the frame that is decoded first, not with the one that is shown first.
+ * Timestamps in the media are taken for media time if the playlist's date says the same to within this. Dates are rounded
+ * to ms, a segment begins with the frame that is decoded first, not with the one that is shown first; and after pictures
+ * that are missing hls.js puts a segment some hundred ms off until it has read it, so that by its date every other part
+ * would jump back. Timestamps that are not media times are years away.
  */
-const SAME_US = 150_000;
+const SAME_US = 1_000_000;
 
 /** How far a time may be off: two roundings to µs, or one to ms. */
 const EXACT_US = 3;
