@@ -2,6 +2,7 @@ import { type AudioRendition, decodeHex } from "@canopy/media/catalog";
 import { PlayerError } from "../player-error.ts";
 import { JitterBuffer } from "../store/jitter-buffer.ts";
 import type { AudioOutput } from "./audio-output.ts";
+import { DecodeTimes } from "./decode-times.ts";
 
 /** Decoded at most this far ahead: less than the ring holds. */
 const DECODE_AHEAD_US = 2_000_000;
@@ -33,6 +34,7 @@ export class AudioTrack {
   readonly buffer = new JitterBuffer();
   readonly config: AudioDecoderConfig;
   readonly #deps: AudioTrackDeps;
+  readonly #times = new DecodeTimes();
   #decoder: AudioDecoder | undefined;
   #output: AudioOutput | undefined;
   #closed = false;
@@ -68,6 +70,7 @@ export class AudioTrack {
       const decoder = this.#openDecoder();
       if (decoder === undefined || decoder.decodeQueueSize >= MAX_DECODING) return;
       this.buffer.take();
+      this.#times.onDecode(frame.timestampUs);
       decoder.decode(
         new EncodedAudioChunk({ type: "key", timestamp: frame.timestampUs, data: frame.payload }),
       );
@@ -99,6 +102,7 @@ export class AudioTrack {
       },
     });
     decoder.configure(this.config);
+    this.#times.clear();
     this.#decoder = decoder;
     return decoder;
   }
@@ -110,8 +114,10 @@ export class AudioTrack {
   }
 
   #onDecoded(decoder: AudioDecoder, data: AudioData): void {
+    const isCurrent = !this.#closed && this.#decoder === decoder;
+    const timestampUs = isCurrent ? this.#times.take(data.timestamp) : 0;
     const output = this.#output;
-    if (this.#closed || output === undefined || this.#decoder !== decoder) {
+    if (!isCurrent || output === undefined) {
       data.close();
       return;
     }
@@ -122,7 +128,7 @@ export class AudioTrack {
       data.copyTo(samples, { planeIndex: channel, format: "f32-planar" });
       channels.push(samples);
     }
-    output.write(data.timestamp, channels);
+    output.write(timestampUs, channels);
     data.close();
   }
 }
