@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launchChromium, type TestChromium } from "../harness/chromium.ts";
 import { TestOrigin } from "../harness/origin.ts";
 import { ROOT } from "../harness/repository-root.ts";
+import { throughProxy, UdpProxy, withoutCandidates } from "../harness/udp-proxy.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { bundlePage } from "./player/bundle-page.ts";
 
@@ -60,9 +61,15 @@ const codecBytes = (frame: ReceivedFrame): Uint8Array => decodeLegacyFrame(frame
 async function startPublishing(
   origin: TestOrigin,
   broadcast: string,
-  options: { readonly source?: "camera" | "canvas"; readonly audio?: false } = {},
+  options: {
+    readonly source?: "camera" | "canvas";
+    readonly audio?: false;
+    /** Before the page asks for anything. */
+    readonly prepare?: (page: Page) => Promise<void>;
+  } = {},
 ): Promise<Page> {
   const { page } = await chromium.openPage();
+  await options.prepare?.(page);
   await page.addScriptTag({ content: script, type: "module" });
   await page.waitForFunction(() => window.canopyPublisher !== undefined);
   await page.evaluate((start) => window.canopyPublisher.start(start), {
@@ -159,6 +166,41 @@ describe("publish by WHIP", () => {
     const video = receive(origin, "live/again", "video");
     await waitFor("pictures again", () => video.length > 20, 20_000);
     expect((await stats(page))?.reconnects).toBe(1);
+    await page.context().close();
+  });
+
+  it("goes on by a new session when its path is dead and the origin restarts no ICE", async () => {
+    await using origin = await TestOrigin.start({ webrtc: {} });
+    const target = { host: "127.0.0.1", port: origin.webrtc?.port ?? 0 };
+    await using proxy = await UdpProxy.listen({ target, seed: 1 });
+    const requests: string[] = [];
+    const prepare = async (page: Page): Promise<void> => {
+      // With the browser's own addresses the origin would find a way around the proxy.
+      await page.route("**/whip/**", async (route) => {
+        const sent = route.request().postData();
+        const response = await route.fetch(sent === null ? {} : { postData: withoutCandidates(sent) });
+        const request = `${route.request().method()} ${response.status()}`;
+        requests.push(request);
+        const body = await response.text();
+        await route.fulfill({ response, body: request === "POST 201" ? throughProxy(body, proxy) : body });
+      });
+    };
+    const page = await startPublishing(origin, "live/dead", { source: "canvas", audio: false, prepare });
+    await waitUntilLive(origin, "live/dead", page);
+    const video = receive(origin, "live/dead", "video");
+    await waitFor("pictures", () => video.length > 10, 20_000);
+    for (const direction of ["toTarget", "toClient"] as const) proxy.setLink(direction, { lossRate: 1 });
+    await waitFor("the loss", async () => (await states(page)).includes("reconnecting"), 20_000);
+    for (const direction of ["toTarget", "toClient"] as const) proxy.setLink(direction, { lossRate: 0 });
+    await waitFor("the return", async () => (await states(page)).at(-1) === "live", 20_000);
+    const posts = requests.filter((request) => request.startsWith("POST"));
+    expect(requests.indexOf("PATCH 422")).toBeGreaterThan(requests.indexOf("POST 201"));
+    expect(posts.length).toBeGreaterThan(1);
+    expect(posts.at(-1)).toBe("POST 201");
+    const again = receive(origin, "live/dead", "video");
+    await waitFor("pictures again", () => again.length > 10, 20_000);
+    const last = video.at(-1)?.timestampUs ?? 0;
+    expect(again.at(-1)?.timestampUs).toBeGreaterThan(last - 1);
     await page.context().close();
   });
 

@@ -13,6 +13,8 @@ export interface SyntheticOptions {
   readonly catalog?: Partial<Catalog>;
   /** Tracks that are published with the same pictures; the first is `video`. */
   readonly videoTracks?: readonly string[];
+  /** Bytes of a picture of each further track, as a share of those of the track before. */
+  readonly lowerShare?: number;
 }
 
 const FRAME_US = 33_333;
@@ -27,6 +29,7 @@ export class SyntheticBroadcast implements Disposable {
   pictures = 0;
   readonly #options: Required<Pick<SyntheticOptions, "pictureBytes" | "keyframeBytes" | "framesPerGroup">>;
   readonly #video: { readonly track: Track; group: Group | undefined }[];
+  readonly #lowerShare: number;
   readonly #audio: Track;
   readonly #timed: Track;
   readonly #catalog: Track;
@@ -43,6 +46,7 @@ export class SyntheticBroadcast implements Disposable {
       framesPerGroup = 30,
     } = options;
     this.#options = { pictureBytes, keyframeBytes, framesPerGroup };
+    this.#lowerShare = options.lowerShare ?? 1;
     this.timestampUs = store.clock.nowUs();
     this.#audioUs = this.timestampUs;
     this.broadcast = store.publish(options.path);
@@ -77,14 +81,15 @@ export class SyntheticBroadcast implements Disposable {
   writePicture(): void {
     const { framesPerGroup, keyframeBytes, pictureBytes } = this.#options;
     const startsGroup = this.pictures % framesPerGroup === 0;
-    for (const lane of this.#video) {
+    for (const [index, lane] of this.#video.entries()) {
+      const share = this.#lowerShare ** index;
       if (startsGroup) {
         lane.group?.finish();
         lane.group = lane.track.openGroup();
       }
       const picture = startsGroup
-        ? keyframe(keyframeBytes, this.pictures)
-        : slice(0x41, pictureBytes, this.pictures);
+        ? keyframe(Math.round(keyframeBytes * share), this.pictures)
+        : slice(0x41, Math.round(pictureBytes * share), this.pictures);
       lane.group?.append(this.timestampUs, encodeLegacyFrame(this.timestampUs, picture));
     }
     this.pictures += 1;

@@ -7,7 +7,7 @@ const BITRATES = [3_000_000, 1_500_000, 500_000];
 function drive(
   chooser: RenditionChooser,
   seconds: number,
-  path: { readonly estimateBps: number | undefined; readonly loss?: number },
+  path: { readonly estimateBps: number | undefined; readonly loss?: number; readonly queueMs?: number },
   clock: { nowMs: number },
 ): number[] {
   const places: number[] = [chooser.current];
@@ -16,6 +16,7 @@ function drive(
     const place = chooser.update({
       nowMs: clock.nowMs,
       loss: path.loss ?? 0,
+      queueMs: path.queueMs ?? 0,
       estimateBps: path.estimateBps,
       bitrates: BITRATES,
     });
@@ -74,8 +75,38 @@ describe("RenditionChooser", () => {
     expect(waits[2]).toBeGreaterThan(waits[1] ?? 0);
   });
 
+  it("goes on with an attempt whose estimate stands still, and after sound alone", () => {
+    const clock = { nowMs: 1_000 };
+    const chooser = new RenditionChooser();
+    drive(chooser, 3, { estimateBps: 900_000 }, clock);
+    expect(drive(chooser, 120, { estimateBps: 1_000_000 }, clock)).toEqual([2, 1]);
+    // Once the estimate was enough, one that is not means something again.
+    drive(chooser, 2, { estimateBps: 1_600_000 }, clock);
+    drive(chooser, 4, { estimateBps: 1_000_000 }, clock);
+    expect(chooser.current).toBe(2);
+
+    const starved = new RenditionChooser();
+    drive(starved, 12, { estimateBps: 150_000 }, clock);
+    expect(starved.current).toBe(AUDIO_ONLY);
+    expect(drive(starved, 120, { estimateBps: 200_000 }, clock)).toEqual([AUDIO_ONLY, 2]);
+  });
+
+  it.each([
+    { why: "the estimate falls", estimateBps: 1_400_000 },
+    { why: "packets are lost", estimateBps: 1_900_000, loss: 0.1 },
+    { why: "a queue fills up", estimateBps: 1_900_000, queueMs: 400 },
+  ])("takes an attempt back at once when $why", (path) => {
+    const clock = { nowMs: 1_000 };
+    const chooser = new RenditionChooser();
+    drive(chooser, 3, { estimateBps: 1_800_000 }, clock);
+    expect(chooser.current).toBe(1);
+    while (chooser.current === 1) drive(chooser, 1, { estimateBps: 1_900_000 }, clock);
+    expect(chooser.current).toBe(0);
+    expect(drive(chooser, 4, path, clock)[1]).toBeGreaterThan(0);
+  });
+
   it("has nothing to choose for sound alone", () => {
-    const report = { nowMs: 1, estimateBps: 1, loss: 0, bitrates: [] };
+    const report = { nowMs: 1, estimateBps: 1, loss: 0, queueMs: 0, bitrates: [] };
     expect(new RenditionChooser().update(report)).toBe(AUDIO_ONLY);
   });
 });

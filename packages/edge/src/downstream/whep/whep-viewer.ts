@@ -1,5 +1,5 @@
 import { MediaError } from "@canopy/media";
-import { parseRtcp, type ReportBlock, type RtcpPacket } from "@canopy/media/rtp";
+import { compactNtp, ntpOfUnixUs, parseRtcp, type ReportBlock, type RtcpPacket } from "@canopy/media/rtp";
 import type {
   WebRtcCloseReason,
   WebRtcDataChannel,
@@ -41,6 +41,8 @@ const TIMED_LABEL = "timed";
 const MAX_WAITING_MESSAGES = 64;
 /** RTCP packets of one viewer per second; a browser sends under 30. */
 const MAX_RTCP_PER_SECOND = 200;
+/** So much longer may the shortest round trip get with each report, about one a second: paths change. */
+const LONGER_PATH_MS = 5;
 /** Loss reports of before the first packets were caught up say nothing. */
 const SETTLE_MS = 3_000;
 /**
@@ -76,6 +78,9 @@ export class WhepViewer implements WebRtcPeerHandler, WhepBroadcastUser {
   #sentAtLastTick = 0;
   #estimateBps: number | undefined;
   #loss = 0;
+  #roundTripMs = 0;
+  /** Until the first report as long as any. */
+  #shortestMs = Number.POSITIVE_INFINITY;
 
   constructor(options: WhepViewerOptions, deps: WhepViewerDeps) {
     this.#deps = deps;
@@ -218,7 +223,8 @@ export class WhepViewer implements WebRtcPeerHandler, WhepBroadcastUser {
     if (nowMs - this.#connectedAtMs < SETTLE_MS) return;
     const before = this.#chooser.current;
     const bitrates = this.#media.video.map(({ bitrate }) => bitrate ?? 0);
-    this.#chooser.update({ nowMs, estimateBps: this.#estimateBps, loss: this.#loss, bitrates });
+    const queueMs = Math.max(0, this.#roundTripMs - this.#shortestMs);
+    this.#chooser.update({ nowMs, estimateBps: this.#estimateBps, loss: this.#loss, queueMs, bitrates });
     if (this.#chooser.current === before) return;
     this.#deps.counters.renditionChanges += 1;
     this.#chooseTracks();
@@ -334,7 +340,18 @@ export class WhepViewer implements WebRtcPeerHandler, WhepBroadcastUser {
 
   #onReport(report: ReportBlock): void {
     if (report.ssrc !== this.#deps.reports.video.ssrc) return;
+    this.#measureRoundTrip(report);
     // A report covers about a second; half of the new and half of the old smooths single bursts.
     this.#loss = this.#loss / 2 + report.fractionLost / 512;
+  }
+
+  /** RFC 3550 section 6.4.1: both times are in 1/65,536 s, modulo 2^32. */
+  #measureRoundTrip({ lastSenderReport, delaySinceLastSenderReport }: ReportBlock): void {
+    if (lastSenderReport === 0) return;
+    const now = ntpOfUnixUs(this.#deps.nowUs());
+    const ticks = (compactNtp(now.seconds, now.fraction) - lastSenderReport - delaySinceLastSenderReport) | 0;
+    // What a viewer makes up may be anything; below zero are two clocks that were read apart.
+    this.#roundTripMs = Math.max(0, (ticks * 1000) / 65_536);
+    this.#shortestMs = Math.min(this.#roundTripMs, this.#shortestMs + LONGER_PATH_MS);
   }
 }

@@ -1,4 +1,5 @@
 import type { TimedMessage } from "@canopy/media/timed";
+import { isAfter } from "./rtp-order.ts";
 
 /** Frames with messages that were read and not presented yet: some seconds of them at 30 a second. */
 const MAX_FRAMES = 256;
@@ -37,10 +38,4 @@ export class FrameMessages {
       for (const message of frame.messages) onMessage(message);
     }
   }
-}
-
-/** RTP timestamps come round: the shorter way between two says which is later (RFC 3550 §5.1, modulo 2^32). */
-function isAfter(rtp: number, other: number): boolean {
-  const ahead = (rtp - other) >>> 0;
-  return ahead !== 0 && ahead < 2 ** 31;
 }

@@ -10,6 +10,8 @@ interface EncodedStreams {
   readonly writable: WritableStream;
 }
 
+type WorkerWord = { readonly rtp: number; readonly head: Uint8Array } | { readonly awaits: number };
+
 type LegacyReceiver = RTCRtpReceiver & { createEncodedStreams?: () => EncodedStreams };
 
 function hasScriptTransform(): boolean {
@@ -24,6 +26,8 @@ function hasEncodedStreams(): boolean {
 export class SeiReader {
   /** Messages of the frame with this RTP timestamp; comes before the frame is decoded. */
   onMessages: (rtp: number, messages: readonly TimedMessage[]) => void = () => {};
+  /** A keyframe waits until the picture with this RTP timestamp is decoded, and `release` says so. */
+  onAwaited: (rtp: number) => void = () => {};
   /**
    * Whether the worker runs; never rejects. Frames of receivers that are attached before wait for it, so that a session
    * is set up meanwhile; if it never starts they are lost, and another session without the reader has to follow.
@@ -52,7 +56,11 @@ export class SeiReader {
   }
 
   #listen(): void {
-    this.#worker.onmessage = ({ data }: MessageEvent<{ rtp: number; head: Uint8Array }>) => {
+    this.#worker.onmessage = ({ data }: MessageEvent<WorkerWord>) => {
+      if ("awaits" in data) {
+        this.onAwaited(data.awaits);
+        return;
+      }
       const found = readTimedMessages(data.head);
       if (found.length === 0) return;
       this.onMessages(
@@ -99,6 +107,16 @@ export class SeiReader {
       // With `encodedInsertableStreams` sound does not flow by itself. It ends with the peer connection.
       void readable.pipeTo(writable).catch(() => {});
     }
+  }
+
+  /** Whether keyframes wait for the pictures in front of them; somebody has to say when these are there. */
+  set isGated(isGated: boolean) {
+    this.#worker.postMessage({ isGated });
+  }
+
+  /** The keyframe that waited for the picture with this RTP timestamp may be decoded. */
+  release(rtp: number): void {
+    this.#worker.postMessage({ release: rtp });
   }
 
   close(): void {

@@ -70,3 +70,80 @@ describe("SEI_WORKER_SOURCE", () => {
     expect(posted).toEqual([]);
   });
 });
+
+/** The worker with a stream that the test feeds; frames are named by their RTP timestamps. */
+function startGated() {
+  const awaited: number[] = [];
+  const self: { onrtctransform?: (event: object) => void; onmessage?: (event: object) => void } = {};
+  const post = (message: { awaits?: number }): void => {
+    if (message.awaits !== undefined) awaited.push(message.awaits);
+  };
+  new Function("self", "postMessage", SEI_WORKER_SOURCE)(self, post);
+  const passed: number[] = [];
+  const { readable, writable } = new TransformStream();
+  const writer = writable.getWriter();
+  const into = new WritableStream({
+    write: (each: ReturnType<typeof frame>) => void passed.push(each.getMetadata().rtpTimestamp),
+  });
+  self.onrtctransform?.({ transformer: { readable, writable: into } });
+  const say = async (data: object): Promise<void> => {
+    self.onmessage?.({ data });
+    await new Promise((resolve) => setTimeout(resolve));
+  };
+  const write = async (rtp: number, type: "key" | "delta" = "delta"): Promise<void> => {
+    await writer.write({ ...frame(SLICE), type, getMetadata: () => ({ rtpTimestamp: rtp }) });
+    await new Promise((resolve) => setTimeout(resolve));
+  };
+  return { awaited, passed, say, write };
+}
+
+describe("SEI_WORKER_SOURCE with a gate", () => {
+  it("keeps a keyframe and what follows it until the picture in front of it is told", async () => {
+    const { awaited, passed, say, write } = startGated();
+    await say({ isGated: true });
+    await write(1, "key");
+    await write(2);
+    await write(3, "key");
+    await write(4);
+    expect(awaited).toEqual([2]);
+    expect(passed).toEqual([1, 2]);
+    await say({ release: 1 });
+    expect(passed).toEqual([1, 2]);
+    await write(5, "key");
+    await say({ release: 2 });
+    expect(passed).toEqual([1, 2, 3, 4]);
+    expect(awaited).toEqual([2, 4]);
+    await say({ release: 4 });
+    await write(6);
+    expect(passed).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it("lets by what was sent again for the pictures in front, and a group that is sent once more", async () => {
+    const { awaited, passed, say, write } = startGated();
+    await say({ isGated: true });
+    await write(2 ** 32 - 3, "key");
+    await write(2 ** 32 - 1);
+    await write(1, "key");
+    await write(2 ** 32 - 2);
+    expect(passed).toEqual([2 ** 32 - 3, 2 ** 32 - 1, 2 ** 32 - 2]);
+    await say({ release: 2 ** 32 - 1 });
+    await write(2 ** 32 - 3, "key");
+    expect(passed.slice(3)).toEqual([1, 2 ** 32 - 3]);
+    expect(awaited).toEqual([2 ** 32 - 1]);
+  });
+
+  it("keeps a bounded number, and none when nobody reads pictures any more", async () => {
+    const { passed, say, write } = startGated();
+    await say({ isGated: true });
+    await write(1, "key");
+    for (let rtp = 2; rtp <= 91; rtp += 1) await write(rtp, rtp === 2 ? "key" : "delta");
+    expect(passed).toHaveLength(91);
+    await write(92, "key");
+    await write(93, "key");
+    expect(passed).toHaveLength(91);
+    await say({ isGated: false });
+    expect(passed).toHaveLength(93);
+    await write(94, "key");
+    expect(passed).toHaveLength(94);
+  });
+});

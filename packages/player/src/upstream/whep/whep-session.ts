@@ -8,6 +8,7 @@ import { type ElementFrameMetadata, ElementOutput, type ElementSource } from "..
 import type { EndpointAddress } from "../endpoint-url.ts";
 import type { TrackKind, UpstreamSink } from "../upstream.ts";
 import { FrameMessages } from "./frame-messages.ts";
+import { KeyframeGate } from "./keyframe-gate.ts";
 import { inOwnStream } from "./own-stream.ts";
 import { PictureReader, rtpTimestampOf } from "./picture-reader.ts";
 import { mediaClockOffset, RtpClock } from "./rtp-clock.ts";
@@ -71,6 +72,8 @@ export class WhepSession {
   readonly #stream = new MediaStream();
   readonly #output: ElementOutput;
   readonly #messages = new FrameMessages();
+  readonly #sei: SeiReader | undefined;
+  readonly #gate: KeyframeGate;
   readonly #video: RTCRtpTransceiver;
   readonly #audio: RTCRtpTransceiver;
   readonly #videoClock = new RtpClock(VIDEO_RATE_HZ);
@@ -93,6 +96,8 @@ export class WhepSession {
     this.#audio = peer.addTransceiver("audio", { direction: "recvonly" });
     sei?.attach(this.#audio.receiver);
     if (sei !== undefined) sei.onMessages = (rtp, messages) => this.#messages.add(rtp, messages);
+    this.#sei = sei;
+    this.#gate = new KeyframeGate((rtp) => sei?.release(rtp));
     this.#output = new ElementOutput(element, trackSource(this.#stream), {
       onReset: () => sink.onElementReset(),
       onFrame: (metadata) => this.#onElementPicture(metadata),
@@ -101,8 +106,13 @@ export class WhepSession {
     this.#openChannel(peer);
     if (readsPictures) {
       this.#pictures = new PictureReader(this.#video.receiver.track, (frame) => this.#onPicture(frame));
+      if (sei !== undefined) sei.onAwaited = (rtp) => this.#gate.onAwaited(rtp);
     }
-    this.#timer = setInterval(() => this.#tellTime(), TELL_TIME_MS);
+    if (sei !== undefined) sei.isGated = readsPictures;
+    this.#timer = setInterval(() => {
+      this.#gate.look();
+      this.#tellTime();
+    }, TELL_TIME_MS);
     this.#link = new PeerLink(
       { endpoint: address.endpoint, token: address.token },
       {
@@ -232,9 +242,11 @@ export class WhepSession {
       frame.close();
       this.#pictures?.close();
       this.#pictures = undefined;
+      if (this.#sei !== undefined) this.#sei.isGated = false;
       this.#stream.addTrack(this.#video.receiver.track);
       return;
     }
+    this.#gate.onPicture(rtp);
     this.#notePicture();
     const timestampUs = this.#onVideoTime(rtp, this.#deps.nowUs());
     this.#deps.sink.onDecodedFrame(frame, { timestampUs, heldUs: this.#videoHeldUs });
