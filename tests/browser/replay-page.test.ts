@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
-import { launchChromium, type TestChromium, type TestPage } from "../harness/chromium.ts";
+import { describe, expect, it } from "vitest";
+import type { TestPage } from "../harness/chromium.ts";
+import { useDevInChromium } from "../harness/dev-in-chromium.ts";
 import { postTimed } from "../harness/post-timed.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -10,21 +10,10 @@ interface RecordingAnswer {
   readonly durationSeconds: number;
 }
 
-let dev: CanopyDev;
-let chromium: TestChromium;
-
-beforeAll(async () => {
-  dev = await startCanopyDev({ edges: 1, broadcaster: true });
-  chromium = await launchChromium();
-});
-
-afterAll(async () => {
-  await chromium?.close();
-  await dev?.stop();
-});
+const stage = useDevInChromium({ edges: 1, broadcaster: true });
 
 async function recordings(): Promise<readonly RecordingAnswer[]> {
-  const answer = await (await fetch(`${dev.origin}/v1/recordings`)).json();
+  const answer = await (await fetch(`${stage.dev.origin}/v1/recordings`)).json();
   return (answer as { readonly recordings: RecordingAnswer[] }).recordings;
 }
 
@@ -46,15 +35,15 @@ const play = ({ page }: TestPage) =>
 
 describe("the replay page", () => {
   it("records, plays while the recording runs, and shows events at their moments in what is finished", async () => {
-    const running = await chromium.openPage(`${dev.console}/replay`);
+    const running = await stage.chromium.openPage(`${stage.dev.console}/replay`);
     await running.page.getByLabel("Broadcast to record").fill("live/demo");
     await running.page.getByRole("button", { name: "Record" }).click();
     const { id } = await waitFor("a recording", async () => {
       const [recording] = await recordings();
       return recording !== undefined && recording.durationSeconds > 4 && recording;
     });
-    await postTimed(dev.origin, "live/demo", { type: "quiz", data: { question: "Which river?" } });
-    await running.page.goto(`${dev.console}/replay?id=${id}`);
+    await postTimed(stage.dev.origin, "live/demo", { type: "quiz", data: { question: "Which river?" } });
+    await running.page.goto(`${stage.dev.console}/replay?id=${id}`);
     await waitFor("a source", () =>
       running.page.evaluate(() => (document.querySelector("video")?.src ?? "") !== ""),
     );
@@ -73,7 +62,7 @@ describe("the replay page", () => {
     await waitFor("the files", async () => (await recordings())[0]?.state === "ready");
     await running.context.close();
 
-    const finished = await chromium.openPage(`${dev.console}/replay?id=${id}`);
+    const finished = await stage.chromium.openPage(`${stage.dev.console}/replay?id=${id}`);
     const { page } = finished;
     const moment = page.getByRole("button", { name: /quiz/ });
     await moment.waitFor();
@@ -96,7 +85,7 @@ describe("the replay page", () => {
   });
 
   it("shows restreams in the console, without their key", async () => {
-    const console = await chromium.openPage(`${dev.console}/`);
+    const console = await stage.chromium.openPage(`${stage.dev.console}/`);
     const { page } = console;
     await page.getByLabel("Broadcast to restream").fill("live/demo");
     await page.getByLabel("Target").fill("rtmp://127.0.0.1:1/live/key-that-nobody-sees");

@@ -20,14 +20,14 @@ export interface CanopyDev extends AsyncDisposable {
   stop(): Promise<number | null>;
 }
 
+export interface CanopyDevOptions {
+  readonly edges?: number;
+  readonly broadcaster?: boolean;
+  readonly args?: readonly string[];
+}
+
 /** Runs `canopy dev` on free ports and waits for `canopy: ready`. */
-export async function startCanopyDev(
-  options: {
-    readonly edges?: number;
-    readonly broadcaster?: boolean;
-    readonly args?: readonly string[];
-  } = {},
-): Promise<CanopyDev> {
+export async function startCanopyDev(options: CanopyDevOptions = {}): Promise<CanopyDev> {
   const edges = options.edges ?? 2;
   const first = await findFreePorts(FIXED_PORTS + edges);
   const [consolePort, originPort, rtmpPort, relayPort, edgePort] = [

@@ -6,6 +6,7 @@ import {
   type Metrics,
   type TokenVerifier,
 } from "@canopy/runtime";
+import { edgeOptions } from "./edge-options.ts";
 
 /** An edge without WebRTC on a free port in this process; broadcasts are written into its store by the test. */
 export class PackagingEdge implements AsyncDisposable {
@@ -22,23 +23,12 @@ export class PackagingEdge implements AsyncDisposable {
   ): Promise<PackagingEdge> {
     const { verifier, ...nodeOptions } = options;
     const metrics = createMetrics({ processMetrics: false });
-    const node = await EdgeNode.open(
-      {
-        name: "edge",
-        tier: 2,
-        host: "127.0.0.1",
-        port: 0,
-        tls: undefined,
-        allowAnonymous: verifier === undefined,
-        maxSessions: 2_000,
-        maxSessionsPerAddress: 2_000,
-        parents: [],
-        parentTrust: { ca: undefined, sha256: [] },
-        parentToken: undefined,
-        ...nodeOptions,
-      },
-      { logger: createSilentLogger(), metrics, clock: createClock(), verifier },
-    );
+    const node = await EdgeNode.open(edgeOptions(verifier, nodeOptions), {
+      logger: createSilentLogger(),
+      metrics,
+      clock: createClock(),
+      verifier,
+    });
     return new PackagingEdge(node, metrics);
   }
 

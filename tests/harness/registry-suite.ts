@@ -1,5 +1,6 @@
 import type { ControlPlane, NodeRecord, RegistryBackend, RegistryChange } from "@canopy/runtime";
 import { expect, it, onTestFinished } from "vitest";
+import { nodeRecord as edgeRecord } from "../../packages/runtime/src/control-plane/node-record-suite.ts";
 import { waitFor } from "./wait-for.ts";
 
 /** Short, so that silence does not take long to test, and long enough for a busy machine's pauses. */
@@ -11,20 +12,9 @@ export interface RegistryUnderTest {
   createControlPlane(): ControlPlane;
 }
 
+/** A record as an origin would announce it. */
 export function nodeRecord(id: number, changes: Partial<NodeRecord> = {}): NodeRecord {
-  return {
-    id,
-    name: `node-${id}`,
-    role: "origin",
-    tier: 0,
-    region: "eu",
-    url: `https://127.0.0.1:${4_000 + (id % 1_000)}`,
-    httpUrl: `http://127.0.0.1:${4_000 + (id % 1_000)}`,
-    draining: false,
-    load: { sessions: 1, maxSessions: 2_000, utilization: 0.1, sentBytesPerSecond: 1_000 },
-    startedAtMs: 1_800_000_000_000,
-    ...changes,
-  };
+  return edgeRecord(id, { role: "origin", tier: 0, ...changes });
 }
 
 /** What every registry has to do, whatever holds it. */

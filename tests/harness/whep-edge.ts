@@ -7,6 +7,7 @@ import {
   type TokenVerifier,
 } from "@canopy/runtime";
 import { openWebRtcEngine, type WebRtcEngine, type WebRtcLimits } from "@canopy/transport/webrtc";
+import { edgeOptions } from "./edge-options.ts";
 
 export interface WhepEdgeOptions extends Partial<EdgeNodeOptions> {
   readonly webrtcLimits?: Partial<WebRtcLimits>;
@@ -33,23 +34,13 @@ export class WhepEdge implements AsyncDisposable {
       { host: "127.0.0.1", port: 0, ...(webrtcLimits === undefined ? {} : { limits: webrtcLimits }) },
       { logger },
     );
-    const node = await EdgeNode.open(
-      {
-        name: "edge",
-        tier: 2,
-        host: "127.0.0.1",
-        port: 0,
-        tls: undefined,
-        allowAnonymous: verifier === undefined,
-        maxSessions: 2_000,
-        maxSessionsPerAddress: 2_000,
-        parents: [],
-        parentTrust: { ca: undefined, sha256: [] },
-        parentToken: undefined,
-        ...nodeOptions,
-      },
-      { logger, metrics, clock: createClock(), verifier, webrtc: engine },
-    );
+    const node = await EdgeNode.open(edgeOptions(verifier, nodeOptions), {
+      logger,
+      metrics,
+      clock: createClock(),
+      verifier,
+      webrtc: engine,
+    });
     return new WhepEdge(node, engine, metrics);
   }
 

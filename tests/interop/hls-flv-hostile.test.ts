@@ -5,20 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClock, loadTokenKeys, signToken, TokenVerifier } from "@canopy/runtime";
 import { createDevelopmentCertificate } from "@canopy/transport/quic";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { closedAfterEach } from "../harness/closed-after-each.ts";
 import { PackagingEdge } from "../harness/packaging-edge.ts";
 import { SyntheticBroadcast, type SyntheticOptions } from "../harness/synthetic-broadcast.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 const PATH = "live/demo";
-const open: (AsyncDisposable | Disposable)[] = [];
-
-afterEach(async () => {
-  for (const resource of open.splice(0).reverse()) {
-    if (Symbol.asyncDispose in resource) await resource[Symbol.asyncDispose]();
-    else resource[Symbol.dispose]();
-  }
-});
+const open = closedAfterEach();
 
 async function startEdge(options: Parameters<typeof PackagingEdge.start>[0] = {}): Promise<PackagingEdge> {
   const edge = await PackagingEdge.start(options);

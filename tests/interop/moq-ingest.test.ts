@@ -7,7 +7,8 @@ import { forwardEvents, MoqSession, ServedBroadcast, ServedTrack } from "@canopy
 import type { Track } from "@canopy/relay";
 import { FULL_GRANT, scopeSession } from "@canopy/runtime";
 import { createMemoryPair, MemoryClock } from "@canopy/transport/memory";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { closedAfterEach } from "../harness/closed-after-each.ts";
 import { makeClip } from "../harness/ffmpeg.ts";
 import { type StartOriginOptions, TestOrigin } from "../harness/origin.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -15,11 +16,7 @@ import { waitFor } from "../harness/wait-for.ts";
 const PATH = "live/camera";
 const FRAME_US = 33_333;
 const INFO = { priority: 60, ordered: false, maxLatencyMs: 30_000, timescale: 1_000_000 };
-const open: AsyncDisposable[] = [];
-
-afterEach(async () => {
-  for (const resource of open.splice(0).reverse()) await resource[Symbol.asyncDispose]();
-});
+const open = closedAfterEach();
 
 async function startOrigin(options: StartOriginOptions = {}): Promise<TestOrigin> {
   const origin = await TestOrigin.start({ rtmp: undefined, ...options });

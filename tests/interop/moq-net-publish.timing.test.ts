@@ -1,11 +1,9 @@
-import type { PlayerStats } from "@canopy/player";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openViewer } from "../harness/browser-viewer.ts";
-import { type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
-import { launchChromium, type TestChromium } from "../harness/chromium.ts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { useDevInChromium } from "../harness/dev-in-chromium.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import type { NetPublisherOptions } from "./moq-pages/net-publisher.ts";
 import { bundleMoqPage, type MoqPage, openMoqPage } from "./moq-pages/open-moq-page.ts";
+import { watchWithSound } from "./moq-pages/watch-with-sound.ts";
 
 interface Case extends Omit<NetPublisherOptions, "path"> {
   readonly offer: readonly string[];
@@ -25,48 +23,24 @@ const MAX_LATENCY_MS = 5_000;
 const MAX_CLOCK_DIFFERENCE_MS = 150;
 
 describe("a publisher made of @moq/net at the origin", () => {
-  let canopy: CanopyDev;
-  let chromium: TestChromium;
+  const stage = useDevInChromium({ edges: 1 });
   let moqPage: MoqPage;
 
   beforeAll(async () => {
     moqPage = await bundleMoqPage("netPage");
-    canopy = await startCanopyDev({ edges: 1 });
-    chromium = await launchChromium();
-  });
-
-  afterAll(async () => {
-    await chromium?.close();
-    await canopy?.stop();
   });
 
   it.each(CASES)("is played at an edge: $version, $format, $time time", async (one) => {
     const { offer, version, format, time } = one;
     const broadcast = `interop/${version}-${format}-${time}`;
-    const { page, context, errors } = await openMoqPage(chromium, moqPage, offer);
+    const { page, context, errors } = await openMoqPage(stage.chromium, moqPage, offer);
     const agreed = await page.evaluate(([url, options]) => window.netPage.publish(url, options), [
-      `${canopy.origin}/`,
+      `${stage.dev.origin}/`,
       { path: broadcast, format, time },
     ] as const);
     expect(agreed).toBe(version);
 
-    const viewer = await openViewer(chromium, {
-      console: canopy.console,
-      src: canopy.edges,
-      broadcast,
-      // Sound that nobody hears is not waited for.
-      query: { muted: "false" },
-    });
-    await viewer.presents(60);
-    let stats: PlayerStats | undefined;
-    await waitFor(
-      () =>
-        `sound from ${JSON.stringify({ ...stats, presentedTimestampsUs: [] })}; errors: ${[...errors, ...viewer.errors].join("; ")}`,
-      async () => {
-        stats = await viewer.stats();
-        return (await viewer.loudest()) > 0.1;
-      },
-    );
+    const { viewer, stats } = await watchWithSound(stage, { broadcast, errors, minLoudness: 0.1 });
     // The first picture is shown as a still, before its time has come.
     const painted = (await viewer.takePainted()).filter((clock) => clock.mediaTimeUs > 0);
     const late = painted.map((clock) => clock.seenMs - clock.captureMs);
@@ -82,7 +56,7 @@ describe("a publisher made of @moq/net at the origin", () => {
     expect(stats?.audioCodec).toBe("opus");
 
     // The origin puts the message into the publisher's own frames, which stay decodable.
-    const response = await fetch(`${canopy.origin}/v1/broadcasts/${broadcast}/timed`, {
+    const response = await fetch(`${stage.dev.origin}/v1/broadcasts/${broadcast}/timed`, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ type: "cue", data: { for: version }, delayMs: 1_000 }),

@@ -1,22 +1,10 @@
-import type { PlayerStats } from "@canopy/player";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openViewer } from "../harness/browser-viewer.ts";
-import { type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
-import { launchChromium, type TestChromium } from "../harness/chromium.ts";
-import { waitFor } from "../harness/wait-for.ts";
-import { bundleMoqPage, type MoqPage, openMoqPage } from "./moq-pages/open-moq-page.ts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { useDevInChromium } from "../harness/dev-in-chromium.ts";
+import { bundleMoqPage, type MoqPage, type OfferCase, openMoqPage } from "./moq-pages/open-moq-page.ts";
+import { watchWithSound } from "./moq-pages/watch-with-sound.ts";
 
-/**
- * What the page may offer (undefined: WebSocket alone), what is agreed, and the version that must come of it.
- * @moq/publish knows no lite-05, and over WebSocket it leaves the version to SETUP.
- */
-interface Case {
-  readonly offer: readonly string[] | undefined;
-  readonly agreed: string;
-  readonly version: string;
-}
-
-const CASES: readonly Case[] = [
+/** @moq/publish knows no lite-05, and over WebSocket it leaves the version to SETUP. */
+const CASES: readonly OfferCase[] = [
   {
     offer: ["moq-lite-05", "moq-lite-04", "moq-lite-03", "moql"],
     agreed: "moq-lite-04",
@@ -31,46 +19,22 @@ const CASES: readonly Case[] = [
 const FAKE_CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
 
 describe("@moq/publish at the origin", () => {
-  let canopy: CanopyDev;
-  let chromium: TestChromium;
+  const stage = useDevInChromium({ edges: 1 }, { args: FAKE_CAMERA });
   let moqPage: MoqPage;
 
   beforeAll(async () => {
     moqPage = await bundleMoqPage("publishPage");
-    canopy = await startCanopyDev({ edges: 1 });
-    chromium = await launchChromium({ args: FAKE_CAMERA });
-  });
-
-  afterAll(async () => {
-    await chromium?.close();
-    await canopy?.stop();
   });
 
   it.each(CASES)("is played with its sound at an edge over $version, having offered $offer", async (one) => {
     const broadcast = `interop/${one.version}-${one.agreed}.hang`;
-    const { page, context, errors } = await openMoqPage(chromium, moqPage, one.offer);
+    const { page, context, errors } = await openMoqPage(stage.chromium, moqPage, one.offer);
     await page.evaluate(([url, name]) => window.publishPage.start(url, name), [
-      `${canopy.origin}/`,
+      `${stage.dev.origin}/`,
       broadcast,
     ] as const);
 
-    const viewer = await openViewer(chromium, {
-      console: canopy.console,
-      src: canopy.edges,
-      broadcast,
-      // Sound that nobody hears is not waited for.
-      query: { muted: "false" },
-    });
-    await viewer.presents(60);
-    let stats: PlayerStats | undefined;
-    await waitFor(
-      () =>
-        `sound from ${JSON.stringify({ ...stats, presentedTimestampsUs: [] })}; errors: ${[...errors, ...viewer.errors].join("; ")}`,
-      async () => {
-        stats = await viewer.stats();
-        return (await viewer.loudest()) > 0.01;
-      },
-    );
+    const { viewer, stats } = await watchWithSound(stage, { broadcast, errors, minLoudness: 0.01 });
     expect(await page.evaluate(() => window.agreedProtocols)).toEqual([one.agreed]);
     expect(await page.evaluate(() => window.publishPage.version)).toBe(one.version);
     expect(stats).toMatchObject({ videoCodec: expect.stringMatching(/^avc1\./), audioCodec: "opus" });

@@ -1,18 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
-import { launchChromium, type TestChromium } from "../harness/chromium.ts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { useDevInChromium } from "../harness/dev-in-chromium.ts";
 import { waitFor } from "../harness/wait-for.ts";
-import { bundleMoqPage, type MoqPage, openMoqPage } from "./moq-pages/open-moq-page.ts";
+import { bundleMoqPage, type MoqPage, type OfferCase, openMoqPage } from "./moq-pages/open-moq-page.ts";
 import type { WatchReport } from "./moq-pages/watch-page.ts";
 
-/** What the page may offer (undefined: WebSocket alone), what is agreed, and the version that must come of it. */
-interface Case {
-  readonly offer: readonly string[] | undefined;
-  readonly agreed: string;
-  readonly version: string;
-}
-
-const CASES: readonly Case[] = [
+const CASES: readonly OfferCase[] = [
   {
     offer: ["moq-lite-05", "moq-lite-04", "moq-lite-03", "moql"],
     agreed: "moq-lite-05",
@@ -32,24 +24,16 @@ const MIN_LOUDNESS = 0.05;
 const MAX_LATENCY_MS = 5_000;
 
 describe("@moq/watch at an edge", () => {
-  let canopy: CanopyDev;
-  let chromium: TestChromium;
+  const stage = useDevInChromium({ edges: 1, broadcaster: true });
   let moqPage: MoqPage;
 
   beforeAll(async () => {
     moqPage = await bundleMoqPage("watchPage");
-    canopy = await startCanopyDev({ edges: 1, broadcaster: true });
-    chromium = await launchChromium();
-  });
-
-  afterAll(async () => {
-    await chromium?.close();
-    await canopy?.stop();
   });
 
   it.each(CASES)("paints live/demo and plays its sound over $version, having offered $offer", async (one) => {
-    const { page, context, errors } = await openMoqPage(chromium, moqPage, one.offer);
-    await page.evaluate((url) => window.watchPage.start(url, "live/demo"), `${canopy.edges[0]}/`);
+    const { page, context, errors } = await openMoqPage(stage.chromium, moqPage, one.offer);
+    await page.evaluate((url) => window.watchPage.start(url, "live/demo"), `${stage.dev.edges[0]}/`);
 
     let report: WatchReport | undefined;
     await waitFor(

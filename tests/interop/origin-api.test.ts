@@ -1,17 +1,14 @@
 import { decodeTimedMessage } from "@canopy/media/timed";
 import { createClock, loadTokenKeys, signToken, TokenVerifier } from "@canopy/runtime";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { closedAfterEach } from "../harness/closed-after-each.ts";
 import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
 import { type StartOriginOptions, TestOrigin } from "../harness/origin.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { WebhookReceiver } from "../harness/webhook-receiver.ts";
 
 const PATH = "live/room/demo";
-const open: AsyncDisposable[] = [];
-
-afterEach(async () => {
-  for (const resource of open.splice(0).reverse()) await resource[Symbol.asyncDispose]();
-});
+const open = closedAfterEach();
 
 async function startOrigin(options: StartOriginOptions = {}): Promise<TestOrigin> {
   const origin = await TestOrigin.start(options);

@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { AmfEcmaArray, encodeAudioTagBody, encodeVideoTagBody } from "@canopy/media/flv";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   audio,
   chunkHeader,
@@ -13,6 +13,7 @@ import {
   setChunkSize,
   video,
 } from "../../packages/origin/src/upstream/rtmp/rtmp-sender-suite.ts";
+import { closedAfterEach } from "../harness/closed-after-each.ts";
 import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
 import type { RecordedFrame } from "../harness/record-track.ts";
 import { RtmpOrigin, type RtmpOriginOptions } from "../harness/rtmp-origin.ts";
@@ -20,11 +21,7 @@ import { waitFor } from "../harness/wait-for.ts";
 
 const GOOD_PATH = "live/good";
 const CHUNK_BYTES = 60_000;
-const open: AsyncDisposable[] = [];
-
-afterEach(async () => {
-  for (const resource of open.splice(0).reverse()) await resource[Symbol.asyncDispose]();
-});
+const open = closedAfterEach();
 
 /** An origin with a well-behaved publisher whose frames are recorded. */
 async function startOrigin(

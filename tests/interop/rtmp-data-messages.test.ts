@@ -1,13 +1,14 @@
 import { connect, type Socket } from "node:net";
 import { AmfEcmaArray, type AmfValue, encodeVideoTagBody } from "@canopy/media/flv";
 import { decodeTimedMessage, readTimedMessages } from "@canopy/media/timed";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   publishCommands,
   readStatuses,
   script,
   video,
 } from "../../packages/origin/src/upstream/rtmp/rtmp-sender-suite.ts";
+import { closedAfterEach } from "../harness/closed-after-each.ts";
 import { RtmpOrigin } from "../harness/rtmp-origin.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -20,11 +21,7 @@ const AVC_C = Buffer.from(
 );
 const IDR = Buffer.concat([Buffer.from([0, 0, 0, 203, 0x65, 0x88, 0x84]), Buffer.alloc(200, 0x5a)]);
 
-const open: AsyncDisposable[] = [];
-
-afterEach(async () => {
-  for (const resource of open.splice(0).reverse()) await resource[Symbol.asyncDispose]();
-});
+const open = closedAfterEach();
 
 /** A publisher of pictures that says something between them, over a connection of its own. */
 class TalkingSender implements AsyncDisposable {

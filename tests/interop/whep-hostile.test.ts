@@ -1,6 +1,7 @@
 import { createSocket } from "node:dgram";
 import { PeerConnection, Video } from "node-datachannel";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { closedAfterEach } from "../harness/closed-after-each.ts";
 import { pictureNumber, SyntheticBroadcast, type SyntheticOptions } from "../harness/synthetic-broadcast.ts";
 import { UdpProxy } from "../harness/udp-proxy.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -8,14 +9,7 @@ import { WhepClient, type WhepClientOptions } from "../harness/whep-client.ts";
 import { WhepEdge, type WhepEdgeOptions } from "../harness/whep-edge.ts";
 
 const PATH = "live/demo";
-const open: (AsyncDisposable | Disposable)[] = [];
-
-afterEach(async () => {
-  for (const resource of open.splice(0).reverse()) {
-    if (Symbol.asyncDispose in resource) await resource[Symbol.asyncDispose]();
-    else resource[Symbol.dispose]();
-  }
-});
+const open = closedAfterEach();
 
 async function startEdge(options: WhepEdgeOptions = {}): Promise<WhepEdge> {
   const edge = await WhepEdge.start(options);

@@ -6,21 +6,15 @@ import {
   unixUsOfNtp,
   VIDEO_CLOCK_RATE,
 } from "@canopy/media/rtp";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { closedAfterEach } from "../harness/closed-after-each.ts";
 import { pictureNumber, SyntheticBroadcast, type SyntheticOptions } from "../harness/synthetic-broadcast.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { WhepClient, type WhepClientOptions, WhepRefusal } from "../harness/whep-client.ts";
 import { WhepEdge, type WhepEdgeOptions } from "../harness/whep-edge.ts";
 
 const PATH = "live/demo";
-const open: (AsyncDisposable | Disposable)[] = [];
-
-afterEach(async () => {
-  for (const resource of open.splice(0).reverse()) {
-    if (Symbol.asyncDispose in resource) await resource[Symbol.asyncDispose]();
-    else resource[Symbol.dispose]();
-  }
-});
+const open = closedAfterEach();
 
 async function startEdge(options: WhepEdgeOptions = {}): Promise<WhepEdge> {
   const edge = await WhepEdge.start(options);

@@ -1,17 +1,14 @@
 import { encodeGoodbye, encodePictureLossIndication } from "@canopy/media/rtp";
 import { Audio, PeerConnection, Video } from "node-datachannel";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { closedAfterEach } from "../harness/closed-after-each.ts";
 import { TestOrigin } from "../harness/origin.ts";
 import { seededRandom } from "../harness/seeded-random.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { makeWhipClip, type WhipClip } from "../harness/whip-clip.ts";
 import { createOffer, postOffer, WhipPublisher } from "../harness/whip-publisher.ts";
 
-const open: AsyncDisposable[] = [];
-
-afterEach(async () => {
-  for (const resource of open.splice(0).reverse()) await resource[Symbol.asyncDispose]();
-});
+const open = closedAfterEach();
 
 async function startOrigin(limits: Parameters<typeof TestOrigin.start>[0] = {}): Promise<TestOrigin> {
   const origin = await TestOrigin.start({ webrtc: {}, ...limits });

@@ -11,7 +11,8 @@ import {
   type Track,
   Video,
 } from "node-datachannel";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { closedAfterEach } from "../harness/closed-after-each.ts";
 import { TestOrigin } from "../harness/origin.ts";
 import { recordTrack } from "../harness/record-track.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -20,11 +21,7 @@ import { createOffer, postOffer } from "../harness/whip-publisher.ts";
 
 const PATH = "live/native";
 const clock = createClock();
-const open: AsyncDisposable[] = [];
-
-afterEach(async () => {
-  for (const resource of open.splice(0).reverse()) await resource[Symbol.asyncDispose]();
-});
+const open = closedAfterEach();
 
 /** A track whose RTP, sender reports and repeats are libdatachannel's own. */
 interface NativeTrack {

@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type BrowserViewer, openViewer } from "../harness/browser-viewer.ts";
-import { type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
-import { launchChromium, type TestChromium } from "../harness/chromium.ts";
+import { useDevInChromium } from "../harness/dev-in-chromium.ts";
 import { devProcess } from "../harness/kill-node.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { longestStillMs } from "../harness/watch-continuity.ts";
@@ -14,22 +13,11 @@ const LATENCY_MS = 1_000;
 /** Far above what it takes: 0.4 s for WHEP and up to 1.8 s for HLS on a machine that is not too busy. */
 const MAX_STILL_MS = 8_000;
 
-let dev: CanopyDev;
-let chromium: TestChromium;
-
-beforeAll(async () => {
-  dev = await startCanopyDev({ edges: 2, broadcaster: true });
-  chromium = await launchChromium();
-});
-
-afterAll(async () => {
-  await chromium?.close();
-  await dev?.stop();
-});
+const stage = useDevInChromium({ edges: 2, broadcaster: true });
 
 /** A player that knows no other edge than the one that will stop. */
 function open(src: string, query: Readonly<Record<string, string>>): Promise<BrowserViewer> {
-  return openViewer(chromium, { console: dev.console, src: [src], broadcast: BROADCAST, query });
+  return openViewer(stage.chromium, { console: stage.dev.console, src: [src], broadcast: BROADCAST, query });
 }
 
 /** Asks the edge to send everybody to the other one. */
@@ -59,10 +47,10 @@ async function expectMoved(viewer: BrowserViewer, other: string): Promise<void> 
 
 describe("POST /v1/drain", () => {
   it("moves a player to the edge that it names without a frame missing or twice, then ends the process", async () => {
-    const [edge = "", other = ""] = dev.edges;
+    const [edge = "", other = ""] = stage.dev.edges;
     const viewer = await open(edge, { transports: "webtransport", latency: String(LATENCY_MS) });
     await viewer.presents(50);
-    const { restarts } = await devProcess(dev, "edge-1");
+    const { restarts } = await devProcess(stage.dev, "edge-1");
     const before = await viewer.stats();
     expect(await drain(edge, other)).toMatchObject({ draining: true, sessions: 1 });
     await expectMoved(viewer, other);
@@ -76,13 +64,14 @@ describe("POST /v1/drain", () => {
     expect(times.every((time, index) => index === 0 || time > (times[index - 1] ?? 0))).toBe(true);
     await waitFor(
       "the edge to have ended, and to be started anew",
-      async () => (await devProcess(dev, "edge-1")).restarts > restarts && (await fetch(`${edge}/readyz`)).ok,
+      async () =>
+        (await devProcess(stage.dev, "edge-1")).restarts > restarts && (await fetch(`${edge}/readyz`)).ok,
     );
     await viewer.close();
   });
 
   it("moves players of WHEP and HLS, whose last picture stays meanwhile", async () => {
-    const [other = "", edge = ""] = dev.edges;
+    const [other = "", edge = ""] = stage.dev.edges;
     const viewers = {
       whep: await open(edge, { transports: "whep" }),
       hls: await open(edge, { transports: "hls" }),

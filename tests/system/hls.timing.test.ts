@@ -1,26 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
-import { launchChromium, type TestChromium } from "../harness/chromium.ts";
+import { describe, expect, it } from "vitest";
+import { useDevInChromium } from "../harness/dev-in-chromium.ts";
 import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
 import { type MediaPage, openMediaPage } from "../harness/media-page.ts";
+import { percentile } from "../harness/percentile.ts";
 import { type PostedMessage, postTimed } from "../harness/post-timed.ts";
 import { scrapeMetrics } from "../harness/scrape-metrics.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-let dev: CanopyDev;
-let chromium: TestChromium;
+const stage = useDevInChromium({ edges: 1, broadcaster: true });
 
-beforeAll(async () => {
-  dev = await startCanopyDev({ edges: 1, broadcaster: true });
-  chromium = await launchChromium();
-});
-
-afterAll(async () => {
-  await chromium?.close();
-  await dev?.stop();
-});
-
-const edge = (): string => dev.edges[0] ?? "";
+const edge = (): string => stage.dev.edges[0] ?? "";
 const hlsUrl = (broadcast: string): string => `${edge()}/hls/${broadcast}/index.m3u8`;
 const flvUrl = (broadcast: string): string => `${edge()}/flv/${broadcast}.flv`;
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -36,11 +25,6 @@ async function showsPictures(page: MediaPage): Promise<void> {
       throw new Error(`no picture: ${JSON.stringify(await page.state())}`, { cause });
     },
   );
-}
-
-function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((left, right) => left - right);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
 
 /** Waits for some pictures, which come in their order, and returns how old each was when it was shown, ms. */
@@ -64,7 +48,7 @@ function letsSoundOut(page: MediaPage): Promise<unknown> {
 
 describe("LL-HLS in Chromium with hls.js", () => {
   it("paints pictures, lets sound out, and stays close behind the live edge", async () => {
-    const page = await openMediaPage(chromium, { kind: "hls", url: hlsUrl("live/demo") });
+    const page = await openMediaPage(stage.chromium, { kind: "hls", url: hlsUrl("live/demo") });
     await showsPictures(page);
     // A player that stalled while it began is behind, and catches up by a tenth.
     let ages: readonly number[] = [];
@@ -86,13 +70,13 @@ describe("LL-HLS in Chromium with hls.js", () => {
   });
 
   it("finds every timed message in SEI, in ID3 and as a date range, at its moment", async () => {
-    const page = await openMediaPage(chromium, { kind: "hls", url: hlsUrl("live/demo") });
+    const page = await openMediaPage(stage.chromium, { kind: "hls", url: hlsUrl("live/demo") });
     await showsPictures(page);
     await sleep(2_000);
     const posted: PostedMessage[] = [];
     for (let index = 0; index < 40; index += 1) {
       const data = { index, text: 'quotes " and \u6b4c' };
-      posted.push(await postTimed(dev.origin, "live/demo", { type: "cue", data, delayMs: index * 20 }));
+      posted.push(await postTimed(stage.dev.origin, "live/demo", { type: "cue", data, delayMs: index * 20 }));
       await sleep(60);
     }
     const wanted = posted.map(({ id }) => id).sort();
@@ -129,7 +113,11 @@ describe("LL-HLS in Chromium with hls.js", () => {
   });
 
   it("plays whole segments for those who know no parts", async () => {
-    const page = await openMediaPage(chromium, { kind: "hls", url: hlsUrl("live/demo"), lowLatency: false });
+    const page = await openMediaPage(stage.chromium, {
+      kind: "hls",
+      url: hlsUrl("live/demo"),
+      lowLatency: false,
+    });
     await showsPictures(page);
     const ages = await watchAges(page);
     console.log(`classic hls.js: age p50 ${Math.round(percentile(ages, 0.5))} ms, ${ages.length} pictures`);
@@ -141,17 +129,17 @@ describe("LL-HLS in Chromium with hls.js", () => {
 describe("a publisher who comes back with another picture", () => {
   it.concurrent.each(["hls", "flv"] as const)("is shown by %s without a reload", async (kind) => {
     const path = `live/back-${kind}`;
-    const first = publishWithFfmpeg(makeClip(), `${dev.rtmp}/${path}`);
+    const first = publishWithFfmpeg(makeClip(), `${stage.dev.rtmp}/${path}`);
     const url = kind === "hls" ? hlsUrl(path) : flvUrl(path);
     await waitFor("the broadcast", async () => (await fetch(hlsUrl(path))).ok);
-    const page = await openMediaPage(chromium, { kind, url });
+    const page = await openMediaPage(stage.chromium, { kind, url });
     const widthOf = (): Promise<number> =>
       page.page.evaluate(() => document.querySelector("video")?.videoWidth ?? 0);
     await waitFor("the first picture", async () => (await widthOf()) === 640);
     await sleep(3_000);
     await first.stop();
     await sleep(2_000);
-    await using _second = publishWithFfmpeg(makeClip({ size: "320x180" }), `${dev.rtmp}/${path}`);
+    await using _second = publishWithFfmpeg(makeClip({ size: "320x180" }), `${stage.dev.rtmp}/${path}`);
     await waitFor("the second picture", async () => (await widthOf()) === 320, 40_000).catch(
       async (cause: unknown) => {
         throw new Error(`it stays the same: ${JSON.stringify(await page.state())}`, { cause });
@@ -165,7 +153,7 @@ describe("a publisher who comes back with another picture", () => {
 
 describe("HTTP-FLV in Chromium with mpegts.js", () => {
   it("paints pictures and lets sound out", async () => {
-    const page = await openMediaPage(chromium, { kind: "flv", url: flvUrl("live/demo") });
+    const page = await openMediaPage(stage.chromium, { kind: "flv", url: flvUrl("live/demo") });
     await showsPictures(page);
     const ages = await watchAges(page);
     const state = await page.state();

@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type BrowserViewer, openViewer } from "../harness/browser-viewer.ts";
-import { type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
-import { launchChromium, type TestChromium } from "../harness/chromium.ts";
+import { useDevInChromium } from "../harness/dev-in-chromium.ts";
 import { devProcess, killNode, waitForRestart } from "../harness/kill-node.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import {
@@ -15,18 +14,7 @@ const ROUNDS = 3;
 /** The picture must move again by then, in every round. */
 const WITHIN_MS = 3_000;
 
-let dev: CanopyDev;
-let chromium: TestChromium;
-
-beforeAll(async () => {
-  dev = await startCanopyDev({ edges: 2, broadcaster: true });
-  chromium = await launchChromium();
-});
-
-afterAll(async () => {
-  await chromium?.close();
-  await dev?.stop();
-});
+const stage = useDevInChromium({ edges: 2, broadcaster: true });
 
 /** Waits for a second of pictures that were captured after `sinceMs`. */
 async function playsOn(viewer: BrowserViewer, sinceMs: number): Promise<number> {
@@ -45,10 +33,10 @@ async function playsOn(viewer: BrowserViewer, sinceMs: number): Promise<number> 
 
 describe("a relay that is killed", () => {
   it("is replaced while both players play on in the session that they have", async () => {
-    const counting = countingSessions(chromium);
+    const counting = countingSessions(stage.chromium);
     const viewers = await Promise.all(
-      dev.edges.map((src) =>
-        openViewer(counting, { console: dev.console, src: [src], broadcast: "live/demo" }),
+      stage.dev.edges.map((src) =>
+        openViewer(counting, { console: stage.dev.console, src: [src], broadcast: "live/demo" }),
       ),
     );
     try {
@@ -58,11 +46,11 @@ describe("a relay that is killed", () => {
       const stills: number[] = [];
       for (let round = 1; round <= ROUNDS; round++) {
         for (const viewer of viewers) await viewer.takePainted();
-        const killedMs = await killNode(dev, "relay");
+        const killedMs = await killNode(stage.dev, "relay");
         stills.push(...(await Promise.all(viewers.map((viewer) => playsOn(viewer, killedMs + 500)))));
-        await waitForRestart(dev, "relay", round, dev.relay);
+        await waitForRestart(stage.dev, "relay", round, stage.dev.relay);
       }
-      expect((await devProcess(dev, "relay")).restarts).toBe(ROUNDS);
+      expect((await devProcess(stage.dev, "relay")).restarts).toBe(ROUNDS);
       expect(Math.max(...stills), `still for ${stills.join(", ")} ms`).toBeLessThan(WITHIN_MS);
       expect(await Promise.all(viewers.map(readContinuity))).toEqual(before);
       for (const viewer of viewers) {

@@ -7,6 +7,7 @@ import { type BrowserViewer, openViewer, type PaintedClock } from "../harness/br
 import { type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
 import { launchChromium, type TestChromium } from "../harness/chromium.ts";
 import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
+import { percentile } from "../harness/percentile.ts";
 import { type PostedMessage, postTimed } from "../harness/post-timed.ts";
 import { readBurntInNumbers } from "../harness/read-elementary-stream.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -72,11 +73,6 @@ function loudness(viewer: BrowserViewer): Promise<number> {
     }
     return loudest;
   });
-}
-
-function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((left, right) => left - right);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
 
 function tally(values: readonly number[]): Record<number, number> {

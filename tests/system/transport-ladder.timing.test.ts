@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type BrowserViewer, openViewer } from "../harness/browser-viewer.ts";
-import { type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
-import { launchChromium, type TestChromium } from "../harness/chromium.ts";
+import type { TestChromium } from "../harness/chromium.ts";
+import { useDevInChromium } from "../harness/dev-in-chromium.ts";
 import { EdgePath } from "../harness/edge-path.ts";
 import { postTimed } from "../harness/post-timed.ts";
 import { withoutFeatures } from "../harness/restricted-browser.ts";
@@ -10,18 +10,7 @@ import { longestStillMs } from "../harness/watch-continuity.ts";
 
 const DEMO = "live/demo";
 
-let dev: CanopyDev;
-let chromium: TestChromium;
-
-beforeAll(async () => {
-  dev = await startCanopyDev({ edges: 1, broadcaster: true });
-  chromium = await launchChromium();
-});
-
-afterAll(async () => {
-  await chromium?.close();
-  await dev?.stop();
-});
+const stage = useDevInChromium({ edges: 1, broadcaster: true });
 
 interface TransportChange {
   readonly transport: string | undefined;
@@ -76,8 +65,8 @@ async function watch(
     },
   };
   return openViewer(observed, {
-    console: dev.console,
-    src: path === undefined ? dev.edges : [path.src],
+    console: stage.dev.console,
+    src: path === undefined ? stage.dev.edges : [path.src],
     broadcast: DEMO,
     ...(transports !== undefined && { query: { transports } }),
   });
@@ -98,7 +87,7 @@ async function usesTransport(viewer: BrowserViewer, transport: string, timeoutMs
 
 describe("the ladder of transports", () => {
   it("takes WHEP in a browser without WebTransport and WebSocket", async () => {
-    const viewer = await watch(withoutFeatures(chromium, ["WebTransport", "WebSocket"]));
+    const viewer = await watch(withoutFeatures(stage.chromium, ["WebTransport", "WebSocket"]));
     await viewer.presents(30);
     expect((await viewer.stats()).transport).toBe("whep");
     expect((await readLadder(viewer)).changes.map(({ transport }) => transport)).toEqual(["whep"]);
@@ -107,7 +96,7 @@ describe("the ladder of transports", () => {
 
   it("takes HLS in a browser without WebCodecs and WebRTC", async () => {
     const viewer = await watch(
-      withoutFeatures(chromium, ["VideoDecoder", "AudioDecoder", "RTCPeerConnection"]),
+      withoutFeatures(stage.chromium, ["VideoDecoder", "AudioDecoder", "RTCPeerConnection"]),
     );
     await viewer.presents(30);
     expect((await viewer.stats()).transport).toBe("hls");
@@ -116,7 +105,7 @@ describe("the ladder of transports", () => {
   });
 
   it("does not load the script for HLS where it plays otherwise", async () => {
-    const viewer = await watch(chromium);
+    const viewer = await watch(stage.chromium);
     await viewer.presents(30);
     expect((await viewer.stats()).transport).toBe("webtransport");
     const scripts = await viewer.page.evaluate(() =>
@@ -127,9 +116,9 @@ describe("the ladder of transports", () => {
   });
 
   it("ends on TCP where UDP is blocked", async () => {
-    await using path = await EdgePath.open(dev.edges[0] ?? "", 1);
+    await using path = await EdgePath.open(stage.dev.edges[0] ?? "", 1);
     path.cutUdp();
-    const viewer = await watch(chromium, { path });
+    const viewer = await watch(stage.chromium, { path });
     await viewer.presents(30, 90_000);
     const stats = await viewer.stats();
     console.log(`UDP blocked: ${stats.transport} after ${stats.joinMs} ms, "${stats.transportReason}"`);
@@ -142,8 +131,8 @@ describe("the ladder of transports", () => {
 // Mostly waits, of the player's own: at once.
 describe.concurrent("the ladder of transports on a path that changes", () => {
   it("goes down when UDP turns bad and up again when it is good, with a picture all the time and each event once", async () => {
-    await using path = await EdgePath.open(dev.edges[0] ?? "", 7);
-    const viewer = await watch(chromium, { path, transports: "webtransport,hls" });
+    await using path = await EdgePath.open(stage.dev.edges[0] ?? "", 7);
+    const viewer = await watch(stage.chromium, { path, transports: "webtransport,hls" });
     await usesTransport(viewer, "webtransport", 30_000);
     await viewer.presents(60);
     const posted: string[] = [];
@@ -152,7 +141,7 @@ describe.concurrent("the ladder of transports on a path that changes", () => {
     const posting = (async () => {
       while (isPosting) {
         index += 1;
-        posted.push((await postTimed(dev.origin, DEMO, { type: "cue", data: index })).id);
+        posted.push((await postTimed(stage.dev.origin, DEMO, { type: "cue", data: index })).id);
         await new Promise((resolve) => setTimeout(resolve, 300));
       }
     })();
@@ -187,8 +176,8 @@ describe.concurrent("the ladder of transports on a path that changes", () => {
   });
 
   it("changes between transports of the page's one element with the last picture kept", async () => {
-    await using path = await EdgePath.open(dev.edges[0] ?? "", 9);
-    const viewer = await watch(chromium, { path, transports: "whep,hls" });
+    await using path = await EdgePath.open(stage.dev.edges[0] ?? "", 9);
+    const viewer = await watch(stage.chromium, { path, transports: "whep,hls" });
     await usesTransport(viewer, "whep", 30_000);
     await viewer.presents(60);
     path.cutUdp();

@@ -1,37 +1,21 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
-import { launchChromium, type TestChromium } from "../harness/chromium.ts";
+import { describe, expect, it } from "vitest";
+import { useDevInChromium } from "../harness/dev-in-chromium.ts";
 import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
+import { percentile } from "../harness/percentile.ts";
 import { postTimed } from "../harness/post-timed.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { WhepClient, WhepRefusal } from "../harness/whep-client.ts";
 import { openWhepPage } from "../harness/whep-page.ts";
 
-let dev: CanopyDev;
-let chromium: TestChromium;
+const stage = useDevInChromium({ edges: 2, broadcaster: true });
 
-beforeAll(async () => {
-  dev = await startCanopyDev({ edges: 2, broadcaster: true });
-  chromium = await launchChromium();
-});
-
-afterAll(async () => {
-  await chromium?.close();
-  await dev?.stop();
-});
-
-const urlOf = (edge: number, broadcast: string): string => `${dev.edges[edge]}/whep/${broadcast}`;
-
-function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((left, right) => left - right);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
-}
+const urlOf = (edge: number, broadcast: string): string => `${stage.dev.edges[edge]}/whep/${broadcast}`;
 
 describe("WHEP in Chromium", () => {
   it("shows the live picture of an RTMP publisher at two edges, with a cipher of AES-GCM", async () => {
     const pages = [
-      await openWhepPage(chromium, urlOf(0, "live/demo")),
-      await openWhepPage(chromium, urlOf(1, "live/demo")),
+      await openWhepPage(stage.chromium, urlOf(0, "live/demo")),
+      await openWhepPage(stage.chromium, urlOf(1, "live/demo")),
     ];
     for (const page of pages) {
       const shown: Awaited<ReturnType<typeof page.takeShown>>[number][] = [];
@@ -52,11 +36,11 @@ describe("WHEP in Chromium", () => {
   });
 
   it("gets timed messages on its data channel, each once", async () => {
-    const page = await openWhepPage(chromium, urlOf(0, "live/demo"));
+    const page = await openWhepPage(stage.chromium, urlOf(0, "live/demo"));
     await waitFor("a picture", async () => (await page.takeShown()).length > 0);
     const ids: string[] = [];
     for (let index = 0; index < 20; index += 1) {
-      ids.push((await postTimed(dev.origin, "live/demo", { type: "cue", data: index })).id);
+      ids.push((await postTimed(stage.dev.origin, "live/demo", { type: "cue", data: index })).id);
     }
     await waitFor("the messages", async () => (await page.messages()).length >= ids.length);
     const received = (await page.messages()).map((json) => (JSON.parse(json) as { id: string }).id);
@@ -68,7 +52,7 @@ describe("WHEP in Chromium", () => {
 describe("WHEP of what ffmpeg publishes", () => {
   it("plays H.264 at both edges", async () => {
     const clip = makeClip({ profile: "main", keyframeInterval: 60 });
-    const publisher = publishWithFfmpeg(clip, `${dev.rtmp}/live/clip`);
+    const publisher = publishWithFfmpeg(clip, `${stage.dev.rtmp}/live/clip`);
     await using _stop = { [Symbol.asyncDispose]: async () => void (await publisher.stop()) };
     for (const edge of [0, 1]) {
       await using client = await playSoon(edge, "live/clip");
@@ -78,7 +62,7 @@ describe("WHEP of what ffmpeg publishes", () => {
   });
 
   it("refuses video with B-frames and says what to change", async () => {
-    const publisher = publishWithFfmpeg(makeClip({ bFrames: 2 }), `${dev.rtmp}/live/bframes`);
+    const publisher = publishWithFfmpeg(makeClip({ bFrames: 2 }), `${stage.dev.rtmp}/live/bframes`);
     await using _stop = { [Symbol.asyncDispose]: async () => void (await publisher.stop()) };
     const refused = await waitFor("a refusal", async () => {
       try {

@@ -56,6 +56,19 @@ function kill(worker: number): number {
   return pid;
 }
 
+/** A viewer who sees pictures; `seen` goes on to collect their times. */
+async function watchPictures(worker: number): Promise<{ viewer: MoqViewer; seen: readonly number[] }> {
+  const seen: number[] = [];
+  const viewer = await MoqViewer.connect({
+    url: urlOf(worker),
+    broadcast: BROADCAST,
+    tracks: ["video"],
+    onFrame: (_track, _sequence, { timestamp }) => seen.push(timestamp),
+  });
+  await waitFor("pictures", () => seen.length >= 15);
+  return { viewer, seen };
+}
+
 const isReady = async (worker: number): Promise<boolean> => (await fetch(`${urlOf(worker)}/readyz`)).ok;
 
 beforeAll(async () => {
@@ -97,14 +110,7 @@ describe("canopy edge --workers", () => {
   });
 
   it("starts a worker that crashed again, alone; viewers of the others notice nothing", async () => {
-    const seen: number[] = [];
-    const viewer = await MoqViewer.connect({
-      url: urlOf(1),
-      broadcast: BROADCAST,
-      tracks: ["video"],
-      onFrame: (_track, _sequence, { timestamp }) => seen.push(timestamp),
-    });
-    await waitFor("pictures", () => seen.length >= 15);
+    const { viewer, seen } = await watchPictures(1);
     const pid = kill(2);
     await waitFor("the worker to be back", async () => (await isReady(2)) && pidOf(2) !== pid, 60_000);
     const before = seen.length;
@@ -116,14 +122,7 @@ describe("canopy edge --workers", () => {
   });
 
   it("keeps the sessions of the others when the first worker crashes, and goes on without a frame twice", async () => {
-    const seen: number[] = [];
-    const viewer = await MoqViewer.connect({
-      url: urlOf(1),
-      broadcast: BROADCAST,
-      tracks: ["video"],
-      onFrame: (_track, _sequence, { timestamp }) => seen.push(timestamp),
-    });
-    await waitFor("pictures", () => seen.length >= 15);
+    const { viewer, seen } = await watchPictures(1);
     const killedUs = Date.now() * 1_000;
     const pid = kill(0);
     await waitFor("pictures of later", () => (seen.at(-1) ?? 0) > killedUs + 1_000_000);

@@ -25,6 +25,11 @@ export class PlayerError extends Error {
     this.code = code;
   }
 
+  /** `cause` itself where it already says what went wrong, otherwise an error of which it is the cause. */
+  static of(cause: unknown, code: PlayerErrorCode, message: string): PlayerError {
+    return cause instanceof PlayerError ? cause : new PlayerError(code, message, cause);
+  }
+
   /** Whether another attempt, or another edge, can help. */
   shouldRetry(): boolean {
     return this.code === "unreachable" || this.code === "protocol" || this.code === "decode";

@@ -14,6 +14,7 @@ import {
   type MemoryPair,
   type MemoryPairOptions,
 } from "@canopy/transport/memory";
+import { expect } from "vitest";
 import { DownstreamCounters } from "./downstream/downstream-counters.ts";
 import { DEFAULT_DOWNSTREAM_OPTIONS } from "./downstream/downstream-options.ts";
 import { DownstreamSession } from "./downstream/downstream-session.ts";
@@ -158,6 +159,20 @@ export class MemoryTree {
   async close(): Promise<void> {
     for (const node of this.nodes.values()) await node.close();
     await this.advance(50);
+  }
+
+  /** Closes the tree; no node may hold anything afterwards. */
+  async closeEmpty(): Promise<void> {
+    const nodes = [...this.nodes.values()];
+    await this.close();
+    for (const node of nodes) {
+      expect(node.openCount).toBe(0);
+      expect(node.downstreamCounters.subscriptions).toBe(0);
+      expect(node.downstreamCounters.announceRequests).toBe(0);
+      expect(node.upstreamCounters.subscriptions).toBe(0);
+      expect(node.store.cacheBytes).toBe(0);
+      expect(node.store.watcherCount).toBe(0);
+    }
   }
 }
 

@@ -7,16 +7,7 @@ import { LocalFirstParents } from "./tree/local-first-parents.ts";
 let tree = new MemoryTree();
 
 afterEach(async () => {
-  const nodes = [...tree.nodes.values()];
-  await tree.close();
-  for (const node of nodes) {
-    expect(node.openCount).toBe(0);
-    expect(node.downstreamCounters.subscriptions).toBe(0);
-    expect(node.downstreamCounters.announceRequests).toBe(0);
-    expect(node.upstreamCounters.subscriptions).toBe(0);
-    expect(node.store.cacheBytes).toBe(0);
-    expect(node.store.watcherCount).toBe(0);
-  }
+  await tree.closeEmpty();
   tree = new MemoryTree();
 });
 

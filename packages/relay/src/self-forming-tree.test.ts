@@ -5,13 +5,7 @@ import type { RelayNode, RelayNodeDeps } from "./relay-node.ts";
 let tree = new MemoryTree();
 
 afterEach(async () => {
-  const nodes = [...tree.nodes.values()];
-  await tree.close();
-  for (const node of nodes) {
-    expect(node.openCount).toBe(0);
-    expect(node.upstreamCounters.subscriptions).toBe(0);
-    expect(node.store.cacheBytes).toBe(0);
-  }
+  await tree.closeEmpty();
   tree = new MemoryTree();
 });
 

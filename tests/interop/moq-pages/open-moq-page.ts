@@ -20,6 +20,13 @@ export async function bundleMoqPage(global: MoqPage["global"]): Promise<MoqPage>
   return { script: await bundlePage(join(import.meta.dirname, ENTRIES[global])), global };
 }
 
+/** What the page may offer (undefined: WebSocket alone), what is agreed, and the version that must come of it. */
+export interface OfferCase {
+  readonly offer: readonly string[] | undefined;
+  readonly agreed: string;
+  readonly version: string;
+}
+
 /** Opens an empty page whose WebTransport offers only `offer` (undefined: it has none), and runs the script in it. */
 export async function openMoqPage(
   chromium: Pick<TestChromium, "openPage">,

@@ -63,9 +63,7 @@ export class Sound {
       },
       (cause: unknown) => {
         if (this.#closed) return;
-        const error =
-          cause instanceof PlayerError ? cause : new PlayerError("unsupported", "no audio output", cause);
-        this.#deps.onError(error);
+        this.#deps.onError(PlayerError.of(cause, "unsupported", "no audio output"));
       },
     );
   }

@@ -14,7 +14,6 @@ export async function captureMedia(options: PublishOptions, limits: VideoLimits)
       audioDeviceId: audio === false ? undefined : audio?.deviceId,
     });
   } catch (cause) {
-    if (cause instanceof PlayerError) throw cause;
-    throw new PlayerError("configuration", "the source cannot be opened", cause);
+    throw PlayerError.of(cause, "configuration", "the source cannot be opened");
   }
 }

@@ -11,6 +11,7 @@ import {
   type PublisherState,
   type PublisherStats,
   type PublishOptions,
+  requireKind,
   type VideoLimits,
   videoLimitsOf,
 } from "./publish-options.ts";
@@ -51,9 +52,7 @@ export class MediaPublisher implements Publisher {
         "this browser has no WebCodecs encoders, or the page is not secure",
       );
     }
-    if (options.video === false && options.audio === false) {
-      throw new PlayerError("configuration", "neither video nor audio is wanted");
-    }
+    requireKind(options);
     const path = normalizePath(options.broadcast);
     if (path === "") throw new PlayerError("configuration", "the broadcast has no name");
     this.#options = options;
@@ -122,12 +121,7 @@ export class MediaPublisher implements Publisher {
         return;
       }
     } catch (cause) {
-      this.#finish(
-        "failed",
-        cause instanceof PlayerError
-          ? cause
-          : new PlayerError("configuration", "the source cannot be opened", cause),
-      );
+      this.#finish("failed", PlayerError.of(cause, "configuration", "the source cannot be opened"));
       return;
     }
     this.#status.set("connecting");

@@ -90,11 +90,7 @@ export class PublishConnection {
       this.#serve(session, timeBaseUrl);
     } catch (cause) {
       if (this.#closed) return;
-      this.#lost(
-        cause instanceof PlayerError
-          ? cause
-          : new PlayerError("unreachable", "no session to the origin", cause),
-      );
+      this.#lost(PlayerError.of(cause, "unreachable", "no session to the origin"));
     }
   }
 

@@ -1,4 +1,4 @@
-import type { PlayerError } from "../player-error.ts";
+import { PlayerError } from "../player-error.ts";
 import type { MediaSource } from "./open-media.ts";
 
 export interface PublishVideoOptions {
@@ -91,6 +91,13 @@ export interface Publisher {
   setVideo(limits: Partial<VideoLimits>): void;
   /** Ends the broadcast for everybody. Idempotent. */
   stop(): void;
+}
+
+/** Throws `PlayerError` "configuration" for options that leave nothing to publish. */
+export function requireKind({ video, audio }: PublishOptions): void {
+  if (video === false && audio === false) {
+    throw new PlayerError("configuration", "neither video nor audio is wanted");
+  }
 }
 
 /** The limits of the options, with their defaults. */

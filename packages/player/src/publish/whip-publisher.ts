@@ -13,6 +13,7 @@ import {
   type PublisherState,
   type PublisherStats,
   type PublishOptions,
+  requireKind,
   type VideoLimits,
   videoLimitsOf,
 } from "./publish-options.ts";
@@ -42,9 +43,7 @@ export class WhipPublisher implements Publisher {
     if (typeof RTCPeerConnection !== "function") {
       throw new PlayerError("unsupported", "this browser has no WebRTC");
     }
-    if (options.video === false && options.audio === false) {
-      throw new PlayerError("configuration", "neither video nor audio is wanted");
-    }
+    requireKind(options);
     if (options.broadcast.replaceAll("/", "").trim() === "") {
       throw new PlayerError("configuration", "the broadcast has no name");
     }
@@ -106,12 +105,7 @@ export class WhipPublisher implements Publisher {
       );
       if (!this.#status.isOver) this.#connect(media, address);
     } catch (cause) {
-      this.#finish(
-        "failed",
-        cause instanceof PlayerError
-          ? cause
-          : new PlayerError("configuration", "the source cannot be opened", cause),
-      );
+      this.#finish("failed", PlayerError.of(cause, "configuration", "the source cannot be opened"));
     }
   }
 

@@ -97,8 +97,7 @@ async function fetchHash(
     if (!response.ok) throw new PlayerError("unreachable", `certificate hash: HTTP ${response.status}`);
     text = (await response.text()).trim();
   } catch (cause) {
-    if (cause instanceof PlayerError) throw cause;
-    throw new PlayerError("unreachable", `${base.host} does not answer`, cause);
+    throw PlayerError.of(cause, "unreachable", `${base.host} does not answer`);
   }
   if (!/^[0-9a-f]{64}$/i.test(text)) {
     throw new PlayerError("unreachable", "certificate hash is not 64 hex digits");

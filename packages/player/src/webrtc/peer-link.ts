@@ -155,9 +155,7 @@ export class PeerLink {
       await taken;
       await this.#onAnswer(result);
     } catch (cause) {
-      this.#fail(
-        cause instanceof PlayerError ? cause : new PlayerError("protocol", "the answer does not fit", cause),
-      );
+      this.#fail(PlayerError.of(cause, "protocol", "the answer does not fit"));
     }
   }
 
@@ -272,11 +270,7 @@ export class PeerLink {
     this.#isConnected = false;
     this.#wait(CONNECT_TIMEOUT_MS, () => this.#onNoConnection());
     this.#restartIce(url).catch((cause: unknown) => {
-      this.#fail(
-        cause instanceof PlayerError
-          ? cause
-          : new PlayerError("unreachable", "the connection is lost", cause),
-      );
+      this.#fail(PlayerError.of(cause, "unreachable", "the connection is lost"));
     });
   }
 

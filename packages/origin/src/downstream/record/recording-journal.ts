@@ -1,5 +1,11 @@
-import { type TimedMessage, validateTimedMessage } from "@canopy/media/timed";
-import type { RecordedEvent, RecordedTrack, SegmentBatch } from "./segment-batch.ts";
+import { validateTimedMessage } from "@canopy/media/timed";
+import type {
+  RecordedEvent,
+  RecordedInit,
+  RecordedSegment,
+  RecordedTrack,
+  SegmentBatch,
+} from "./segment-batch.ts";
 
 /**
  * What a recording consists of, as one line of JSON after another. A line is written only when the file that it names
@@ -22,33 +28,20 @@ export interface RoomOfRecording {
   readonly path: string;
 }
 
-export interface InitEntry {
+export interface InitEntry extends Omit<RecordedInit, "bytes"> {
   readonly kind: "init";
-  readonly track: RecordedTrack;
-  readonly number: number;
-  readonly codec: string;
-  readonly width?: number;
-  readonly height?: number;
+  /** Size of its file; the bytes themselves are there. */
   readonly bytes: number;
 }
 
-export interface SegmentEntry {
+export interface SegmentEntry extends Omit<RecordedSegment, "bytes"> {
   readonly kind: "segment";
-  readonly track: RecordedTrack;
-  readonly number: number;
-  readonly init: number;
-  readonly startUs: number;
-  readonly durationUs: number;
-  readonly mediaUs: number;
-  readonly discontinuity: boolean;
-  readonly samples: number;
+  /** Size of its file; the bytes themselves are there. */
   readonly bytes: number;
 }
 
-export interface EventEntry {
+export interface EventEntry extends RecordedEvent {
   readonly kind: "event";
-  readonly offsetUs: number;
-  readonly message: TimedMessage;
 }
 
 export const JOURNAL_FILE = "journal.jsonl";

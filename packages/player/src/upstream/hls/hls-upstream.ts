@@ -120,11 +120,7 @@ class HlsUpstream implements Upstream {
           : new HlsJsEngine({ url, Hls: HlsJs }, engineDeps);
       this.#open(element, { url, address, createEngine });
     } catch (cause) {
-      this.#fail(
-        cause instanceof PlayerError
-          ? cause
-          : new PlayerError("unreachable", "the edge does not answer", cause),
-      );
+      this.#fail(PlayerError.of(cause, "unreachable", "the edge does not answer"));
     }
   }
 

@@ -56,7 +56,7 @@ export class MoqUpstream implements Upstream {
     this.#path = normalizePath(request.broadcast);
     options.dial(request, { ...deps, protocols: MOQ_PROTOCOLS, signal: this.#abort.signal }).then(
       (dialed) => this.#onDialed(dialed),
-      (cause: unknown) => this.#fail(dialError(cause)),
+      (cause: unknown) => this.#fail(PlayerError.of(cause, "unreachable", "no session to the edge")),
     );
   }
 
@@ -221,10 +221,4 @@ export class MoqUpstream implements Upstream {
 /** Hop ids are kept to 53 bits and are never 0 (moq-lite: 0 = unknown). */
 function randomOriginId(): number {
   return 1 + Math.floor(Math.random() * (Number.MAX_SAFE_INTEGER - 1));
-}
-
-function dialError(cause: unknown): PlayerError {
-  return cause instanceof PlayerError
-    ? cause
-    : new PlayerError("unreachable", "no session to the edge", cause);
 }

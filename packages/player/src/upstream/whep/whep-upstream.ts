@@ -111,11 +111,7 @@ class WhepUpstream implements Upstream {
       this.#open(address, this.#request.mediaElement);
       if ((await this.#sei?.started) === false) this.#openWithoutSei(address, this.#request.mediaElement);
     } catch (cause) {
-      this.#fail(
-        cause instanceof PlayerError
-          ? cause
-          : new PlayerError("unreachable", "the edge does not answer", cause),
-      );
+      this.#fail(PlayerError.of(cause, "unreachable", "the edge does not answer"));
     }
   }
 
