@@ -130,7 +130,8 @@ export class QuicLoop {
    */
   schedulePatient(member: LoopMember): void {
     if (member.flushQueued) return;
-    if (!this.#isBusy) {
+    // Flushes that are as far apart take it along by themselves.
+    if (!this.#isBusy || this.flushIntervalMs >= PATIENCE_MS) {
       this.scheduleFlush(member);
       return;
     }
