@@ -75,12 +75,9 @@ async function readFlv(stream: AsyncIterable<Buffer>, onPicture: (timeMs: number
 }
 
 /** Plays the video of a broadcast by HLS, whole segments only, and begins anew when its playlist is gone. */
-export function watchHls(
-  edge: string,
-  broadcast: string,
-): MediaTimes & { readonly segments: readonly string[] } {
+export function watchHls(edge: string, broadcast: string): MediaTimes {
   const timesMs: number[] = [];
-  const segments: string[] = [];
+  const segments = new Set<string>();
   let isOver = false;
   const master = new URL(`/hls/${broadcast}/index.m3u8`, edge).href;
   const readText = async (url: string): Promise<string> => {
@@ -89,16 +86,14 @@ export function watchHls(
     return response.text();
   };
   const play = async (): Promise<void> => {
-    const playlist = new URL(
-      firstUri(await readText(master), () => true),
-      master,
-    ).href;
+    const playlist = new URL(firstUri(await readText(master)), master).href;
     while (!isOver) {
       const text = await readText(playlist);
       for (const uri of text.split("\n").filter((line) => /-\d+\.m4s/.test(line) && !line.startsWith("#"))) {
-        const url = new URL(uri, playlist).href;
-        if (segments.includes(url)) continue;
-        segments.push(url);
+        const url = new URL(uri, playlist);
+        // Of one and the same segment, whatever is in the query.
+        if (segments.has(url.pathname)) continue;
+        segments.add(url.pathname);
         timesMs.push(...pictureTimesMs(Buffer.from(await (await fetch(url)).arrayBuffer())));
       }
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
@@ -112,15 +107,14 @@ export function watchHls(
   })();
   return {
     timesMs,
-    segments,
     stop: () => {
       isOver = true;
     },
   };
 }
 
-function firstUri(text: string, isWanted: (line: string) => boolean): string {
-  const uri = text.split("\n").find((line) => line !== "" && !line.startsWith("#") && isWanted(line));
+function firstUri(text: string): string {
+  const uri = text.split("\n").find((line) => line !== "" && !line.startsWith("#"));
   if (uri === undefined) throw new Error("the playlist names nothing");
   return uri;
 }

@@ -10,7 +10,7 @@ const SPARE_HEAD_START_MS = 300;
 /** When nobody else is left to dial, those that are being dialled have this long. */
 const LAST_DIAL_MS = 2_000;
 /** So long is the head start of the first edge of all (connection.ts). */
-const DIAL_SILENT_MS = 600;
+const DIAL_SILENT_MS = 1_000;
 /** A locator that does not answer gets company (locate-edges.ts). */
 const LOCATOR_HEAD_START_MS = 400;
 /** A silent edge is asked again so often, and then all others are tried once more. */

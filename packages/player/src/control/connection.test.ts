@@ -435,7 +435,7 @@ describe("Connection", () => {
   it("dials other edges beside one that does not answer the dial, the first time and later", async () => {
     gone.add("a");
     connect(["a", "b"], ["webtransport"]);
-    await vi.advanceTimersByTimeAsync(700);
+    await vi.advanceTimersByTimeAsync(1_100);
     expect(opened.map(({ src }) => src)).toEqual(["https://a/", "https://b/"]);
     opened[1]?.sink.onFrame("video", "video", 7, FRAME);
     connection.onMedia();

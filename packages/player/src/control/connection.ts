@@ -29,8 +29,8 @@ import { TransportTrial, type TransportTrialDeps, type TransportTrialOptions } f
 
 /** A session that brings neither media nor an end for this long is given up. */
 const WATCHDOG_MS = 6_000;
-/** A session to an edge that is not up by then gets company by sessions to others. Most are up much sooner. */
-const DIAL_SILENT_MS = 600;
+/** A session to an edge that is not up by then gets company by sessions to others. On slow paths most are up sooner. */
+const DIAL_SILENT_MS = 1_000;
 
 export interface ConnectionOptions {
   /** Edges, in order of preference; the last resort where edges are located. */
