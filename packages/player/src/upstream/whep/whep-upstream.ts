@@ -25,9 +25,9 @@ const MAX_LATENCIES = 64;
 
 /**
  * A picture that we paint is to be decoded so long before its time, for decoding itself and the wait for a repaint: a
- * quarter of all time, as few pictures as a decoder can spare at most. The rest belongs to the browser's buffer: pictures
- * that are late there, with a keyframe behind them, are left out undecoded, and an event of theirs has no frame. (Of
- * decoded pictures none with an event is left out.)
+ * quarter of all time, as few pictures as a decoder can spare at most. The rest belongs to the browser's buffer, where
+ * those that are late are left out undecoded if a keyframe is behind them; see `KeyframeGate`. (Of decoded pictures none
+ * with an event is left out.)
  */
 const LEAD_SHARE = 0.25;
 const MIN_LEAD_MS = 25;
