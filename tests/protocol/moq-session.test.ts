@@ -3,30 +3,19 @@ import {
   encodeFrame,
   framePayload,
   type SubscribeOptions,
-  type TrackInfo,
-  type Version,
   type WireFrame,
 } from "@canopy/protocol";
 import { describe, expect, test } from "vitest";
 import {
   AnnounceLog,
   createSessionPair,
+  INFO,
+  OPTIONS,
   type SessionPair,
   type SessionPairOptions,
   SubscriptionLog,
+  VERSIONS,
 } from "./session-pair.ts";
-
-const VERSIONS: readonly Version[] = ["lite-05", "lite-04", "lite-03", "lite-02"];
-
-const OPTIONS: SubscribeOptions = {
-  priority: 60,
-  ordered: false,
-  maxLatencyMs: 0,
-  startGroup: undefined,
-  endGroup: undefined,
-};
-
-const INFO: TrackInfo = { priority: 60, ordered: false, maxLatencyMs: 30_000, timescale: 1_000_000 };
 
 /** Frames of group 0 of the vectors; the third one goes back in time, as B-frames do. */
 function frames(): WireFrame[] {

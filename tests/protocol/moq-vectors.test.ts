@@ -1,16 +1,17 @@
 import { readFileSync } from "node:fs";
-import {
-  ERROR_CODES,
-  encodeFrame,
-  forwardEvents,
-  MoqSession,
-  type SubscribeOptions,
-  type Version,
-} from "@canopy/protocol";
+import { ERROR_CODES, encodeFrame, forwardEvents, MoqSession, type Version } from "@canopy/protocol";
 import { createMemoryPair } from "@canopy/transport/memory";
 import { describe, expect, test } from "vitest";
 import { StreamRecorder } from "./record-streams.ts";
-import { AnnounceLog, createSessionPair, RecordingHandler, SubscriptionLog } from "./session-pair.ts";
+import {
+  AnnounceLog,
+  createSessionPair,
+  INFO,
+  OPTIONS,
+  RecordingHandler,
+  SubscriptionLog,
+  VERSIONS,
+} from "./session-pair.ts";
 
 interface Vector {
   readonly name: string;
@@ -28,15 +29,6 @@ function vectorsOf(version: Version): readonly Vector[] {
   return (JSON.parse(readFileSync(url, "utf8")) as { vectors: Vector[] }).vectors;
 }
 
-const VERSIONS: readonly Version[] = ["lite-05", "lite-04", "lite-03", "lite-02"];
-const OPTIONS: SubscribeOptions = {
-  priority: 60,
-  ordered: false,
-  maxLatencyMs: 0,
-  startGroup: undefined,
-  endGroup: undefined,
-};
-const INFO = { priority: 60, ordered: false, maxLatencyMs: 30_000, timescale: 1_000_000 };
 const BYTES = Uint8Array.of(0xa0, 0xa1, 0xa2, 0xa3, 0xa4);
 const GROUP_0 = [
   encodeFrame(1_000_000, 0, BYTES.subarray(0, 4)),

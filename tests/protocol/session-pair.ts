@@ -9,6 +9,7 @@ import {
   type MoqSessionOptions,
   type PeerSetup,
   type ProbeResponder,
+  type SubscribeOptions,
   type SubscribeResponder,
   type Subscription,
   type TrackInfo,
@@ -19,6 +20,18 @@ import {
 import type { Session, SessionClose } from "@canopy/transport";
 import { createMemoryPair, type MemoryClock, type MemoryPairOptions } from "@canopy/transport/memory";
 import type { StreamRecorder } from "./record-streams.ts";
+
+export const VERSIONS: readonly Version[] = ["lite-05", "lite-04", "lite-03", "lite-02"];
+
+export const OPTIONS: SubscribeOptions = {
+  priority: 60,
+  ordered: false,
+  maxLatencyMs: 0,
+  startGroup: undefined,
+  endGroup: undefined,
+};
+
+export const INFO: TrackInfo = { priority: 60, ordered: false, maxLatencyMs: 30_000, timescale: 1_000_000 };
 
 /** Records what one end of a test session is asked and told. */
 export class RecordingHandler implements MoqSessionHandler {

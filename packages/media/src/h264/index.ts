@@ -19,7 +19,12 @@ export { DecodeTimeline } from "./decode-timeline.ts";
 export { withLowDelayVui } from "./low-delay-vui.ts";
 export * from "./nal-unit-type.ts";
 export { parameterSetId } from "./parameter-set-id.ts";
-export { type AvcParameterSets, annexBToAvcSample, readAvcParameterSets } from "./parameter-sets.ts";
+export {
+  type AvcParameterSets,
+  annexBToAvcSample,
+  findParameterSets,
+  readAvcParameterSets,
+} from "./parameter-sets.ts";
 export { encodeSeiMessages, encodeSeiNal, insertSei, readSei } from "./sei.ts";
 export { peekSliceHeader, type SliceHeader, type SliceType, usesBFrames } from "./slice-header.ts";
 export { h264CodecString, parseSps, type Sps } from "./sps.ts";

@@ -7,8 +7,8 @@ export interface AvcParameterSets {
   readonly pps: readonly [Uint8Array, ...Uint8Array[]];
 }
 
-/** The parameter sets in an Annex B access unit or decoder configuration, as views; undefined if one kind is missing. */
-export function readAvcParameterSets(annexB: Uint8Array): AvcParameterSets | undefined {
+/** The parameter sets in an Annex B access unit or decoder configuration, as views; there may be none of a kind. */
+export function findParameterSets(annexB: Uint8Array): { sps: Uint8Array[]; pps: Uint8Array[] } {
   const sps: Uint8Array[] = [];
   const pps: Uint8Array[] = [];
   forEachNal(annexB, (nal) => {
@@ -16,6 +16,12 @@ export function readAvcParameterSets(annexB: Uint8Array): AvcParameterSets | und
     if (type === NAL_SPS) sps.push(nal);
     else if (type === NAL_PPS) pps.push(nal);
   });
+  return { sps, pps };
+}
+
+/** As `findParameterSets`; undefined if one kind is missing. */
+export function readAvcParameterSets(annexB: Uint8Array): AvcParameterSets | undefined {
+  const { sps, pps } = findParameterSets(annexB);
   const [firstSps, ...otherSps] = sps;
   const [firstPps, ...otherPps] = pps;
   if (firstSps === undefined || firstPps === undefined) return undefined;

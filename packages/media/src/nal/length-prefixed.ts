@@ -1,5 +1,5 @@
 import { MediaError } from "../media-error.ts";
-import { splitAnnexB, writeNal } from "./annex-b.ts";
+import { joinAnnexB, splitAnnexB } from "./annex-b.ts";
 import { DEFAULT_NAL_LIMITS, type NalLimits, nalTooLarge, tooManyNals } from "./limits.ts";
 
 /** Bytes of the length in front of each NAL unit; 3 is not legal (ISO/IEC 14496-15 §5.3.3.1.2). */
@@ -48,13 +48,7 @@ export function lengthPrefixedToAnnexB(
   size: NalLengthSize,
   limits: NalLimits = DEFAULT_NAL_LIMITS,
 ): Uint8Array<ArrayBuffer> {
-  const nals = splitLengthPrefixed(bytes, size, limits);
-  let length = 0;
-  for (const nal of nals) length += 4 + nal.length;
-  const annexB = new Uint8Array(length);
-  let at = 0;
-  for (const nal of nals) at = writeNal(annexB, at, nal);
-  return annexB;
+  return joinAnnexB(splitLengthPrefixed(bytes, size, limits));
 }
 
 /** Annex B to length-prefixed, in a new buffer. @throws MediaError "too-large" when a unit's length does not fit. */

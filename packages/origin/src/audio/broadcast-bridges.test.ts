@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { trackInfo } from "../ingest/track-lanes.ts";
 import { DEFAULT_AUDIO_BRIDGE } from "./bridge-options.ts";
 import { BroadcastBridges } from "./broadcast-bridges.ts";
-import { RecordingWorker } from "./recording-worker-suite.ts";
+import { recordWorkers } from "./recording-worker-suite.ts";
 import { DEFAULT_TRANSCODER_THREAD, TranscoderThread } from "./transcoder-thread.ts";
 
 const AAC: AudioRendition = {
@@ -27,16 +27,12 @@ function createBridges() {
   const store = new Store({ keepTrackMs: 3_000 }, { clock, schedule: () => {} });
   const broadcast = store.publish("live/demo");
   const source = broadcast.createTrack("audio", trackInfo(80));
-  const workers: RecordingWorker[] = [];
+  const { workers, startWorker } = recordWorkers();
   const scheduled: (() => void)[] = [];
   const transcoders = new TranscoderThread(DEFAULT_TRANSCODER_THREAD, {
     clock,
     logger: createSilentLogger(),
-    startWorker: (events) => {
-      const worker = new RecordingWorker(events);
-      workers.push(worker);
-      return worker;
-    },
+    startWorker,
     schedule: (send) => scheduled.push(send),
   });
   cleanUp = () => void transcoders.close();

@@ -2,6 +2,17 @@ import { readFrameBatch, writeFrameBatch } from "./frame-batch.ts";
 import type { TranscoderWorker, TranscoderWorkerEvents } from "./transcoder-thread.ts";
 import type { ToWorker } from "./worker-messages.ts";
 
+/** Starts such workers for a thread, and keeps them in the order in which they were started. */
+export function recordWorkers() {
+  const workers: RecordingWorker[] = [];
+  const startWorker = (events: TranscoderWorkerEvents): RecordingWorker => {
+    const worker = new RecordingWorker(events);
+    workers.push(worker);
+    return worker;
+  };
+  return { workers, startWorker };
+}
+
 /** The far end of a thread's messages: records what was asked of it and answers when the test says so. */
 export class RecordingWorker implements TranscoderWorker {
   readonly events: TranscoderWorkerEvents;

@@ -1,7 +1,7 @@
 import { createSilentLogger } from "@canopy/runtime";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { OriginError } from "../origin-error.ts";
-import { RecordingWorker } from "./recording-worker-suite.ts";
+import { type RecordingWorker, recordWorkers } from "./recording-worker-suite.ts";
 import type { TranscodeFormat } from "./transcode-format.ts";
 import {
   DEFAULT_TRANSCODER_THREAD,
@@ -17,18 +17,14 @@ const SOUND = new Uint8Array(100);
 
 function createThread(options: Partial<TranscoderThreadOptions> = {}) {
   const time = { ms: 1_000_000 };
-  const workers: RecordingWorker[] = [];
+  const { workers, startWorker } = recordWorkers();
   const scheduled: (() => void)[] = [];
   const thread = new TranscoderThread(
     { ...DEFAULT_TRANSCODER_THREAD, ...options },
     {
       clock: { nowMs: () => time.ms, nowUs: () => time.ms * 1_000 },
       logger: createSilentLogger(),
-      startWorker: (events) => {
-        const worker = new RecordingWorker(events);
-        workers.push(worker);
-        return worker;
-      },
+      startWorker,
       schedule: (send) => scheduled.push(send),
     },
   );

@@ -2,7 +2,7 @@ import { type AudioRendition, type Catalog, parseCatalog } from "@canopy/media/c
 import { Store } from "@canopy/relay";
 import { createSilentLogger } from "@canopy/runtime";
 import { afterEach, describe, expect, it } from "vitest";
-import { RecordingWorker } from "../audio/recording-worker-suite.ts";
+import { recordWorkers } from "../audio/recording-worker-suite.ts";
 import { DEFAULT_TRANSCODER_THREAD, TranscoderThread } from "../audio/transcoder-thread.ts";
 import { BroadcastRegistry } from "./broadcast-registry.ts";
 import { DEFAULT_INGEST_OPTIONS, type IngestOptions } from "./ingest-options.ts";
@@ -23,15 +23,11 @@ function createOrigin(options: Partial<IngestOptions> = {}) {
   const time = { ms: 1_780_000_000_000 };
   const clock = { nowMs: () => time.ms, nowUs: () => time.ms * 1_000 };
   const store = new Store({}, { clock, schedule: () => {} });
-  const workers: RecordingWorker[] = [];
+  const { workers, startWorker } = recordWorkers();
   const transcoders = new TranscoderThread(DEFAULT_TRANSCODER_THREAD, {
     clock,
     logger: createSilentLogger(),
-    startWorker: (events) => {
-      const worker = new RecordingWorker(events);
-      workers.push(worker);
-      return worker;
-    },
+    startWorker,
   });
   const registry = new BroadcastRegistry(
     { ...DEFAULT_INGEST_OPTIONS, ...options },

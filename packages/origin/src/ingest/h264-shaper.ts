@@ -1,14 +1,11 @@
 import { MediaError } from "@canopy/media";
 import {
   avccToAnnexB,
-  forEachNal,
+  findParameterSets,
   h264CodecString,
   isKeyframe,
   joinAnnexB,
-  NAL_PPS,
-  NAL_SPS,
   type NalLengthSize,
-  nalUnitType,
   normalizeAccessUnit,
   parameterSetId,
   parseAvcDecoderConfig,
@@ -117,7 +114,7 @@ export class H264Shaper {
 
   /** A stream may bring or change its parameter sets in front of an IDR; those of other ids stay in force. */
   #learnFrom(unit: Uint8Array): void {
-    const { sps, pps } = parameterSetsOf(unit);
+    const { sps, pps } = findParameterSets(unit);
     if (sps.length === 0 && pps.length === 0) return;
     const allSps = withKnown(sps, this.#sps);
     const allPps = withKnown(pps, this.#pps);
@@ -138,17 +135,6 @@ export class H264Shaper {
     this.#lowDelay = wanted && this.#parsed !== undefined && this.#parsed.maxNumReorderFrames === undefined;
     this.#sentSps = this.#lowDelay ? this.#sps.map(withLowDelayVui) : this.#sps;
   }
-}
-
-function parameterSetsOf(annexB: Uint8Array): { sps: Uint8Array[]; pps: Uint8Array[] } {
-  const sps: Uint8Array[] = [];
-  const pps: Uint8Array[] = [];
-  forEachNal(annexB, (nal) => {
-    const type = nalUnitType(nal[0]);
-    if (type === NAL_SPS) sps.push(nal);
-    else if (type === NAL_PPS) pps.push(nal);
-  });
-  return { sps, pps };
 }
 
 /** The newest first; of those known before, the ones whose id is not among them. */
