@@ -18,6 +18,7 @@ import {
   type RegistryTimes,
 } from "../registry-backend.ts";
 import { connectRedis, type RedisConnection } from "./connect-redis.ts";
+import { keepOpen } from "./keep-open.ts";
 import { readClaimAnswer, readRegistryChange, readSnapshot } from "./read-replies.ts";
 import type { RedisOptions } from "./redis-options.ts";
 import { type RegistryScript, registryKeys } from "./registry-scripts.ts";
@@ -43,6 +44,7 @@ export class RedisRegistry implements RegistryBackend {
   readonly #connection: RedisConnection;
   readonly #keys: readonly string[];
   readonly #channel: string;
+  readonly #letClose: (() => void)[] = [];
   #listener: RegistryListener | undefined;
   #pending = 0;
   #closed = false;
@@ -60,6 +62,7 @@ export class RedisRegistry implements RegistryBackend {
       connection.on("error", (error: unknown) =>
         this.#logger.debug({ err: error }, "redis connection failed"),
       );
+      this.#letClose.push(keepOpen(connection, deps));
     }
     client.on("ready", () => this.#listener?.onGap());
     subscriber.on("ready", () => this.#subscribe());
@@ -109,6 +112,7 @@ export class RedisRegistry implements RegistryBackend {
   close(): Promise<void> {
     if (!this.#closed) {
       this.#closed = true;
+      for (const letClose of this.#letClose) letClose();
       const { client, subscriber } = this.#connection;
       for (const connection of new Set([client, subscriber])) connection.disconnect();
     }
