@@ -1,6 +1,7 @@
 import { addRestream, type RestreamSummary, removeRestream } from "../api/restreams.ts";
 import { element, field } from "../element.ts";
 import { formatBytes, formatDuration } from "../shell/format-figures.ts";
+import { replaceKeepingFocus } from "../shell/replace-keeping-focus.ts";
 
 const TAGS: Readonly<Record<string, string>> = {
   live: "tag good live",
@@ -66,9 +67,7 @@ export class RestreamPanel {
     const key = JSON.stringify(restreams);
     if (key === this.#shown) return;
     this.#shown = key;
-    const focused = document.activeElement?.getAttribute("data-focus");
-    this.#list.replaceChildren(...this.#content(restreams));
-    if (focused) this.#list.querySelector<HTMLElement>(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
+    replaceKeepingFocus(this.#list, this.#content(restreams));
   }
 
   #content(restreams: readonly RestreamSummary[] | string): Node[] {

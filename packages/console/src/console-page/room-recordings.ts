@@ -5,8 +5,10 @@ import {
   stopRecording,
 } from "../api/recordings.ts";
 import { element, field } from "../element.ts";
+import { actWithButton } from "../shell/act-with-button.ts";
 import { formatBytes, formatDuration } from "../shell/format-figures.ts";
 import { RECORDING_TAGS } from "../shell/recording-tags.ts";
+import { replaceKeepingFocus } from "../shell/replace-keeping-focus.ts";
 
 /** Rooms in which everything is recorded, with what has come of it, and a form that starts another one. */
 export class RoomRecordings {
@@ -39,7 +41,7 @@ export class RoomRecordings {
     );
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      void this.#act(this.#start, async () => {
+      void actWithButton(this.#start, this.#result, async () => {
         await startRoomRecording(this.#origin, this.#room.value.trim());
         this.#room.value = "";
       });
@@ -61,9 +63,7 @@ export class RoomRecordings {
     const key = JSON.stringify([rooms, recordings.map(({ id, broadcast, state }) => [id, broadcast, state])]);
     if (key === this.#shown) return;
     this.#shown = key;
-    const focused = document.activeElement?.getAttribute("data-focus");
-    this.#list.replaceChildren(...this.#content(rooms, recordings));
-    if (focused) this.#list.querySelector<HTMLElement>(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
+    replaceKeepingFocus(this.#list, this.#content(rooms, recordings));
   }
 
   #content(rooms: readonly RoomSummary[] | string, recordings: readonly RecordingSummary[]): Node[] {
@@ -87,7 +87,7 @@ export class RoomRecordings {
     act.addEventListener("click", () => {
       const isSure =
         isRunning || confirm(`Delete the recording of room ${room}, with all that belongs to it?`);
-      if (isSure) void this.#act(act, () => stopRecording(this.#origin, id, !isRunning));
+      if (isSure) void actWithButton(act, this.#result, () => stopRecording(this.#origin, id, !isRunning));
     });
     const own = recordings.filter((recording) => summary.recordings.includes(recording.id));
     const entry = element(
@@ -111,19 +111,6 @@ export class RoomRecordings {
     if (own.length > 0) entry.append(element("ul", { class: "recordings of-room" }, ...own.map(linkTo)));
     if (error !== undefined) entry.append(element("p", { class: "notice warn" }, error));
     return entry;
-  }
-
-  async #act(button: HTMLButtonElement, work: () => Promise<unknown>): Promise<void> {
-    button.disabled = true;
-    try {
-      await work();
-      this.#result.replaceChildren();
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      this.#result.replaceChildren(element("p", { class: "notice bad" }, message));
-    } finally {
-      button.disabled = false;
-    }
   }
 }
 

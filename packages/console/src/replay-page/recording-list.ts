@@ -1,7 +1,9 @@
 import { type RecordingSummary, startRecording, stopRecording } from "../api/recordings.ts";
 import { element, field } from "../element.ts";
+import { actWithButton } from "../shell/act-with-button.ts";
 import { formatBytes } from "../shell/format-figures.ts";
 import { RECORDING_TAGS } from "../shell/recording-tags.ts";
+import { replaceKeepingFocus } from "../shell/replace-keeping-focus.ts";
 import { formatOffset } from "./replay-clock.ts";
 
 /** All recordings, with what can be done with each, and a form that starts one. */
@@ -32,7 +34,9 @@ export class RecordingList {
     );
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      void this.#act(this.#start, () => startRecording(this.#origin, this.#broadcast.value.trim()));
+      void actWithButton(this.#start, this.#result, () =>
+        startRecording(this.#origin, this.#broadcast.value.trim()),
+      );
     });
     this.root = element("div", { class: "stack" }, form, this.#paths, this.#result, this.#list);
   }
@@ -46,9 +50,7 @@ export class RecordingList {
     const key = JSON.stringify([recordings, chosenId]);
     if (key === this.#shown) return;
     this.#shown = key;
-    const focused = document.activeElement?.getAttribute("data-focus");
-    this.#list.replaceChildren(...this.#content(recordings, chosenId));
-    if (focused) this.#list.querySelector<HTMLElement>(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
+    replaceKeepingFocus(this.#list, this.#content(recordings, chosenId));
   }
 
   #content(recordings: readonly RecordingSummary[] | string, chosenId: string | undefined): Node[] {
@@ -87,7 +89,7 @@ export class RecordingList {
     act.disabled = state === "finishing";
     act.addEventListener("click", () => {
       const isSure = isRunning || confirm(`Delete the recording of ${broadcast}, ${when}?`);
-      if (isSure) void this.#act(act, () => stopRecording(this.#origin, id, !isRunning));
+      if (isSure) void actWithButton(act, this.#result, () => stopRecording(this.#origin, id, !isRunning));
     });
     const entry = element(
       "article",
@@ -110,18 +112,5 @@ export class RecordingList {
     );
     if (error !== undefined) entry.append(element("p", { class: "notice warn" }, error));
     return entry;
-  }
-
-  async #act(button: HTMLButtonElement, work: () => Promise<unknown>): Promise<void> {
-    button.disabled = true;
-    try {
-      await work();
-      this.#result.replaceChildren();
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      this.#result.replaceChildren(element("p", { class: "notice bad" }, message));
-    } finally {
-      button.disabled = false;
-    }
   }
 }

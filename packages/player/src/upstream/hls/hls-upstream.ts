@@ -137,7 +137,7 @@ class HlsUpstream implements Upstream {
       if (response.ok) break;
       const refusal = readRefusal(response, body);
       if (response.status !== NOT_FOUND) throw refusalError(refusal);
-      // No such broadcast, for now: as on the other transports the player waits for it.
+      // It is not live: as on the other transports the player waits for it.
       if (!this.#isOffline) this.#sink.onEnded();
       this.#isOffline = true;
       await this.#pause(refusal.retryAfterMs ?? this.#offlineMs);
