@@ -1,12 +1,10 @@
-import { join } from "node:path";
 import { isKeyframe, parseSps, splitAnnexB, usesBFrames } from "@canopy/media/h264";
 import { opusPacketDurationUs } from "@canopy/media/opus";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { launchChromium, type TestChromium } from "../harness/chromium.ts";
-import { ROOT } from "../harness/repository-root.ts";
+import type { TestChromium } from "../harness/chromium.ts";
 import { waitFor } from "../harness/wait-for.ts";
-import { bundlePage } from "./player/bundle-page.ts";
+import { launchPublisher } from "./publish/launch-publisher.ts";
 import { PublishOrigin } from "./publish/publish-origin.ts";
 
 /** A generous bound for a loaded machine; the mean is far below. */
@@ -16,10 +14,7 @@ let chromium: TestChromium;
 let script: string;
 
 beforeAll(async () => {
-  [script, chromium] = await Promise.all([
-    bundlePage(join(ROOT, "tests", "browser", "publish", "publish-page.ts")),
-    launchChromium({ args: ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"] }),
-  ]);
+  [script, chromium] = await launchPublisher();
 });
 
 afterAll(async () => {

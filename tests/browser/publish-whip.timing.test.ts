@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { type Catalog, parseCatalog } from "@canopy/media/catalog";
 import { decodeLegacyFrame } from "@canopy/media/container";
 import { isKeyframe, usesBFrames } from "@canopy/media/h264";
@@ -6,21 +5,17 @@ import { opusPacketDurationUs } from "@canopy/media/opus";
 import { framePayload } from "@canopy/protocol";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { launchChromium, type TestChromium } from "../harness/chromium.ts";
+import type { TestChromium } from "../harness/chromium.ts";
 import { TestOrigin } from "../harness/origin.ts";
-import { ROOT } from "../harness/repository-root.ts";
 import { throughProxy, UdpProxy, withoutCandidates } from "../harness/udp-proxy.ts";
 import { waitFor } from "../harness/wait-for.ts";
-import { bundlePage } from "./player/bundle-page.ts";
+import { launchPublisher } from "./publish/launch-publisher.ts";
 
 let chromium: TestChromium;
 let script: string;
 
 beforeAll(async () => {
-  [script, chromium] = await Promise.all([
-    bundlePage(join(ROOT, "tests", "browser", "publish", "publish-page.ts")),
-    launchChromium({ args: ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"] }),
-  ]);
+  [script, chromium] = await launchPublisher();
 });
 
 afterAll(async () => {
