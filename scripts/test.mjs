@@ -1,7 +1,7 @@
 // `npm test`: makes sure the real parts are there (Chromium, ffmpeg, Redis, Prometheus, Compose, kubectl), then runs every test on this Node.js
 // and the unit tests once more on a newer LTS release. Arguments are passed on to vitest.
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -126,17 +126,32 @@ ensureParts();
 ensureKubectl();
 if (args.length > 0) process.exit(run(process.execPath, [vitest, "run", ...args]));
 
-const newer = newerNode();
-if (newer !== undefined) {
-  console.log(`canopy: unit tests on Node.js ${NEWER_NODE}`);
-  const status = run(newer, [vitest, "run", "--project", "unit"]);
-  if (status !== 0) process.exit(status);
+const failures = join(root, ".canopy", "failed-tests.txt");
+rmSync(failures, { force: true });
+
+/** Runs the tests of one project, whose failures are kept for the end. Returns the exit code. */
+function runProject(node, project) {
+  const reporters = [
+    "--reporter=default",
+    `--reporter=${join(root, "scripts", "failed-tests-reporter.mjs")}`,
+  ];
+  return run(node, [vitest, "run", "--project", project, ...reporters], { CANOPY_FAILED_TESTS: failures });
 }
+
 // One after the other: what system tests wait for, and what timing tests measure, must not wait for the cores that
 // others take. All of them, so that one failure does not hide the others.
-let failure = 0;
-for (const project of ["unit", "system", "timing"]) {
-  console.log(`canopy: ${project} tests on Node.js ${process.versions.node}`);
-  failure = run(process.execPath, [vitest, "run", "--project", project]) || failure;
+const runs = ["unit", "system", "timing"].map((project) => ({ node: process.execPath, project }));
+const newer = newerNode();
+if (newer !== undefined) runs.unshift({ node: newer, project: "unit" });
+const failed = [];
+for (const { node, project } of runs) {
+  const name = `${project} tests on Node.js ${node === newer ? NEWER_NODE : process.versions.node}`;
+  console.log(`canopy: ${name}`);
+  const status = runProject(node, project);
+  if (status !== 0) failed.push(`${name} (exit code ${status})`);
 }
-process.exit(failure);
+if (failed.length > 0) {
+  console.error(`canopy: failed: ${failed.join(", ")}`);
+  if (existsSync(failures)) console.error(readFileSync(failures, "utf8"));
+  process.exit(1);
+}
