@@ -22,6 +22,8 @@ interface RecordingAnswer {
 const BUCKET = "canopy";
 /** Above what goes up in one piece. */
 const LARGE_BYTES = 8 * 1024 * 1024;
+/** That many of them within seconds. */
+const largeClip = () => makeClip({ size: "1280x720", bitrateKbps: 24_000, seconds: 10 });
 
 describe("recording into an object store", () => {
   const folder = mkdtempSync(join(tmpdir(), "canopy-s3-local-"));
@@ -73,6 +75,9 @@ describe("recording into an object store", () => {
   }
 
   beforeAll(async () => {
+    // Making them stops this process, which the origin and the store are in.
+    makeClip({});
+    largeClip();
     port = await findFreePorts(1);
     await openStore();
     origin = await startOrigin();
@@ -86,7 +91,7 @@ describe("recording into an object store", () => {
 
   it("uploads while it records, survives an outage of the store, and plays from there", async () => {
     const id = await start();
-    await using _ = publishWithFfmpeg(makeClip({ bitrateKbps: 8_000, seconds: 10 }), `${origin.rtmp}/live/a`);
+    await using _ = publishWithFfmpeg(largeClip(), `${origin.rtmp}/live/a`);
     await waitFor("a first upload", async () => (await metric(origin.api, STORED)) > 2);
     await closeStore();
     const stuck = await waitFor("an upload to fail", async () => {
