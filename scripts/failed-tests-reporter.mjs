@@ -3,7 +3,7 @@
 import { appendFileSync } from "node:fs";
 
 /** File that failures are appended to. */
-const FILE = process.env.CANOPY_FAILED_TESTS;
+const FILE = process.env.CANOPY_TEST_FAILURES;
 /** Characters of one error: its message and where it was thrown, not the whole of what it compares. */
 const LONGEST_ERROR = 1500;
 

@@ -135,7 +135,7 @@ function runProject(node, project) {
     "--reporter=default",
     `--reporter=${join(root, "scripts", "failed-tests-reporter.mjs")}`,
   ];
-  return run(node, [vitest, "run", "--project", project, ...reporters], { CANOPY_FAILED_TESTS: failures });
+  return run(node, [vitest, "run", "--project", project, ...reporters], { CANOPY_TEST_FAILURES: failures });
 }
 
 // One after the other: what system tests wait for, and what timing tests measure, must not wait for the cores that
