@@ -65,11 +65,11 @@ describe("recording into an object store", () => {
     return (await (await fetch(`${origin.api}/v1/recordings/${id}`)).json()) as RecordingAnswer;
   }
 
-  async function start(): Promise<string> {
+  async function start(broadcast: string): Promise<string> {
     const response = await fetch(`${origin.api}/v1/recordings`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ broadcast: "live/a" }),
+      body: JSON.stringify({ broadcast }),
     });
     return ((await response.json()) as { id: string }).id;
   }
@@ -90,7 +90,7 @@ describe("recording into an object store", () => {
   });
 
   it("uploads while it records, survives an outage of the store, and plays from there", async () => {
-    const id = await start();
+    const id = await start("live/a");
     await using _ = publishWithFfmpeg(largeClip(), `${origin.rtmp}/live/a`);
     await waitFor("a first upload", async () => (await metric(origin.api, STORED)) > 2);
     await closeStore();
@@ -136,8 +136,8 @@ describe("recording into an object store", () => {
   });
 
   it("stores also what an earlier process has recorded", async () => {
-    const id = await start();
-    const publisher = publishWithFfmpeg(makeClip({}), `${origin.rtmp}/live/a`);
+    const id = await start("live/b");
+    const publisher = publishWithFfmpeg(makeClip({}), `${origin.rtmp}/live/b`);
     await waitFor("some of it", async () => (await look(id)).durationSeconds > 2);
     await closeStore();
     await waitFor("more of it", async () => (await look(id)).durationSeconds > 4);
@@ -156,8 +156,8 @@ describe("recording into an object store", () => {
   it("tells of a store that refuses the key, and keeps the files on the disk", async () => {
     await origin[Symbol.asyncDispose]();
     origin = await startOrigin("wrong");
-    const id = await start();
-    await using _ = publishWithFfmpeg(makeClip({}), `${origin.rtmp}/live/a`);
+    const id = await start("live/c");
+    await using _ = publishWithFfmpeg(makeClip({}), `${origin.rtmp}/live/c`);
     const refused = await waitFor("a refusal", async () => {
       const recording = await look(id);
       return recording.error !== undefined && recording;
