@@ -30,7 +30,7 @@ function publish(clip: ClipOptions, broadcast: string): StartedProcess {
 
 function viewAt(edge: string, broadcast: string): Promise<BrowserViewer> {
   return openViewer(stage.chromium, {
-    ...{ console: stage.dev.console, src: [edge], broadcast },
+    ...{ console: stage.dev.console, src: [edge], broadcast, clock: false },
     // On a busy machine WebSocket may be there first.
     query: { transports: "webtransport" },
   });
