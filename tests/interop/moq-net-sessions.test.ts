@@ -170,12 +170,15 @@ describe.concurrent("a @moq/net session that follows a broadcast", () => {
       doomed.kill();
     }
   });
+});
 
-  it("keeps on serving others, and later the one itself, when a subscriber stops reading", async () => {
+// By itself: who stops reading does so by taking a core for himself.
+describe("a node whose subscriber stops reading", () => {
+  it("keeps on serving others, and later the one itself", async () => {
     const path = "raw/slow";
     const [edge = ""] = stage.dev.edges;
     await using publisher = await RawSession.open(stage.dev.origin, LITE_05);
-    await publisher.publish(path, { intervalMs: 20, bytes: 32_000 });
+    await publisher.publish(path, { intervalMs: 20, bytes: 16_000 });
     await using slow = await RawSession.open(edge, LITE_05);
     await using other = await RawSession.open(edge, LITE_05);
     await slow.watch(path);
@@ -188,12 +191,15 @@ describe.concurrent("a @moq/net session that follows a broadcast", () => {
       async () => (await received(slow, slowIndex)) > 20 && (await received(other, otherIndex)) > 20,
     );
 
-    const before = await received(other, otherIndex);
     const writtenBefore = await publisher.page.evaluate(() => window.rawPage.written);
-    await slow.page.evaluate(() => window.rawPage.block(4_000));
+    await slow.page.evaluate(() => window.rawPage.block(6_000));
     const written = await publisher.page.evaluate(() => window.rawPage.written);
-    const got = (await received(other, otherIndex)) - before;
-    expect(got).toBeGreaterThan((written - writtenBefore) * 0.8);
+    const got = await waitFor("the other one to be at the live edge", async () => {
+      const { numbers } = await other.report(otherIndex);
+      return numbers.some((number) => number >= written) && numbers;
+    });
+    const during = got.filter((number) => number >= writtenBefore && number < written);
+    expect(during.length).toBeGreaterThan((written - writtenBefore) * 0.8);
 
     await waitFor("the slow one to be at the live edge again", async () => {
       const newest = (await slow.report(slowIndex)).numbers.at(-1) ?? 0;
