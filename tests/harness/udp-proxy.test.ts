@@ -11,9 +11,10 @@ const closers: (() => Promise<void> | void)[] = [];
 /** What all clients of a proxy together have sent to the echo, and what came back to them. */
 const traffic = new WeakMap<UdpProxy, { sent: number; echoed: number }>();
 
-afterEach(async () => {
+/** Of the tests that run one after the other: whoever runs beside them closes what is his himself. */
+async function closeAll(): Promise<void> {
   for (const close of closers.splice(0).reverse()) await close();
-});
+}
 
 async function openSocket(): Promise<Socket> {
   const socket = createSocket("udp4");
@@ -78,6 +79,8 @@ async function sendThrough(proxy: UdpProxy, count: number, burst = 10): Promise<
 // Beside each other: the second is a long wait.
 
 describe.concurrent("UdpProxy", () => {
+  afterEach(closeAll);
+
   it.sequential("passes everything on, both ways, for many clients at once", async () => {
     const proxy = await openEcho();
     // Together no more than a loop reads at one go, or the kernel's queue could run over.
@@ -208,6 +211,8 @@ describe.concurrent("UdpProxy between QUIC endpoints", () => {
 });
 
 describe("throughProxy", () => {
+  afterEach(closeAll);
+
   const sdpOn = (port: number): string =>
     [
       "v=0",
