@@ -74,7 +74,12 @@ describe("QuicEndpoint", () => {
       onSocketError: () => {},
     });
     for (const port of [0, 5_000]) {
-      socket.emit("message", Buffer.alloc(60, 0x40), { address: "127.0.0.1", family: "IPv4", port, size: 60 });
+      socket.emit("message", Buffer.alloc(60, 0x40), {
+        address: "127.0.0.1",
+        family: "IPv4",
+        port,
+        size: 60,
+      });
     }
     endpoint.close();
     expect(unknown).toEqual([5_000]);
