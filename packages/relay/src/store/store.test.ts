@@ -271,6 +271,15 @@ describe("Store", () => {
     expect(source.calls).toHaveLength(3);
   });
 
+  it("takes no group whose followers could not be numbered", () => {
+    const { store } = createStore();
+    const track = store.publish("a").createTrack("video", INFO);
+    const largest = Number.MAX_SAFE_INTEGER - 2;
+    expect(track.receiveGroup(largest)).toBeDefined();
+    expect(track.receiveGroup(largest + 1)).toBeUndefined();
+    expect(track.receiveGroup(2 ** 60)).toBeUndefined();
+  });
+
   it("does not begin with old groups for whoever comes while the source is away", () => {
     const { store } = createStore();
     const source = new RecordingSource();
