@@ -17,7 +17,8 @@ afterAll(async () => {
 
 const region = ({ page }: TestPage, name: string) => page.getByRole("region", { name, exact: true });
 
-describe("the console page", () => {
+// Each in a page of its own: beside each other.
+describe.concurrent("the console page", () => {
   it("shows the live tree with who feeds whom, sessions, and what needs attention", async () => {
     const console = await chromium.openPage(`${dev.console}/`);
     const { page, errors } = console;

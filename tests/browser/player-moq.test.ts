@@ -27,10 +27,17 @@ afterAll(async () => {
   await chromium?.close();
 });
 
+/** A player stalls where the machine does, and then plays on. */
+function withoutStalls(states: readonly string[]): string[] {
+  return states.filter((state, index) => state !== "stalled" && states[index - 1] !== "stalled");
+}
+
 const openPlayerPage = (clip: ClipFrames): Promise<PlayerTab> => openPlayerTab(chromium, script, clip);
 
-describe("MoqUpstream", () => {
-  it("plays what comes over MoQ, with messages from the track", async () => {
+// Most of it is waiting: beside each other, in pages of their own.
+
+describe.concurrent("MoqUpstream", () => {
+  it.sequential("plays what comes over MoQ, with messages from the track", async () => {
     await using tab = await openPlayerPage(plain);
     const { page } = tab;
     await page.evaluate(() => window.page.start({}, "moq"));
@@ -46,7 +53,7 @@ describe("MoqUpstream", () => {
     expect(tab.errors).toEqual([]);
   });
 
-  it("waits at the end of the broadcast and goes on when the publisher is back", async () => {
+  it.sequential("waits at the end of the broadcast and goes on when the publisher is back", async () => {
     await using tab = await openPlayerPage(plain);
     const { page } = tab;
     await page.evaluate(() => window.page.start({}, "moq"));
@@ -56,10 +63,11 @@ describe("MoqUpstream", () => {
     await page.evaluate(() => window.page.moq.startAgain());
     await waitForState(page, "playing");
     await waitForMoreFrames(page, 30);
-    expect((await readLog(page)).states).toEqual(["connecting", "playing", "ended", "connecting", "playing"]);
+    const states = withoutStalls((await readLog(page)).states);
+    expect(states).toEqual(["connecting", "playing", "ended", "connecting", "playing"]);
   });
 
-  it("waits for a broadcast that has not begun", async () => {
+  it.sequential("waits for a broadcast that has not begun", async () => {
     await using tab = await openPlayerPage(plain);
     const { page } = tab;
     await page.evaluate(() => {
@@ -69,10 +77,10 @@ describe("MoqUpstream", () => {
     await waitForState(page, "ended");
     await page.evaluate(() => window.page.moq.startAgain());
     await waitForFrames(page, 30);
-    expect((await readLog(page)).states.at(-1)).toBe("playing");
+    await waitForState(page, "playing");
   });
 
-  it("comes back after a lost session, from the next edge of the list, and keeps the picture", async () => {
+  it.sequential("comes back after a lost session, from the next edge of the list, and keeps the picture", async () => {
     await using tab = await openPlayerPage(plain);
     const { page } = tab;
     await page.evaluate(() => window.page.start({ src: "https://one.test, https://two.test" }, "moq"));
@@ -86,9 +94,11 @@ describe("MoqUpstream", () => {
     expect(src).toBe("https://two.test");
     expect(reconnects).toBe(1);
     expect(width).toBe(640);
-    expect((await readLog(page)).states.at(-1)).toBe("playing");
+    await waitForState(page, "playing");
   });
+});
 
+describe.concurrent("MoqUpstream without an edge", () => {
   it("says failed when no edge ever answers", async () => {
     await using tab = await openPlayerPage(plain);
     const { page } = tab;

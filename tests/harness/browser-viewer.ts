@@ -52,6 +52,8 @@ export interface BrowserViewerOptions {
   readonly broadcast: string;
   /** More query parameters of the watch page. */
   readonly query?: Readonly<Record<string, string>>;
+  /** Whether the pictures have a clock, which is looked for at every repaint: as much work as painting. Default: true. */
+  readonly clock?: boolean;
 }
 
 /** The clock code of the broadcaster as a script for a page: it is one module without imports. */
@@ -152,7 +154,7 @@ export async function openViewer(
 ): Promise<BrowserViewer> {
   const opened = await chromium.openPage();
   const { page, context, errors } = opened;
-  await page.addInitScript(clockReaderScript());
+  if (options.clock !== false) await page.addInitScript(clockReaderScript());
   await page.addInitScript(observePlayer);
   const url = new URL("/watch", options.console);
   url.searchParams.set("broadcast", options.broadcast);

@@ -4,6 +4,8 @@ import { waitFor } from "./wait-for.ts";
 /** Output kept for error messages. */
 const OUTPUT_LIMIT_CHARACTERS = 200_000;
 const STOP_DEADLINE_MS = 15_000;
+/** What a process printed last may be read after it has ended; its own children can hold the pipes open for longer. */
+const LAST_OUTPUT_MS = 500;
 
 export interface StartedProcess extends AsyncDisposable {
   readonly child: ChildProcess;
@@ -12,7 +14,7 @@ export interface StartedProcess extends AsyncDisposable {
   output(): string;
   /** Resolves with the first match of `pattern` in the output; fails early if the process ends first. */
   printed(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
-  /** Resolves with the exit code, or null after a signal. */
+  /** Resolves with the exit code, or null after a signal, when it has ended and its output is there. */
   readonly exited: Promise<number | null>;
   /** SIGINT, then SIGKILL after a deadline. */
   stop(): Promise<number | null>;
@@ -44,8 +46,13 @@ export function startProcess(
   const exited = new Promise<number | null>((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (code) => {
-      ended = true;
-      resolve(code);
+      const finish = (): void => {
+        clearTimeout(timer);
+        ended = true;
+        resolve(code);
+      };
+      const timer = setTimeout(finish, LAST_OUTPUT_MS);
+      child.once("close", finish);
     });
   });
   // Whoever awaits `exited` hears of a failed start; nobody else has to.

@@ -12,8 +12,13 @@ export interface DevInChromium {
 export function useDevInChromium(options: CanopyDevOptions, browser: ChromiumOptions = {}): DevInChromium {
   const stage: { -readonly [K in keyof DevInChromium]?: DevInChromium[K] } = {};
   beforeAll(async () => {
-    stage.dev = await startCanopyDev(options);
-    stage.chromium = await launchChromium(browser);
+    const start = async (): Promise<void> => {
+      stage.dev = await startCanopyDev(options);
+    };
+    const launch = async (): Promise<void> => {
+      stage.chromium = await launchChromium(browser);
+    };
+    await Promise.all([start(), launch()]);
   });
   afterAll(async () => {
     await stage.chromium?.close();

@@ -126,9 +126,14 @@ export class SyntheticBroadcast implements Disposable {
     this.#audioUs += OPUS_US;
   }
 
+  /** No more pictures, and no end either. */
+  fallSilent(): void {
+    clearInterval(this.#timer);
+  }
+
   /** The publisher leaves in good order. */
   end(): void {
-    clearInterval(this.#timer);
+    this.fallSilent();
     this.broadcast.end();
   }
 

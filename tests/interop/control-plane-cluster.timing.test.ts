@@ -64,7 +64,7 @@ describe("the registry in a Redis Cluster", () => {
       (plane) =>
         new EdgeLocator(
           { region: "" },
-          { nodes: () => plane.view().nodes.values(), clock: createClock(), random: Math.random },
+          { nodes: () => plane.view().nodes, clock: createClock(), random: Math.random },
         ),
     );
     const master = await cluster.masterOf(`{${options.prefix}}:nodes`);

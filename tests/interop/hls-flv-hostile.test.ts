@@ -12,18 +12,23 @@ import { SyntheticBroadcast, type SyntheticOptions } from "../harness/synthetic-
 import { waitFor } from "../harness/wait-for.ts";
 
 const PATH = "live/demo";
-const open = closedAfterEach();
 
-async function startEdge(options: Parameters<typeof PackagingEdge.start>[0] = {}): Promise<PackagingEdge> {
-  const edge = await PackagingEdge.start(options);
-  open.push(edge);
-  return edge;
-}
-
-function publish(edge: PackagingEdge, options: Partial<SyntheticOptions> = {}): SyntheticBroadcast {
-  const broadcast = new SyntheticBroadcast(edge.node.relay.store, { path: PATH, ...options });
-  open.push(broadcast);
-  return broadcast.run();
+/** Edges and broadcasts of the tests of one `describe`, which end with their test. */
+function useEdges() {
+  const open = closedAfterEach();
+  return {
+    open,
+    startEdge: async (options: Parameters<typeof PackagingEdge.start>[0] = {}): Promise<PackagingEdge> => {
+      const edge = await PackagingEdge.start(options);
+      open.push(edge);
+      return edge;
+    },
+    publish: (edge: PackagingEdge, options: Partial<SyntheticOptions> = {}): SyntheticBroadcast => {
+      const broadcast = new SyntheticBroadcast(edge.node.relay.store, { path: PATH, ...options });
+      open.push(broadcast);
+      return broadcast.run();
+    },
+  };
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -47,8 +52,12 @@ async function openDeafReader(edge: PackagingEdge, path: string): Promise<Socket
   return socket;
 }
 
-describe("HLS under bad input", () => {
-  it("answers paths, numbers and ranges that cannot be with errors of their own, and goes on", async () => {
+// Each `describe` runs beside the others, at edges of its own: most of it is waiting for media.
+
+describe.concurrent("HLS under bad input", () => {
+  const { startEdge, publish } = useEdges();
+
+  it.sequential("answers paths, numbers and ranges that cannot be with errors of their own, and goes on", async () => {
     const edge = await startEdge();
     publish(edge);
     const text = await playlist(edge);
@@ -105,7 +114,7 @@ describe("HLS under bad input", () => {
     expect(await playlist(edge)).toContain("#EXTM3U");
   });
 
-  it("answers HEAD as GET without the body, with headers that a CDN understands", async () => {
+  it.sequential("answers HEAD as GET without the body, with headers that a CDN understands", async () => {
     const edge = await startEdge();
     publish(edge);
     const text = await playlist(edge);
@@ -123,7 +132,7 @@ describe("HLS under bad input", () => {
     expect(master.headers.get("cache-control")).toBe("no-cache");
   });
 
-  it("holds a playlist and a hinted part back until they are there", async () => {
+  it.sequential("holds a playlist and a hinted part back until they are there", async () => {
     const edge = await startEdge();
     publish(edge);
     const text = await playlist(edge);
@@ -142,55 +151,27 @@ describe("HLS under bad input", () => {
     expect(bytes[1]).toBeGreaterThan(1_000);
   });
 
-  it("bounds 10,000 playlists that are waited for, tells the rest, and disturbs nobody", async () => {
-    const maxWaits = 2_000;
-    const edge = await startEdge({ hls: { maxWaits } });
-    publish(edge);
-    const text = await playlist(edge);
-    const sequence = Number(field(text, /MEDIA-SEQUENCE:(\d+)/));
-    const { app } = edge.node.server.http;
-    const url = `/hls/${PATH}/~/video/index.m3u8?_HLS_msn=${sequence + 2}`;
-    const before = process.memoryUsage().rss;
-    const counts = { answered: 0, refused: 0, late: 0 };
-    const others: string[] = [];
-    await Promise.all(
-      Array.from({ length: 10_000 }, async () => {
-        const { statusCode, body } = await app.inject({ method: "GET", url });
-        if (statusCode === 200) counts.answered += 1;
-        else if (statusCode === 503 && body.includes("Too many requests wait")) counts.refused += 1;
-        // On a machine that stands still for as long as a request may wait.
-        else if (statusCode === 503 && body.includes("has not grown in time")) counts.late += 1;
-        else others.push(`${statusCode} ${body}`);
-      }),
-    );
-    expect([...new Set(others)]).toEqual([]);
-    expect(counts.answered + counts.late).toBeGreaterThanOrEqual(maxWaits);
-    expect(counts.refused).toBeGreaterThan(0);
-    expect(edge.metrics.value("canopy_hls_waiting_requests")).toBe(0);
-    expect(edge.metrics.value("canopy_hls_refused_waits_total")).toBe(counts.refused);
-    console.log(
-      `10,000 waits: ${counts.answered} answered, ${counts.refused} refused, ${counts.late} late, ${Math.round((process.memoryUsage().rss - before) / 1e6)} MB`,
-    );
-    expect(await playlist(edge)).toContain("#EXTM3U");
-  });
-
-  it("forgets waits of those who left", async () => {
+  it.sequential("forgets waits of those who left", async () => {
     const edge = await startEdge();
     const broadcast = publish(edge);
     const text = await playlist(edge);
     const sequence = Number(field(text, /MEDIA-SEQUENCE:(\d+)/));
-    broadcast[Symbol.dispose]();
+    // Nothing that is waited for comes, however long it takes until all wait.
+    broadcast.fallSilent();
     const sockets = await Promise.all(
       Array.from({ length: 50 }, () =>
-        openDeafReader(edge, `/hls/${PATH}/~/video/index.m3u8?_HLS_msn=${sequence + 1}&_HLS_part=3`),
+        openDeafReader(edge, `/hls/${PATH}/~/video/index.m3u8?_HLS_msn=${sequence + 2}`),
       ),
     );
-    await pause(200);
+    await waitFor(
+      "all of them to wait",
+      () => edge.metrics.value("canopy_hls_waiting_requests") === sockets.length,
+    );
     for (const socket of sockets) socket.destroy();
     await waitFor("the waits to end", () => edge.metrics.value("canopy_hls_waiting_requests") === 0);
   });
 
-  it("closes connections of those who ask for segments and do not read them", async () => {
+  it.sequential("closes connections of those who ask for segments and do not read them", async () => {
     const edge = await startEdge({ hls: { stalledMs: 1_500 } });
     publish(edge, { pictureBytes: 60_000, keyframeBytes: 200_000 });
     const text = await playlist(edge);
@@ -209,20 +190,7 @@ describe("HLS under bad input", () => {
     expect(await playlist(edge)).toContain("#EXTM3U");
   });
 
-  it("keeps memory bounded however large the pictures are", async () => {
-    const maxBytes = 4 * 1024 * 1024;
-    const edge = await startEdge({ hls: { maxBytes, maxRenditionBytes: maxBytes } });
-    publish(edge, { pictureBytes: 60_000, keyframeBytes: 200_000, framesPerGroup: 30 });
-    await playlist(edge);
-    for (let second = 0; second < 8; second += 1) {
-      await pause(1_000);
-      await playlist(edge);
-      // Never below the four segments that players need: two megabytes each here.
-      expect(edge.metrics.value("canopy_hls_segment_bytes")).toBeLessThan(maxBytes + 8 * 2_100_000);
-    }
-  });
-
-  it("marks a discontinuity when a publisher comes back, and never ends the list", async () => {
+  it.sequential("marks a discontinuity when a publisher comes back, and never ends the list", async () => {
     const edge = await startEdge();
     const first = publish(edge);
     await playlist(edge);
@@ -238,8 +206,28 @@ describe("HLS under bad input", () => {
   });
 });
 
-describe("HLS and FLV with tokens", () => {
-  it("lets in who may watch, carries the token on, and keeps what it sent out of shared caches", async () => {
+describe.concurrent("HLS of large pictures", () => {
+  const { startEdge, publish } = useEdges();
+
+  it.sequential("keeps memory bounded however large the pictures are", async () => {
+    const maxBytes = 4 * 1024 * 1024;
+    const edge = await startEdge({ hls: { maxBytes, maxRenditionBytes: maxBytes } });
+    publish(edge, { pictureBytes: 60_000, keyframeBytes: 200_000, framesPerGroup: 30 });
+    await playlist(edge);
+    // Two megabytes a second: twice as much as may be held at the end.
+    for (let second = 0; second < 8; second += 1) {
+      await pause(1_000);
+      await playlist(edge);
+      // Never below the four segments that players need, and one for what is on the way.
+      expect(edge.metrics.value("canopy_hls_segment_bytes")).toBeLessThan(5 * 2_100_000);
+    }
+  });
+});
+
+describe.concurrent("HLS and FLV with tokens", () => {
+  const { startEdge, publish } = useEdges();
+
+  it.sequential("lets in who may watch, carries the token on, and keeps what it sent out of shared caches", async () => {
     const jwk = { kty: "oct", alg: "HS256", k: Buffer.alloc(32, 7).toString("base64url") };
     const keys = await loadTokenKeys(JSON.stringify(jwk));
     const [key] = keys;
@@ -278,10 +266,13 @@ describe("HLS and FLV with tokens", () => {
   });
 });
 
-describe("HTTP-FLV under bad input", () => {
-  it("skips slow readers to a keyframe and closes those who never read, beside one who gets it all", async () => {
-    const edge = await startEdge({ flv: { maxBufferedBytes: 200_000 } });
-    publish(edge, { pictureBytes: 40_000, keyframeBytes: 100_000 });
+describe.concurrent("HTTP-FLV under bad input", () => {
+  const { startEdge, publish } = useEdges();
+
+  it.sequential("skips slow readers to a keyframe and closes those who never read, beside one who gets it all", async () => {
+    const pictureBytes = 80_000;
+    const edge = await startEdge({ flv: { maxBufferedBytes: 1_000_000 } });
+    const broadcast = publish(edge, { pictureBytes, keyframeBytes: 200_000 });
     const deaf = await Promise.all(Array.from({ length: 5 }, () => openDeafReader(edge, `/flv/${PATH}.flv`)));
     const controller = new AbortController();
     const reading = await fetch(`${edge.origin}/flv/${PATH}.flv`, { signal: controller.signal });
@@ -293,14 +284,15 @@ describe("HTTP-FLV under bad input", () => {
       "the slow ones to be skipped",
       () => edge.metrics.value("canopy_slow_viewers_total", "skipped") >= 5,
     );
-    const start = { bytes, at: Date.now() };
+    const start = { bytes, pictures: broadcast.pictures };
     await waitFor(
       "the slow ones to be closed",
       () => edge.metrics.value("canopy_slow_viewers_total", "closed") >= 5,
       60_000,
     );
-    const rate = ((bytes - start.bytes) * 1_000) / (Date.now() - start.at);
-    expect(rate).toBeGreaterThan(1_000_000);
+    // What a busy machine makes late is written in a burst, of which the reader may have to leave out the end.
+    const written = (broadcast.pictures - start.pictures) * pictureBytes;
+    expect(bytes - start.bytes).toBeGreaterThan(written * 0.8);
     expect(edge.metrics.value("canopy_sessions", "flv")).toBe(1);
     controller.abort();
     await reader;
@@ -308,7 +300,7 @@ describe("HTTP-FLV under bad input", () => {
     await waitFor("the last session to end", () => edge.metrics.value("canopy_sessions", "flv") === 0);
   });
 
-  it("answers what it does not have, and refuses viewers over the limit", async () => {
+  it.sequential("answers what it does not have, and refuses viewers over the limit", async () => {
     const edge = await startEdge({ maxSessions: 2 });
     publish(edge);
     const statusOf = async (path: string): Promise<number> => (await fetch(`${edge.origin}${path}`)).status;
@@ -326,8 +318,10 @@ describe("HTTP-FLV under bad input", () => {
   });
 });
 
-describe("HLS and FLV over HTTP/2", () => {
-  it("go over one connection, and end with their streams", async () => {
+describe.concurrent("HLS and FLV over HTTP/2", () => {
+  const { open, startEdge, publish } = useEdges();
+
+  it.sequential("go over one connection, and end with their streams", async () => {
     const folder = mkdtempSync(join(tmpdir(), "canopy-http2-"));
     open.push({ [Symbol.dispose]: () => rmSync(folder, { recursive: true }) });
     const tls = { certPath: join(folder, "cert.pem"), keyPath: join(folder, "key.pem") };
@@ -335,7 +329,7 @@ describe("HLS and FLV over HTTP/2", () => {
     writeFileSync(tls.certPath, certPem);
     writeFileSync(tls.keyPath, keyPem);
     const edge = await startEdge({ tls });
-    publish(edge);
+    publish(edge, { pictureBytes: 40_000, keyframeBytes: 100_000 });
     const session = connectHttp2(`https://127.0.0.1:${edge.node.port}`, { rejectUnauthorized: false });
     session.on("error", () => {});
     const ask = (path: string): Promise<{ status: number; text: string }> =>
@@ -376,5 +370,42 @@ describe("HLS and FLV over HTTP/2", () => {
     flv.close();
     await waitFor("the session to end", () => edge.metrics.value("canopy_sessions", "flv") === 0);
     session.close();
+  });
+});
+
+// After all others: it keeps this process from doing anything else.
+describe("HLS under a rush", () => {
+  const { startEdge, publish } = useEdges();
+
+  it("bounds 10,000 playlists that are waited for, tells the rest, and disturbs nobody", async () => {
+    const maxWaits = 2_000;
+    const edge = await startEdge({ hls: { maxWaits } });
+    publish(edge);
+    const text = await playlist(edge);
+    const sequence = Number(field(text, /MEDIA-SEQUENCE:(\d+)/));
+    const { app } = edge.node.server.http;
+    const url = `/hls/${PATH}/~/video/index.m3u8?_HLS_msn=${sequence + 2}`;
+    const before = process.memoryUsage().rss;
+    const counts = { answered: 0, refused: 0, late: 0 };
+    const others: string[] = [];
+    await Promise.all(
+      Array.from({ length: 10_000 }, async () => {
+        const { statusCode, body } = await app.inject({ method: "GET", url });
+        if (statusCode === 200) counts.answered += 1;
+        else if (statusCode === 503 && body.includes("Too many requests wait")) counts.refused += 1;
+        // On a machine that stands still for as long as a request may wait.
+        else if (statusCode === 503 && body.includes("has not grown in time")) counts.late += 1;
+        else others.push(`${statusCode} ${body}`);
+      }),
+    );
+    expect([...new Set(others)]).toEqual([]);
+    expect(counts.answered + counts.late).toBeGreaterThanOrEqual(maxWaits);
+    expect(counts.refused).toBeGreaterThan(0);
+    expect(edge.metrics.value("canopy_hls_waiting_requests")).toBe(0);
+    expect(edge.metrics.value("canopy_hls_refused_waits_total")).toBe(counts.refused);
+    console.log(
+      `10,000 waits: ${counts.answered} answered, ${counts.refused} refused, ${counts.late} late, ${Math.round((process.memoryUsage().rss - before) / 1e6)} MB`,
+    );
+    expect(await playlist(edge)).toContain("#EXTM3U");
   });
 });

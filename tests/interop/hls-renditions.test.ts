@@ -19,7 +19,8 @@ function segmentTimes(text: string): ReadonlyMap<number, number> {
   return times;
 }
 
-describe("HLS of several renditions", () => {
+// Each at an edge of its own, and most of it waiting: beside each other.
+describe.concurrent("HLS of several renditions", () => {
   it("numbers segments of the same moment alike, and says in each where the others are", async () => {
     await using edge = await PackagingEdge.start();
     const videoTracks = ["video-high", "video/low"];

@@ -22,6 +22,8 @@ interface RecordingAnswer {
 const BUCKET = "canopy";
 /** Above what goes up in one piece. */
 const LARGE_BYTES = 8 * 1024 * 1024;
+/** That many of them within seconds. */
+const largeClip = () => makeClip({ size: "1280x720", bitrateKbps: 24_000, seconds: 10 });
 
 describe("recording into an object store", () => {
   const folder = mkdtempSync(join(tmpdir(), "canopy-s3-local-"));
@@ -63,16 +65,19 @@ describe("recording into an object store", () => {
     return (await (await fetch(`${origin.api}/v1/recordings/${id}`)).json()) as RecordingAnswer;
   }
 
-  async function start(): Promise<string> {
+  async function start(broadcast: string): Promise<string> {
     const response = await fetch(`${origin.api}/v1/recordings`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ broadcast: "live/a" }),
+      body: JSON.stringify({ broadcast }),
     });
     return ((await response.json()) as { id: string }).id;
   }
 
   beforeAll(async () => {
+    // Making them stops this process, which the origin and the store are in.
+    makeClip({});
+    largeClip();
     port = await findFreePorts(1);
     await openStore();
     origin = await startOrigin();
@@ -85,8 +90,8 @@ describe("recording into an object store", () => {
   });
 
   it("uploads while it records, survives an outage of the store, and plays from there", async () => {
-    const id = await start();
-    await using _ = publishWithFfmpeg(makeClip({ bitrateKbps: 8_000, seconds: 10 }), `${origin.rtmp}/live/a`);
+    const id = await start("live/a");
+    await using _ = publishWithFfmpeg(largeClip(), `${origin.rtmp}/live/a`);
     await waitFor("a first upload", async () => (await metric(origin.api, STORED)) > 2);
     await closeStore();
     const stuck = await waitFor("an upload to fail", async () => {
@@ -131,8 +136,8 @@ describe("recording into an object store", () => {
   });
 
   it("stores also what an earlier process has recorded", async () => {
-    const id = await start();
-    const publisher = publishWithFfmpeg(makeClip({}), `${origin.rtmp}/live/a`);
+    const id = await start("live/b");
+    const publisher = publishWithFfmpeg(makeClip({}), `${origin.rtmp}/live/b`);
     await waitFor("some of it", async () => (await look(id)).durationSeconds > 2);
     await closeStore();
     await waitFor("more of it", async () => (await look(id)).durationSeconds > 4);
@@ -151,8 +156,8 @@ describe("recording into an object store", () => {
   it("tells of a store that refuses the key, and keeps the files on the disk", async () => {
     await origin[Symbol.asyncDispose]();
     origin = await startOrigin("wrong");
-    const id = await start();
-    await using _ = publishWithFfmpeg(makeClip({}), `${origin.rtmp}/live/a`);
+    const id = await start("live/c");
+    await using _ = publishWithFfmpeg(makeClip({}), `${origin.rtmp}/live/c`);
     const refused = await waitFor("a refusal", async () => {
       const recording = await look(id);
       return recording.error !== undefined && recording;

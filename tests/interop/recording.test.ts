@@ -32,7 +32,15 @@ interface Timeline {
   }[];
 }
 
-const clip = () => makeClip({ bFrames: 2, seconds: 60 });
+const clip = () => makeClip({ bFrames: 2, seconds: 40 });
+const soundClip = () => makeClip({ video: false });
+/** Fills a small disk soon. */
+const largeClip = () => makeClip({ bitrateKbps: 3_000 });
+
+// Making them stops this process, which the origins are in.
+beforeAll(() => {
+  for (const make of [clip, soundClip, largeClip]) make();
+});
 
 async function start(origin: TestOrigin, broadcast: string): Promise<string> {
   const response = await fetch(`${origin.api}/v1/recordings`, {
@@ -86,13 +94,13 @@ async function expectPlayable(input: string, seconds: number): Promise<void> {
   if (input.endsWith(".mp4")) expect(await decodeErrors(input, ["-ss", String(seconds / 2)])).toBe("");
 }
 
-describe("recording", () => {
+describe.concurrent("recording", () => {
   let folder: string;
   let origin: TestOrigin;
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "canopy-recordings-"));
-    origin = await TestOrigin.start({ recordings: { folder, segmentMs: 2_000, lingerMs: 20_000 } });
+    origin = await TestOrigin.start({ recordings: { folder, segmentMs: 1_000, lingerMs: 20_000 } });
   });
 
   afterAll(async () => {
@@ -105,19 +113,19 @@ describe("recording", () => {
     expect((await look(origin, id)).state).toBe("waiting");
     const posted: PostedMessage[] = [];
     const first = publishWithFfmpeg(clip(), `${origin.rtmp}/live/a`);
-    await untilSeconds(origin, id, 2);
+    await untilSeconds(origin, id, 1.5);
     posted.push(await postTimed(origin.api, "live/a", { type: "cue", data: 1, delayMs: 500 }));
-    await untilSeconds(origin, id, 6);
+    await untilSeconds(origin, id, 4);
     const running = await (await fetch(`${origin.api}/recordings/${id}/video.m3u8`)).text();
     expect(running).toContain("#EXT-X-PLAYLIST-TYPE:EVENT");
     expect(running).not.toContain("ENDLIST");
     await first.stop();
-    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
     await using _ = publishWithFfmpeg(clip(), `${origin.rtmp}/live/a`);
     const before = (await look(origin, id)).durationSeconds;
-    await untilSeconds(origin, id, before + 3);
+    await untilSeconds(origin, id, before + 1.5);
     posted.push(await postTimed(origin.api, "live/a", { type: "cue", data: 2, delayMs: 500 }));
-    await untilSeconds(origin, id, before + 7);
+    await untilSeconds(origin, id, before + 4);
 
     const ready = await stop(origin, id);
     expect(ready).toMatchObject({ state: "ready", events: 2, video: `/recordings/${id}/video.mp4` });
@@ -153,8 +161,8 @@ describe("recording", () => {
 
   it("records sound alone", async () => {
     const id = await start(origin, "live/sound");
-    await using _ = publishWithFfmpeg(makeClip({ video: false }), `${origin.rtmp}/live/sound`);
-    await untilSeconds(origin, id, 4);
+    await using _ = publishWithFfmpeg(soundClip(), `${origin.rtmp}/live/sound`);
+    await untilSeconds(origin, id, 3);
     const ready = await stop(origin, id);
     expect(ready.state).toBe("ready");
     for (const name of ["index.m3u8", "video.mp4"]) {
@@ -164,7 +172,8 @@ describe("recording", () => {
     }
   });
 
-  it("gives out no other file, and answers absurd ranges", async () => {
+  // It needs one that is ready.
+  it.sequential("gives out no other file, and answers absurd ranges", async () => {
     const id = await start(origin, "live/nothing");
     for (const path of [
       `${id}/../../etc/passwd`,
@@ -200,7 +209,7 @@ describe("recording", () => {
     expect(readdirSync(folder)).not.toContain(id);
   });
 
-  it("refuses to record twice, and paths that are none", async () => {
+  it.sequential("refuses to record twice, and paths that are none", async () => {
     const id = await start(origin, "live/twice");
     const again = (broadcast: unknown) =>
       fetch(`${origin.api}/v1/recordings`, {
@@ -243,7 +252,7 @@ function seiTimes(file: string, timeline: Timeline): Map<string, number> {
   return found;
 }
 
-describe("recording on a full disk", () => {
+describe.concurrent("recording on a full disk", () => {
   it("says so, goes on when there is room again, and stays playable", async () => {
     // A real file system of 6 MB, which root can make in memory.
     const folder = mkdtempSync(join(tmpdir(), "canopy-small-"));
@@ -252,7 +261,7 @@ describe("recording on a full disk", () => {
       await using origin = await TestOrigin.start({ recordings: { folder, segmentMs: 1_000 } });
       writeFileSync(join(folder, "ballast"), Buffer.alloc(5 * 1024 * 1024));
       const id = await start(origin, "live/a");
-      await using _ = publishWithFfmpeg(makeClip({ bitrateKbps: 3_000 }), `${origin.rtmp}/live/a`);
+      await using _ = publishWithFfmpeg(largeClip(), `${origin.rtmp}/live/a`);
       const full = await waitFor("the disk to be full", async () => {
         const recording = await look(origin, id);
         return recording.error !== undefined && recording;

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer as createTcpServer, type Socket
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClock, loadTokenKeys, signToken, TokenVerifier } from "@canopy/runtime";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
 import { TestOrigin } from "../harness/origin.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -38,7 +38,18 @@ async function listen(server: {
   return (server.address() as AddressInfo).port;
 }
 
-describe("restreams and recordings with tokens", () => {
+/** Enough to fill the kernel's buffers within seconds. */
+const largeClip = () => makeClip({ size: "1280x720", bitrateKbps: 24_000, seconds: 10 });
+
+// Making them stops this process, which all the origins are in.
+beforeAll(() => {
+  makeClip({});
+  largeClip();
+});
+
+// Each at an origin of its own, and most of it waiting: beside each other.
+
+describe.concurrent("restreams and recordings with tokens", () => {
   it("belong to who may publish; recordings are seen by who may watch", async () => {
     const folder = mkdtempSync(join(tmpdir(), "canopy-access-"));
     const jwk = { kty: "oct", alg: "HS256", k: Buffer.alloc(32, 7).toString("base64url") };
@@ -55,7 +66,7 @@ describe("restreams and recordings with tokens", () => {
       await using origin = await TestOrigin.start({
         verifier,
         allowAnonymous: false,
-        recordings: { folder },
+        recordings: { folder, segmentMs: 1_000 },
       });
       const restream = { broadcast: "live/a", target: "rtmp://127.0.0.1:1/live/x" };
       const recording = { broadcast: "live/a" };
@@ -99,7 +110,7 @@ describe("restreams and recordings with tokens", () => {
   });
 });
 
-describe("webhooks of restreams and recordings", () => {
+describe.concurrent("webhooks of restreams and recordings", () => {
   it("tell of a failed restream once, and of a recording that is ready", async () => {
     const folder = mkdtempSync(join(tmpdir(), "canopy-hooks-"));
     const events: Event[] = [];
@@ -147,7 +158,7 @@ describe("webhooks of restreams and recordings", () => {
   });
 });
 
-describe("a restream to a target that stops reading", () => {
+describe.concurrent("a restream to a target that stops reading", () => {
   it("drops frames instead of keeping them, and leaves the target", async () => {
     await using target = await TestOrigin.start();
     await using origin = await TestOrigin.start();
@@ -176,8 +187,7 @@ describe("a restream to a target that stops reading", () => {
           droppedFrames: number;
           error?: { code: string };
         };
-      // Enough to fill the kernel's buffers within seconds.
-      await using _ = publishWithFfmpeg(makeClip({ bitrateKbps: 8_000 }), `${origin.rtmp}/live/a`);
+      await using _ = publishWithFfmpeg(largeClip(), `${origin.rtmp}/live/a`);
       await waitFor("the copy", () => target.node.registry.get("live/copy") !== undefined);
       isStopped = true;
       const left = await waitFor(

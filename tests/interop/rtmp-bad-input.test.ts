@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { AmfEcmaArray, encodeAudioTagBody, encodeVideoTagBody } from "@canopy/media/flv";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, type TestContext } from "vitest";
 import {
   audio,
   chunkHeader,
@@ -13,7 +13,6 @@ import {
   setChunkSize,
   video,
 } from "../../packages/origin/src/upstream/rtmp/rtmp-sender-suite.ts";
-import { closedAfterEach } from "../harness/closed-after-each.ts";
 import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
 import type { RecordedFrame } from "../harness/record-track.ts";
 import { RtmpOrigin, type RtmpOriginOptions } from "../harness/rtmp-origin.ts";
@@ -21,15 +20,20 @@ import { waitFor } from "../harness/wait-for.ts";
 
 const GOOD_PATH = "live/good";
 const CHUNK_BYTES = 60_000;
-const open = closedAfterEach();
 
-/** An origin with a well-behaved publisher whose frames are recorded. */
+// Making it stops this process, which the origins are in.
+beforeAll(() => {
+  makeClip({});
+});
+
+/** An origin with a well-behaved publisher whose frames are recorded; both end with the test. */
 async function startOrigin(
+  { onTestFinished }: TestContext,
   options: RtmpOriginOptions = {},
 ): Promise<{ origin: RtmpOrigin; good: RecordedFrame[] }> {
   const origin = await RtmpOrigin.start(options);
-  open.push(origin);
-  open.push(publishWithFfmpeg(makeClip({}), `${origin.url}/${GOOD_PATH}`));
+  onTestFinished(() => origin[Symbol.asyncDispose]());
+  origin.own(publishWithFfmpeg(makeClip({}), `${origin.url}/${GOOD_PATH}`));
   await waitFor("the good publisher", () => origin.store.get(GOOD_PATH)?.track("video")?.latest);
   return { origin, good: origin.record(GOOD_PATH, "video") };
 }
@@ -46,7 +50,7 @@ class BadSender implements AsyncDisposable {
     this.socket.on("close", () => {
       this.closed = true;
     });
-    open.push(this);
+    origin.own(this);
   }
 
   send(...pieces: Uint8Array[]): this {
@@ -112,7 +116,8 @@ function lengthPrefixed(announced: number, nal: Uint8Array): Buffer {
 const IDR = Buffer.concat([Buffer.from([0x65, 0x88, 0x84]), Buffer.alloc(200, 0x5a)]);
 const videoTag = (body: Uint8Array): Buffer => video(0, body, CHUNK_BYTES);
 
-describe("RTMP publishers that send bad data", () => {
+// Each at an origin of its own, and most of it waiting: beside each other.
+describe.concurrent("RTMP publishers that send bad data", () => {
   const cases: {
     what: string;
     publish?: true;
@@ -215,8 +220,8 @@ describe("RTMP publishers that send bad data", () => {
     },
   ];
 
-  it("are told so and closed, while others go on", async () => {
-    const { origin, good } = await startOrigin();
+  it("are told so and closed, while others go on", async (context) => {
+    const { origin, good } = await startOrigin(context);
     for (const { what, publish, send, reason, status, text } of cases) {
       const before = origin.rejected.get(reason) ?? 0;
       const sender = new BadSender(origin);
@@ -229,8 +234,8 @@ describe("RTMP publishers that send bad data", () => {
     await expectUndisturbed(good);
   });
 
-  it("are closed when they stop in the middle of the handshake or dribble", async () => {
-    const { origin, good } = await startOrigin({
+  it("are closed when they stop in the middle of the handshake or dribble", async (context) => {
+    const { origin, good } = await startOrigin(context, {
       server: { handshakeTimeoutMs: 1_500, idleTimeoutMs: 2_000 },
     });
     const truncated = new BadSender(origin).send(HANDSHAKE.subarray(0, 700));
@@ -247,8 +252,8 @@ describe("RTMP publishers that send bad data", () => {
     await expectUndisturbed(good);
   });
 
-  it("cannot take more memory than the bounds of a connection, however many messages they begin", async () => {
-    const { origin, good } = await startOrigin();
+  it("cannot take more memory than the bounds of a connection, however many messages they begin", async (context) => {
+    const { origin, good } = await startOrigin(context);
     const before = process.memoryUsage();
     for (let round = 0; round < 20; round++) {
       const sender = await new BadSender(origin).publish(`begin-${round}`);
@@ -266,8 +271,8 @@ describe("RTMP publishers that send bad data", () => {
     await expectUndisturbed(good);
   });
 
-  it("do not lose their picture over a message that is too large for the timed track", async () => {
-    const { origin } = await startOrigin();
+  it("do not lose their picture over a message that is too large for the timed track", async (context) => {
+    const { origin } = await startOrigin(context);
     const sender = (await new BadSender(origin).publish("talk")).send(videoTag(SEQUENCE_HEADER));
     sender.send(script(["onTextData", new AmfEcmaArray({ text: "x".repeat(5_000) })], CHUNK_BYTES));
     sender.send(script(["onTextData", new AmfEcmaArray({ text: "short" })], CHUNK_BYTES));
@@ -279,8 +284,8 @@ describe("RTMP publishers that send bad data", () => {
     expect(sender.closed).toBe(false);
   });
 
-  it("are refused beyond the number of connections of an address", async () => {
-    const { origin, good } = await startOrigin({ server: { maxConnectionsPerAddress: 3 } });
+  it("are refused beyond the number of connections of an address", async (context) => {
+    const { origin, good } = await startOrigin(context, { server: { maxConnectionsPerAddress: 3 } });
     const first = [new BadSender(origin), new BadSender(origin)];
     await waitFor("the connections", () => origin.server.connections === 3);
     await new BadSender(origin).farewell();

@@ -14,32 +14,40 @@ import { WhepClient, type WhepClientOptions, WhepRefusal } from "../harness/whep
 import { WhepEdge, type WhepEdgeOptions } from "../harness/whep-edge.ts";
 
 const PATH = "live/demo";
-const open = closedAfterEach();
 
-async function startEdge(options: WhepEdgeOptions = {}): Promise<WhepEdge> {
-  const edge = await WhepEdge.start(options);
-  open.push(edge);
-  return edge;
-}
-
-function publish(edge: WhepEdge, options: Partial<SyntheticOptions> = {}): SyntheticBroadcast {
-  const broadcast = new SyntheticBroadcast(edge.node.relay.store, { path: PATH, ...options });
-  open.push(broadcast);
-  return broadcast;
-}
-
-async function play(edge: WhepEdge, options: Partial<WhepClientOptions> = {}): Promise<WhepClient> {
-  const client = await WhepClient.play({ url: edge.url(PATH), ...options });
-  open.push(client);
-  return client;
+/** Edges, broadcasts and viewers of the tests of one `describe`, which end with their test. */
+function useEdges() {
+  const open = closedAfterEach();
+  return {
+    open,
+    startEdge: async (options: WhepEdgeOptions = {}): Promise<WhepEdge> => {
+      const edge = await WhepEdge.start(options);
+      open.push(edge);
+      return edge;
+    },
+    publish: (edge: WhepEdge, options: Partial<SyntheticOptions> = {}): SyntheticBroadcast => {
+      const broadcast = new SyntheticBroadcast(edge.node.relay.store, { path: PATH, ...options });
+      open.push(broadcast);
+      return broadcast;
+    },
+    play: async (edge: WhepEdge, options: Partial<WhepClientOptions> = {}): Promise<WhepClient> => {
+      const client = await WhepClient.play({ url: edge.url(PATH), ...options });
+      open.push(client);
+      return client;
+    },
+  };
 }
 
 function numbers(client: WhepClient): (number | undefined)[] {
   return client.pictures.map(({ bytes }) => pictureNumber(bytes));
 }
 
-describe("WHEP playback", () => {
-  it("plays video from a keyframe and audio, each picture once and in order", async () => {
+// Each `describe` runs beside the others, at edges of its own: most of it is waiting for media.
+
+describe.concurrent("WHEP playback", () => {
+  const { startEdge, publish, play } = useEdges();
+
+  it.sequential("plays video from a keyframe and audio, each picture once and in order", async () => {
     const edge = await startEdge();
     publish(edge).run();
     const client = await play(edge);
@@ -53,7 +61,7 @@ describe("WHEP playback", () => {
     expect([...client.of("audio").payloadTypes]).toEqual([111]);
   });
 
-  it("sends the cached group to whoever comes in the middle of it", async () => {
+  it.sequential("sends the cached group to whoever comes in the middle of it", async () => {
     const edge = await startEdge();
     const broadcast = publish(edge, { framesPerGroup: 1_000 });
     for (let picture = 0; picture < 50; picture += 1) broadcast.writePicture();
@@ -65,7 +73,7 @@ describe("WHEP playback", () => {
       expect(numbers(client)).toEqual(Array.from({ length: 51 }, (_v, index) => index));
   });
 
-  it("tells the time of capture by sender reports", async () => {
+  it.sequential("tells the time of capture by sender reports", async () => {
     const edge = await startEdge();
     const broadcast = publish(edge).run();
     const client = await play(edge);
@@ -86,7 +94,7 @@ describe("WHEP playback", () => {
     expect(report.rtpTimestamp).toBe(rtpTimestampOfUs(Math.round(referenceUs), VIDEO_CLOCK_RATE));
   });
 
-  it("answers a request for a keyframe with the cached group", async () => {
+  it.sequential("answers a request for a keyframe with the cached group", async () => {
     const edge = await startEdge();
     const broadcast = publish(edge, { framesPerGroup: 1_000 });
     for (let picture = 0; picture < 20; picture += 1) broadcast.writePicture();
@@ -99,7 +107,7 @@ describe("WHEP playback", () => {
     expect(client.of("video").duplicates).toBe(0);
   });
 
-  it("sends timed messages on the viewer's data channel", async () => {
+  it.sequential("sends timed messages on the viewer's data channel", async () => {
     const edge = await startEdge();
     const broadcast = publish(edge).run();
     const client = await play(edge, { dataChannel: "timed" });
@@ -112,7 +120,7 @@ describe("WHEP playback", () => {
     expect(ids).toEqual(Array.from({ length: 20 }, (_v, index) => `m${index}`));
   });
 
-  it("goes on when the publisher comes back", async () => {
+  it.sequential("goes on when the publisher comes back", async () => {
     const edge = await startEdge();
     const first = publish(edge).run();
     const client = await play(edge);
@@ -128,7 +136,7 @@ describe("WHEP playback", () => {
     expect([...client.of("video").ssrcs]).toHaveLength(1);
   });
 
-  it("ends the session when the publisher comes back with B-frames, so that the viewer asks again", async () => {
+  it.sequential("ends the session when the publisher comes back with B-frames, so that the viewer asks again", async () => {
     const edge = await startEdge();
     const broadcast = publish(edge).run();
     const client = await play(edge);
@@ -140,7 +148,29 @@ describe("WHEP playback", () => {
     await waitFor("the end", () => edge.engine.peerCount === 0);
   });
 
-  it("changes to a rendition that fits, on one stream without a gap, and back when the path is free", async () => {
+  it.sequential("counts sessions, frames and bytes, and forgets a session that is deleted", async () => {
+    const edge = await startEdge();
+    publish(edge).run();
+    const client = await play(edge);
+    await waitFor("pictures", () => client.pictures.length > 5);
+    expect(await edge.metric("canopy_sessions", '{transport="whep"}')).toBe(1);
+    expect(await edge.metric("canopy_subscriptions", '{direction="downstream"}')).toBe(2);
+    expect(await edge.metric("canopy_sent_bytes_total", '{transport="whep"}')).toBeGreaterThan(10_000);
+    expect(await edge.metric("canopy_frames_sent_total", '{kind="video"}')).toBeGreaterThan(5);
+    expect(await client.stop()).toBe(200);
+    await waitFor(
+      "no session",
+      async () => (await edge.metric("canopy_sessions", '{transport="whep"}')) === 0,
+    );
+    expect(await edge.metric("canopy_subscriptions", '{direction="downstream"}')).toBe(0);
+    expect(edge.engine.peerCount).toBe(0);
+  });
+});
+
+describe.concurrent("WHEP renditions", () => {
+  const { open, startEdge, publish, play } = useEdges();
+
+  it.sequential("changes to a rendition that fits, on one stream without a gap, and back when the path is free", async () => {
     const edge = await startEdge();
     const broadcast = publish(edge, { videoTracks: ["video", "video-low"], framesPerGroup: 15 }).run();
     const client = await play(edge);
@@ -163,27 +193,11 @@ describe("WHEP playback", () => {
     const first = numbers(client)[0] ?? -1;
     expect(seen.size).toBe((numbers(client).at(-1) ?? -1) - first + 1);
   });
-
-  it("counts sessions, frames and bytes, and forgets a session that is deleted", async () => {
-    const edge = await startEdge();
-    publish(edge).run();
-    const client = await play(edge);
-    await waitFor("pictures", () => client.pictures.length > 5);
-    expect(await edge.metric("canopy_sessions", '{transport="whep"}')).toBe(1);
-    expect(await edge.metric("canopy_subscriptions", '{direction="downstream"}')).toBe(2);
-    expect(await edge.metric("canopy_sent_bytes_total", '{transport="whep"}')).toBeGreaterThan(10_000);
-    expect(await edge.metric("canopy_frames_sent_total", '{kind="video"}')).toBeGreaterThan(5);
-    expect(await client.stop()).toBe(200);
-    await waitFor(
-      "no session",
-      async () => (await edge.metric("canopy_sessions", '{transport="whep"}')) === 0,
-    );
-    expect(await edge.metric("canopy_subscriptions", '{direction="downstream"}')).toBe(0);
-    expect(edge.engine.peerCount).toBe(0);
-  });
 });
 
-describe("WHEP refusals", () => {
+describe.concurrent("WHEP refusals", () => {
+  const { startEdge, publish, play } = useEdges();
+
   async function refusal(edge: WhepEdge, options: Partial<WhepClientOptions> = {}): Promise<WhepRefusal> {
     const error = await play(edge, options).then(
       () => undefined,
@@ -193,12 +207,12 @@ describe("WHEP refusals", () => {
     throw new Error("it was not refused");
   }
 
-  it("says 404 for a broadcast that is not there", async () => {
+  it.sequential("says 404 for a broadcast that is not there", async () => {
     const edge = await startEdge();
     expect((await refusal(edge)).status).toBe(404);
   });
 
-  it("says what to change for video with B-frames", async () => {
+  it.sequential("says what to change for video with B-frames", async () => {
     const edge = await startEdge();
     publish(edge, { catalog: { canopy: { bFrames: true } } }).run();
     const refused = await refusal(edge);
@@ -206,7 +220,7 @@ describe("WHEP refusals", () => {
     expect(refused.problem.detail).toContain("Set B-frames to 0");
   });
 
-  it("plays video alone when the sound is not Opus", async () => {
+  it.sequential("plays video alone when the sound is not Opus", async () => {
     const edge = await startEdge();
     publish(edge, {
       catalog: {
@@ -218,7 +232,7 @@ describe("WHEP refusals", () => {
     expect(client.answer).toMatch(/m=audio 0 /);
   });
 
-  it("says which codecs a broadcast has that WebRTC cannot carry", async () => {
+  it.sequential("says which codecs a broadcast has that WebRTC cannot carry", async () => {
     const edge = await startEdge();
     publish(edge, {
       catalog: { video: { renditions: { video: { codec: "hvc1.1.6.L93.B0" } } }, audio: { renditions: {} } },

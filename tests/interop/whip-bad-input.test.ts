@@ -1,6 +1,6 @@
 import { encodeGoodbye, encodePictureLossIndication } from "@canopy/media/rtp";
 import { Audio, PeerConnection, Video } from "node-datachannel";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { closedAfterEach } from "../harness/closed-after-each.ts";
 import { TestOrigin } from "../harness/origin.ts";
 import { seededRandom } from "../harness/seeded-random.ts";
@@ -8,18 +8,21 @@ import { waitFor } from "../harness/wait-for.ts";
 import { makeWhipClip, type WhipClip } from "../harness/whip-clip.ts";
 import { createOffer, postOffer, WhipPublisher } from "../harness/whip-publisher.ts";
 
-const open = closedAfterEach();
-
-async function startOrigin(limits: Parameters<typeof TestOrigin.start>[0] = {}): Promise<TestOrigin> {
-  const origin = await TestOrigin.start({ webrtc: {}, ...limits });
-  open.push(origin);
-  return origin;
-}
-
-async function publish(origin: TestOrigin, path: string, clip: WhipClip): Promise<WhipPublisher> {
-  const publisher = await WhipPublisher.connect({ url: `${origin.api}/whip/${path}`, clip });
-  open.push(publisher);
-  return publisher.start();
+/** Origins and publishers of the tests of one `describe`, which end with their test. */
+function useOrigins() {
+  const open = closedAfterEach();
+  return {
+    startOrigin: async (limits: Parameters<typeof TestOrigin.start>[0] = {}): Promise<TestOrigin> => {
+      const origin = await TestOrigin.start({ webrtc: {}, ...limits });
+      open.push(origin);
+      return origin;
+    },
+    publish: async (origin: TestOrigin, path: string, clip: WhipClip): Promise<WhipPublisher> => {
+      const publisher = await WhipPublisher.connect({ url: `${origin.api}/whip/${path}`, clip });
+      open.push(publisher);
+      return publisher.start();
+    },
+  };
 }
 
 /** A well-formed offer behind whose candidates nobody stands. */
@@ -59,8 +62,18 @@ async function problem(response: Response): Promise<{ status: number; type: stri
   return (await response.json()) as { status: number; type: string; detail: string };
 }
 
-describe("bad offers", () => {
-  it("are answered with what is wrong with them", async () => {
+/** Making it stops this process, which all the origins are in. */
+let clip: WhipClip;
+beforeAll(() => {
+  clip = makeWhipClip({ audio: false });
+});
+
+// Each `describe` runs beside the others, at origins of its own: most of it is waiting.
+
+describe.concurrent("bad offers", () => {
+  const { startOrigin } = useOrigins();
+
+  it.sequential("are answered with what is wrong with them", async () => {
     const origin = await startOrigin();
     const url = `${origin.api}/whip/live/x`;
     for (const sdp of [
@@ -97,7 +110,7 @@ describe("bad offers", () => {
     expect([...origin.node.registry]).toEqual([]);
   });
 
-  it("are refused in every mutation with a 4xx or taken, never with a 500", async () => {
+  it.sequential("are refused in every mutation with a 4xx or taken, never with a 500", async () => {
     const origin = await startOrigin({ webrtc: { handshakeTimeoutMs: 500, maxHalfOpen: 1_000 } });
     const random = seededRandom(7);
     const offer = await deadOffer();
@@ -115,10 +128,12 @@ describe("bad offers", () => {
   });
 });
 
-describe("half-open sessions", () => {
-  it("are bounded, take no path from anybody, and are cleaned up", async () => {
-    const origin = await startOrigin({ webrtc: { maxHalfOpen: 20, handshakeTimeoutMs: 15_000 } });
-    const clip = makeWhipClip({ audio: false });
+describe.concurrent("half-open sessions", () => {
+  const { startOrigin, publish } = useOrigins();
+
+  it.sequential("are bounded, take no path from anybody, and are cleaned up", async () => {
+    // Long enough that none of them is over before all were asked for.
+    const origin = await startOrigin({ webrtc: { maxHalfOpen: 20, handshakeTimeoutMs: 8_000 } });
     await publish(origin, "live/good", clip);
     await undisturbed(origin, "live/good", async () => {
       const offer = await deadOffer();
@@ -143,10 +158,11 @@ describe("half-open sessions", () => {
   });
 });
 
-describe("a connected publisher that misbehaves", () => {
-  it("with garbage, foreign sources and a flood of RTCP harms nobody's stream, not even its own", async () => {
+describe.concurrent("a connected publisher that misbehaves", () => {
+  const { startOrigin, publish } = useOrigins();
+
+  it.sequential("with garbage, foreign sources and a flood of RTCP harms nobody's stream, not even its own", async () => {
     const origin = await startOrigin();
-    const clip = makeWhipClip({ audio: false });
     await publish(origin, "live/good", clip);
     const bad = await publish(origin, "live/bad", clip);
     await waitFor(

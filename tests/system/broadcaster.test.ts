@@ -1,6 +1,6 @@
 import { isKeyframe } from "@canopy/media/h264";
 import { createSilentLogger } from "@canopy/runtime";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { type BroadcastOptions, runBroadcast } from "../../packages/cli/src/broadcast/index.ts";
 import { PublishOrigin } from "../browser/publish/publish-origin.ts";
 import { makeClip } from "../harness/ffmpeg.ts";
@@ -9,6 +9,7 @@ import type { RecordedFrame } from "../harness/record-track.ts";
 import { RtmpOrigin } from "../harness/rtmp-origin.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
+const shortClip = () => makeClip({ seconds: 2, bFrames: 2 });
 const SMALL = { width: 640, height: 360, fps: 30, gopSeconds: 1 };
 
 function broadcast(options: BroadcastOptions): { readonly ended: Promise<void>; stop(): Promise<void> } {
@@ -25,6 +26,11 @@ function broadcast(options: BroadcastOptions): { readonly ended: Promise<void>; 
   };
 }
 
+// Making it stops this process, which broadcasters and origins are in.
+beforeAll(() => {
+  shortClip();
+});
+
 async function waitForFrames(origin: RtmpOrigin, path: string, count: number): Promise<RecordedFrame[]> {
   await waitFor(
     `${path} to be published`,
@@ -36,8 +42,10 @@ async function waitForFrames(origin: RtmpOrigin, path: string, count: number): P
   return frames;
 }
 
-describe("runBroadcast", () => {
-  it("publishes picture and tone over RTMP, with a keyframe every second", async () => {
+// Each `describe` runs beside the others, at origins of its own: most of it is waiting for media.
+
+describe.concurrent("runBroadcast", () => {
+  it.sequential("publishes picture and tone over RTMP, with a keyframe every second", async () => {
     await using origin = await RtmpOrigin.start();
     const running = broadcast({ ...SMALL, source: "test", to: `${origin.url}/live/demo` });
     const frames = await waitForFrames(origin, "live/demo", 70);
@@ -53,7 +61,7 @@ describe("runBroadcast", () => {
     await waitFor("the publisher to be gone", () => origin.server.connections === 0);
   });
 
-  it("shows a token and puts the broadcast option in the place of the path", async () => {
+  it.sequential("shows a token and puts the broadcast option in the place of the path", async () => {
     await using origin = await RtmpOrigin.start({ tokens: ["secret"] });
     const running = broadcast({
       ...SMALL,
@@ -66,7 +74,7 @@ describe("runBroadcast", () => {
     await running.stop();
   });
 
-  it("comes back by itself when the origin restarts", async () => {
+  it.sequential("comes back by itself when the origin restarts", async () => {
     const port = await findFreePorts(1);
     const first = await RtmpOrigin.start({ server: { port } });
     const running = broadcast({ ...SMALL, source: "test", to: `rtmp://127.0.0.1:${port}/live/demo` });
@@ -77,7 +85,7 @@ describe("runBroadcast", () => {
     await running.stop();
   });
 
-  it("waits for an origin that is not there yet", async () => {
+  it.sequential("waits for an origin that is not there yet", async () => {
     const port = await findFreePorts(1);
     const running = broadcast({ ...SMALL, source: "test", to: `rtmp://127.0.0.1:${port}/live/demo` });
     await using origin = await RtmpOrigin.start({ server: { port } });
@@ -85,32 +93,7 @@ describe("runBroadcast", () => {
     await running.stop();
   });
 
-  it("repeats a file with B-frames untouched", async () => {
-    await using origin = await RtmpOrigin.start();
-    const source = makeClip({ seconds: 2, bFrames: 2 });
-    const running = broadcast({ source, to: `${origin.url}/live/file` });
-    const frames = await waitForFrames(origin, "live/file", 90);
-    expect(origin.catalog("live/file")?.canopy?.bFrames).toBe(true);
-    // Three seconds of a file of two: it was started over.
-    const times = frames.map((frame) => frame.timestampUs).sort((a, b) => a - b);
-    // The last pictures may still wait for those before them.
-    const gaps = times.slice(1, -4).map((time, index) => time - (times[index] ?? 0));
-    expect(Math.max(...gaps)).toBeLessThan(80_000);
-    await running.stop();
-  });
-
-  it("ends by itself after its duration", async () => {
-    await using origin = await RtmpOrigin.start();
-    const running = broadcast({
-      ...SMALL,
-      source: "test",
-      to: `${origin.url}/live/demo`,
-      durationSeconds: 1,
-    });
-    await running.ended;
-  });
-
-  it.each([
+  it.sequential.each([
     [{ source: "test", to: "ftp://127.0.0.1/x" }, "bad_target"],
     [{ source: "test", to: "rtmp://127.0.0.1/live" }, "bad_target"],
     [{ source: "test", to: "https://127.0.0.1:1" }, "bad_target"],
@@ -122,8 +105,35 @@ describe("runBroadcast", () => {
   });
 });
 
-describe("runBroadcast to a MoQ target", () => {
-  it("publishes Annex B and AAC in groups, and ends the broadcast when it stops", async () => {
+describe.concurrent("runBroadcast to its end", () => {
+  it.sequential("repeats a file with B-frames untouched", async () => {
+    await using origin = await RtmpOrigin.start();
+    const source = shortClip();
+    const running = broadcast({ source, to: `${origin.url}/live/file` });
+    const frames = await waitForFrames(origin, "live/file", 90);
+    expect(origin.catalog("live/file")?.canopy?.bFrames).toBe(true);
+    // Three seconds of a file of two: it was started over.
+    const times = frames.map((frame) => frame.timestampUs).sort((a, b) => a - b);
+    // The last pictures may still wait for those before them.
+    const gaps = times.slice(1, -4).map((time, index) => time - (times[index] ?? 0));
+    expect(Math.max(...gaps)).toBeLessThan(80_000);
+    await running.stop();
+  });
+
+  it.sequential("ends by itself after its duration", async () => {
+    await using origin = await RtmpOrigin.start();
+    const running = broadcast({
+      ...SMALL,
+      source: "test",
+      to: `${origin.url}/live/demo`,
+      durationSeconds: 1,
+    });
+    await running.ended;
+  });
+});
+
+describe.concurrent("runBroadcast to a MoQ target", () => {
+  it.sequential("publishes Annex B and AAC in groups, and ends the broadcast when it stops", async () => {
     await using origin = await PublishOrigin.start();
     const running = broadcast({
       ...SMALL,

@@ -32,8 +32,10 @@ function pidsOf(processes: readonly DevProcess[]): number[] {
   return processes.map(({ pid }) => pid).filter((pid) => pid !== null);
 }
 
-describe("canopy", () => {
-  it("prints its help and version and exits with 0", async () => {
+// Beside each other, for most of it is waiting for processes to start.
+
+describe.concurrent("canopy", () => {
+  it.sequential("prints its help and version and exits with 0", async () => {
     const help = run("--help");
     expect(await help.exited).toBe(0);
     expect(help.output()).toContain("Usage: canopy");
@@ -42,7 +44,7 @@ describe("canopy", () => {
     expect(version.output()).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
-  it("exits with 2 for wrong usage and names the nearest valid name", async () => {
+  it.sequential("exits with 2 for wrong usage and names the nearest valid name", async () => {
     const option = run("edge", "--parrent", "https://127.0.0.1:1");
     expect(await option.exited).toBe(2);
     expect(option.output()).toContain("did you mean --parent?");
@@ -51,7 +53,7 @@ describe("canopy", () => {
     expect(closed.output()).toContain("--allow-anonymous");
   });
 
-  it("exits with 1 and names the option when a port is taken", async () => {
+  it.sequential("exits with 1 and names the option when a port is taken", async () => {
     const first = await findFreePorts(3);
     const args = ["origin", "--host", "127.0.0.1", "--allow-anonymous", "--port", String(first)];
     await using node = run(...args, "--rtmp-port", String(first + 1), "--drain-time", "0");
@@ -62,7 +64,7 @@ describe("canopy", () => {
     expect(await node.stop()).toBe(0);
   });
 
-  it("keeps a node without a parent alive but not ready", async () => {
+  it.sequential("keeps a node without a parent alive but not ready", async () => {
     const first = await findFreePorts(2);
     const parent = `https://127.0.0.1:${first + 1}`;
     const common = ["--host", "127.0.0.1", "--allow-anonymous", "--port", String(first), "--drain-time", "0"];
@@ -76,7 +78,7 @@ describe("canopy", () => {
   });
 });
 
-describe("canopy dev", () => {
+describe.concurrent("canopy dev", () => {
   let dev: CanopyDev;
   beforeAll(async () => {
     dev = await startCanopyDev({ broadcaster: true });
@@ -85,7 +87,7 @@ describe("canopy dev", () => {
     await dev?.stop();
   });
 
-  it("is ready when the test picture is announced at every edge", async () => {
+  it.sequential("is ready when the test picture is announced at every edge", async () => {
     for (const edge of dev.edges) {
       expect(await (await fetch(`${edge}/announced`)).text()).toBe("live/demo\n");
       expect(await (await fetch(`${edge}/announced/live`)).text()).toBe("live/demo\n");
@@ -96,7 +98,7 @@ describe("canopy dev", () => {
     expect((await fetch(`${dev.console}/`)).status).toBe(200);
   });
 
-  it("builds a tree: the edges below the relay, the relay below the origin", async () => {
+  it.sequential("builds a tree: the edges below the relay, the relay below the origin", async () => {
     const topology = async (url: string) => (await fetch(`${url}/v1/topology`)).json();
     const port = (url: string): string => new URL(url).port;
     for (const edge of dev.edges) {
@@ -111,7 +113,7 @@ describe("canopy dev", () => {
     });
   });
 
-  it("tells the time of the same clock on every node", async () => {
+  it.sequential("tells the time of the same clock on every node", async () => {
     for (const url of [dev.origin, dev.relay, ...dev.edges]) {
       const before = Date.now();
       const { unixMicros } = (await (await fetch(`${url}/v1/time`)).json()) as { unixMicros: number };
@@ -120,7 +122,7 @@ describe("canopy dev", () => {
     }
   });
 
-  it("starts a killed relay again on its ports, and the edges find it", async () => {
+  it.sequential("starts a killed relay again on its ports, and the edges find it", async () => {
     const relay = (await processesOf(dev)).find(({ name }) => name === "relay");
     process.kill(relay?.pid ?? 0, "SIGKILL");
     await waitFor("another relay", async () => {
@@ -137,14 +139,14 @@ describe("canopy dev", () => {
     expect(dev.process.output()).toMatch(/canopy: relay ended by SIGKILL; starting it again in \d+ ms/);
   });
 
-  it("refuses to start beside another one on the same ports", async () => {
+  it.sequential("refuses to start beside another one on the same ports", async () => {
     const port = new URL(dev.console).port;
     const second = run("dev", "--port", port);
     expect(await second.exited).toBe(1);
     expect(second.output()).toContain(`port ${port} on 127.0.0.1 is in use; choose another one with --port`);
   });
 
-  it("stops everything on SIGINT within a few seconds and exits with 0", async () => {
+  it.sequential("stops everything on SIGINT within a few seconds and exits with 0", async () => {
     const pids = pidsOf(await processesOf(dev));
     expect(pids).toHaveLength(5);
     const stopsAt = performance.now();
@@ -154,8 +156,8 @@ describe("canopy dev", () => {
   });
 });
 
-describe("canopy dev that is killed", () => {
-  it("takes all its processes with it", async () => {
+describe.concurrent("canopy dev that is killed", () => {
+  it.sequential("takes all its processes with it", async () => {
     await using dev = await startCanopyDev({ edges: 1 });
     const pids = pidsOf(await processesOf(dev));
     expect(pids).toHaveLength(3);

@@ -18,7 +18,7 @@ interface RecordingAnswer {
   readonly durationSeconds: number;
 }
 
-const SEGMENT_SECONDS = 2;
+const SEGMENT_SECONDS = 1;
 /** Keyframes are a second apart, so this is the longest segment. */
 const LONGEST_SEGMENT_SECONDS = SEGMENT_SECONDS + 1;
 
@@ -66,7 +66,7 @@ describe("a recording through a publisher's restart and kill -9 of the origin", 
   it(
     "loses at most the open segment, and is playable, seekable and in sync, with its events in place",
     async () => {
-      const clip = makeClip({ bFrames: 2, seconds: clipSeconds(60) });
+      const clip = makeClip({ bFrames: 2, seconds: clipSeconds(40) });
       const target = `rtmp://127.0.0.1:${port + 1}/live/a`;
       const posted: PostedMessage[] = [];
       const post = async (data: number) => {
@@ -76,15 +76,15 @@ describe("a recording through a publisher's restart and kill -9 of the origin", 
       let publisher = publishWithFfmpeg(clip, target);
       try {
         await waitFor("the rule to start a recording", async () => (await list()).length === 1);
-        await untilSeconds(2);
+        await untilSeconds(1.5);
         await post(1);
-        await untilSeconds(6 + phaseSeconds);
+        await untilSeconds(4 + phaseSeconds);
         await publisher.stop();
-        await new Promise((resolve) => setTimeout(resolve, 3_000));
+        await new Promise((resolve) => setTimeout(resolve, 1_500));
         publisher = publishWithFfmpeg(clip, target);
-        await untilSeconds(10 + phaseSeconds);
+        await untilSeconds(5.5 + phaseSeconds);
         await post(2);
-        await untilSeconds(14 + 2 * phaseSeconds);
+        await untilSeconds(8 + 2 * phaseSeconds);
 
         const before = await only();
         const seenAt = performance.now();
@@ -99,9 +99,9 @@ describe("a recording through a publisher's restart and kill -9 of the origin", 
         expect(recovered.durationSeconds - before.durationSeconds).toBeLessThan(openSeconds);
 
         publisher = publishWithFfmpeg(clip, target);
-        await untilSeconds(recovered.durationSeconds + 3);
+        await untilSeconds(recovered.durationSeconds + 1.5);
         await post(3);
-        await untilSeconds(recovered.durationSeconds + 7 + phaseSeconds);
+        await untilSeconds(recovered.durationSeconds + 4 + phaseSeconds);
       } finally {
         await publisher.stop();
       }

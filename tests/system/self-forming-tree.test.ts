@@ -55,12 +55,11 @@ async function announces(node: TreeNode): Promise<void> {
 
 /** Two viewers of each broadcast at each edge. */
 async function watchEverywhere(): Promise<WatchedBroadcast[]> {
-  const watching: WatchedBroadcast[] = [];
-  for (const { url } of edges()) {
-    for (const broadcast of [...BROADCASTS, ...BROADCASTS]) {
-      watching.push(await WatchedBroadcast.open(url, broadcast, loop));
-    }
-  }
+  const watching = await Promise.all(
+    edges().flatMap(({ url }) =>
+      [...BROADCASTS, ...BROADCASTS].map((broadcast) => WatchedBroadcast.open(url, broadcast, loop)),
+    ),
+  );
   await Promise.all(watching.map((each) => each.receives(15)));
   return watching;
 }
@@ -156,7 +155,7 @@ describe("a tree of six processes that know one Redis", () => {
     await joined.receives(15);
     expect((await locate(edge)).ports).toHaveLength(2);
     await tree.redis.restart();
-    await Promise.all(watching.map((each) => each.receives(30)));
+    await Promise.all(watching.map((each) => each.receives(15)));
     await tree.formed();
     for (const each of [...watching, joined]) {
       expect(each.intact).toBe(true);
@@ -208,8 +207,12 @@ describe("a tree of six processes that know one Redis", () => {
     await waitFor("the player to move", async () => (await viewer.stats()).src !== before);
     await viewer.presents(15);
     console.info(`moved and played within ${Date.now() - (killedMs ?? 0)} ms`);
-    const stats = await viewer.stats();
-    expect([stats.state, stats.reconnects]).toEqual(["playing", 1]);
+    // It stalls where the machine does.
+    const stats = await waitFor("the player to play", async () => {
+      const now = await viewer.stats();
+      return now.state === "playing" && now;
+    });
+    expect(stats.reconnects).toBe(1);
     const other = edges().find(({ name }) => name !== edge?.name);
     expect(new URL(stats.src ?? "").port).toBe(new URL(other?.url ?? "").port);
     await viewer.close();

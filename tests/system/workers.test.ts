@@ -63,6 +63,8 @@ async function watchPictures(worker: number): Promise<{ viewer: MoqViewer; seen:
     url: urlOf(worker),
     broadcast: BROADCAST,
     tracks: ["video"],
+    // What a slow moment of the machine delays is still wanted.
+    maxLatencyMs: 10_000,
     onFrame: (_track, _sequence, { timestamp }) => seen.push(timestamp),
   });
   await waitFor("pictures", () => seen.length >= 15);

@@ -227,7 +227,7 @@ function createPackaging(
 function createLocator(options: EdgeNodeOptions, deps: EdgeNodeDeps): EdgeLocator | undefined {
   const { controlPlane, clock } = deps;
   if (controlPlane === undefined) return undefined;
-  const nodes = () => controlPlane.view().nodes.values();
+  const nodes = () => controlPlane.view().nodes;
   return new EdgeLocator({ region: options.region ?? "" }, { nodes, clock, random: Math.random });
 }
 

@@ -108,7 +108,7 @@ export class SimulatedNetwork {
       plane,
       gate,
       admission,
-      locator: new EdgeLocator({ region }, { nodes, clock, random }),
+      locator: new EdgeLocator({ region }, { nodes: () => plane.view().nodes, clock, random }),
       alive: true,
       relay: new RelayNode(
         { originId: id, tier },

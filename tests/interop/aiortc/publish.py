@@ -1,6 +1,7 @@
-"""Publishes a media file by WHIP with aiortc, for so many seconds: publish.py <file> <url> <seconds>."""
+"""Publishes a media file by WHIP with aiortc until it is interrupted: publish.py <file> <url>."""
 
 import asyncio
+import signal
 import sys
 
 from loopback import negotiate, tell
@@ -10,7 +11,9 @@ from aiortc import RTCPeerConnection, RTCRtpSender
 from aiortc.contrib.media import MediaPlayer
 
 
-async def main(path, url, seconds):
+async def main(path, url):
+    interrupted = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupted.set)
     pc = RTCPeerConnection()
     player = MediaPlayer(path, loop=True)
     for track in (player.video, player.audio):
@@ -23,10 +26,10 @@ async def main(path, url, seconds):
     async with aiohttp.ClientSession() as session:
         resource = await negotiate(pc, session, url)
         tell(publishing=resource)
-        await asyncio.sleep(seconds)
+        await interrupted.wait()
         async with session.delete(resource) as response:
             tell(deleted=response.status)
     await pc.close()
 
 
-asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3])))
+asyncio.run(main(sys.argv[1], sys.argv[2]))

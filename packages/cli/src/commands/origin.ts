@@ -108,7 +108,7 @@ function webhookSecret(webhooks: OriginConfig["webhooks"]): { readonly secret?: 
 
 function createLocator({ controlPlane, place, clock }: NodeParts): EdgeLocator | undefined {
   if (controlPlane === undefined) return undefined;
-  const nodes = () => controlPlane.view().nodes.values();
+  const nodes = () => controlPlane.view().nodes;
   return new EdgeLocator({ region: place.region }, { nodes, clock, random: Math.random });
 }
 

@@ -62,9 +62,10 @@ async function start(
     },
   );
   open.push(server);
+  const known = nodes && new Map(nodes.map((node) => [node.id, node]));
   registerLocateRoute(server.app, {
     admission: createAdmission({ allowAnonymous: verifier === undefined }, { clock, verifier }),
-    locator: nodes && new EdgeLocator({ region: "eu" }, { nodes: () => nodes, clock, random: Math.random }),
+    locator: known && new EdgeLocator({ region: "eu" }, { nodes: () => known, clock, random: Math.random }),
   });
   const { port } = await server.start();
   return (query, path = "/v1/locate") =>

@@ -22,7 +22,8 @@ function setUp(edges: readonly LocatableNode[]) {
     return seed / 2_147_483_647;
   };
   const clock = { nowMs: () => nowMs, nowUs: () => nowMs * 1_000 };
-  const locator = new EdgeLocator({ region: "eu" }, { nodes: () => edges, clock, random });
+  const nodes = new Map(edges.map((node) => [node.id, node]));
+  const locator = new EdgeLocator({ region: "eu" }, { nodes: () => nodes, clock, random });
   return { locator, advance: (ms: number) => (nowMs += ms) };
 }
 

@@ -1,5 +1,5 @@
 import type { Clock } from "@canopy/runtime";
-import { locateEdges } from "./locate-edges.ts";
+import { chooseEdges, findEdges } from "./locate-edges.ts";
 import type { PlacedNode } from "./placed-node.ts";
 
 /** What is told of an edge. */
@@ -15,8 +15,8 @@ export interface EdgeLocatorOptions {
 }
 
 export interface EdgeLocatorDeps {
-  /** The last known nodes. */
-  readonly nodes: () => Iterable<LocatableNode>;
+  /** The last known nodes by id; another map whenever something has changed. */
+  readonly nodes: () => ReadonlyMap<number, LocatableNode>;
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
@@ -36,6 +36,10 @@ export class EdgeLocator {
   private recent = new Map<number, number>();
   private before = new Map<number, number>();
   private turnAtMs = 0;
+  /** What the map that was read last has of edges, and of regions: a crowd asks while nothing changes. */
+  private read: ReadonlyMap<number, LocatableNode> | undefined;
+  private edges: readonly LocatableNode[] = [];
+  private regions: ReadonlySet<string | undefined> = new Set();
 
   constructor(options: EdgeLocatorOptions, deps: EdgeLocatorDeps) {
     this.options = options;
@@ -45,17 +49,24 @@ export class EdgeLocator {
   /** Best first; empty while no edge is known. */
   locate(region: string | undefined): readonly LocatableNode[] {
     this.turn(this.deps.clock.nowMs());
-    const nodes = [...this.deps.nodes()];
-    const named = region === undefined ? undefined : nodes.find((node) => node.region === region)?.region;
-    const located = locateEdges(nodes, {
+    this.readNodes();
+    const located = chooseEdges(this.edges, {
       // Nobody is known again: what is hashed is the drawing of a lot.
       viewer: String(this.deps.random()),
-      region: named ?? this.options.region,
+      region: region !== undefined && this.regions.has(region) ? region : this.options.region,
       underway: this.underway(),
     });
     const [first] = located;
     if (first !== undefined) this.recent.set(first.id, (this.recent.get(first.id) ?? 0) + 1);
     return located;
+  }
+
+  private readNodes(): void {
+    const nodes = this.deps.nodes();
+    if (nodes === this.read) return;
+    this.read = nodes;
+    this.edges = findEdges(nodes.values());
+    this.regions = new Set([...nodes.values()].map((node) => node.region));
   }
 
   private underway(): ReadonlyMap<number, number> {

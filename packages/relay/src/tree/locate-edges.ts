@@ -30,8 +30,17 @@ const MAX_SIZE_FACTOR = 4;
  * full gets none. Edges that leave are not named; those that are full, or have no parent, only if there are no others.
  */
 export function locateEdges<T extends PlacedNode>(nodes: Iterable<T>, options: LocateEdgesOptions): T[] {
+  return chooseEdges(findEdges(nodes), options);
+}
+
+/** Of all nodes the edges that viewers may be sent to. */
+export function findEdges<T extends PlacedNode>(nodes: Iterable<T>): T[] {
+  return newestPerUrl(nodes).filter((node) => node.tier >= EDGE_TIER && !node.draining);
+}
+
+/** As `locateEdges`, among edges that were found before: a crowd asks while nothing changes. */
+export function chooseEdges<T extends PlacedNode>(edges: readonly T[], options: LocateEdgesOptions): T[] {
   const count = options.count ?? DEFAULT_COUNT;
-  const edges = newestPerUrl(nodes).filter((node) => node.tier >= EDGE_TIER && !node.draining);
   const home = edges.filter((node) => node.region === options.region);
   if (home.length === 0) return takeBest(edges, count, options);
   const abroad = edges.filter((node) => node.region !== options.region);
@@ -46,51 +55,51 @@ interface Rated<T> {
   readonly score: number;
 }
 
-/** Those with room by rendezvous, then busy ones, then full ones; the best few, without sorting all. */
+/** Those with room by rendezvous, then busy ones, then full ones; the best few, without sorting or keeping all. */
 function takeBest<T extends PlacedNode>(
   edges: readonly T[],
   count: number,
   options: LocateEdgesOptions,
 ): T[] {
+  if (count <= 0 || edges.length === 0) return [];
+  const largest = MAX_SIZE_FACTOR * medianSize(edges);
+  let total = 1;
+  let size = 0;
+  for (const edge of edges) {
+    size += weightOf(edge, largest);
+    // Nor may one that makes its load up raise what all others are thought to carry.
+    total += Math.min(sessionsOf(edge, options), largest);
+  }
+  const bound = options.bound ?? LOAD_BOUND;
+  const key = hashKey(options.viewer);
   const best: Rated<T>[] = [];
-  if (count <= 0) return [];
-  for (const rated of rate(edges, options)) {
+  for (const edge of edges) {
+    const weight = weightOf(edge, largest);
+    const room = roomOf(edge, sessionsOf(edge, options), Math.ceil((bound * total * weight) / size));
+    const last = best.length < count ? undefined : best[count - 1];
+    if (last !== undefined && room > last.room) continue;
+    const score = weightedScore(key, edge.id, weight);
+    if (last !== undefined && !isBetter(edge, room, score, last)) continue;
     let place = best.length;
-    while (place > 0 && isBetter(rated, best[place - 1])) place -= 1;
-    if (place >= count) continue;
-    best.splice(place, 0, rated);
+    while (place > 0 && isBetter(edge, room, score, best[place - 1])) place -= 1;
+    best.splice(place, 0, { edge, room, score });
     if (best.length > count) best.pop();
   }
   return best.map(({ edge }) => edge);
 }
 
-function isBetter(a: Rated<PlacedNode>, b: Rated<PlacedNode> | undefined): boolean {
-  if (b === undefined) return true;
-  return (a.room - b.room || b.score - a.score || a.edge.id - b.edge.id) < 0;
+function isBetter(
+  edge: PlacedNode,
+  room: number,
+  score: number,
+  other: Rated<PlacedNode> | undefined,
+): boolean {
+  if (other === undefined) return true;
+  return (room - other.room || other.score - score || edge.id - other.edge.id) < 0;
 }
 
-function rate<T extends PlacedNode>(edges: readonly T[], options: LocateEdgesOptions): Rated<T>[] {
-  const largest = MAX_SIZE_FACTOR * medianOf(edges.map((edge) => edge.load.maxSessions));
-  let total = 1;
-  let size = 0;
-  const sizes = edges.map((edge) => {
-    const weight = Math.max(1, Math.min(edge.load.maxSessions, largest));
-    size += weight;
-    // Nor may one that makes its load up raise what all others are thought to carry.
-    total += Math.min(sessionsOf(edge, options), largest);
-    return weight;
-  });
-  const key = hashKey(options.viewer);
-  const bound = options.bound ?? LOAD_BOUND;
-  return edges.map((edge, index) => {
-    const weight = sizes[index] ?? 1;
-    const share = Math.ceil((bound * total * weight) / size);
-    return {
-      edge,
-      room: roomOf(edge, sessionsOf(edge, options), share),
-      score: weightedScore(key, edge.id, weight),
-    };
-  });
+function weightOf(edge: PlacedNode, largest: number): number {
+  return Math.max(1, Math.min(edge.load.maxSessions, largest));
 }
 
 /** 0 = has room, 1 = has more than its share, 2 = can hardly keep up, 3 = is full, 4 = has nothing to serve. */
@@ -105,10 +114,10 @@ function sessionsOf(edge: PlacedNode, options: LocateEdgesOptions): number {
   return Math.max(0, edge.load.sessions) + (options.underway?.get(edge.id) ?? 0);
 }
 
-function medianOf(values: readonly number[]): number {
-  const [first = 1] = values;
+function medianSize(edges: readonly PlacedNode[]): number {
+  const first = edges[0]?.load.maxSessions ?? 1;
   // As most deployments are.
-  if (values.every((value) => value === first)) return first;
-  const sorted = values.toSorted((a, b) => a - b);
+  if (edges.every((edge) => edge.load.maxSessions === first)) return first;
+  const sorted = edges.map((edge) => edge.load.maxSessions).sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? 1;
 }
