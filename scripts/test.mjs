@@ -126,16 +126,13 @@ ensureParts();
 ensureKubectl();
 if (args.length > 0) process.exit(run(process.execPath, [vitest, "run", ...args]));
 
-const failures = join(root, ".canopy", "failed-tests.txt");
-rmSync(failures, { force: true });
+const resultsFile = join(root, ".canopy", "test-results.jsonl");
+rmSync(resultsFile, { force: true });
 
-/** Runs the tests of one project, whose failures are kept for the end. Returns the exit code. */
+/** Runs the tests of one project; how they ended is kept for the end. Returns the exit code. */
 function runProject(node, project) {
-  const reporters = [
-    "--reporter=default",
-    `--reporter=${join(root, "scripts", "failed-tests-reporter.mjs")}`,
-  ];
-  return run(node, [vitest, "run", "--project", project, ...reporters], { CANOPY_FAILED_TESTS: failures });
+  const reporters = ["--reporter=default", `--reporter=${join(root, "scripts", "results-reporter.mjs")}`];
+  return run(node, [vitest, "run", "--project", project, ...reporters], { CANOPY_TEST_RESULTS: resultsFile });
 }
 
 // One after the other: what system tests wait for, and what timing tests measure, must not wait for the cores that
@@ -143,15 +140,22 @@ function runProject(node, project) {
 const runs = ["unit", "system", "timing"].map((project) => ({ node: process.execPath, project }));
 const newer = newerNode();
 if (newer !== undefined) runs.unshift({ node: newer, project: "unit" });
-const failed = [];
+const failedRuns = [];
 for (const { node, project } of runs) {
   const name = `${project} tests on Node.js ${node === newer ? NEWER_NODE : process.versions.node}`;
   console.log(`canopy: ${name}`);
   const status = runProject(node, project);
-  if (status !== 0) failed.push(`${name} (exit code ${status})`);
+  if (status !== 0) failedRuns.push(`${name} (exit code ${status})`);
 }
-if (failed.length > 0) {
-  console.error(`canopy: failed: ${failed.join(", ")}`);
-  if (existsSync(failures)) console.error(readFileSync(failures, "utf8"));
-  process.exit(1);
-}
+
+const results = existsSync(resultsFile)
+  ? readFileSync(resultsFile, "utf8")
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line))
+  : [];
+const sum = (key) => results.reduce((total, result) => total + result[key], 0);
+for (const failure of results.flatMap(({ failures }) => failures)) console.log(`\n${failure}`);
+if (failedRuns.length > 0) console.log(`\ncanopy: failed: ${failedRuns.join(", ")}`);
+console.log(`${sum("passed")} passed, ${sum("failed")} failed, ${sum("skipped")} skipped`);
+process.exit(failedRuns.length > 0 ? 1 : 0);

@@ -360,6 +360,26 @@ describe("Connection", () => {
     expect([connection.src, connection.reconnects, lost]).toEqual(["https://a/", 0, []]);
   });
 
+  it("stays with an edge that answers late while its publisher pauses", async () => {
+    await play(["a", "b"]);
+    answerMs = 490;
+    connection.onStarved();
+    await vi.advanceTimersByTimeAsync(480);
+    expect(opened.map(({ closed }) => closed)).toEqual([false, false]);
+    await vi.advanceTimersByTimeAsync(20);
+    expect(opened.map(({ closed }) => closed)).toEqual([false, true]);
+    opened[1]?.sink.onFrame("video", "video", 7, FRAME);
+    expect([connection.src, connection.reconnects, lost]).toEqual(["https://a/", 0, []]);
+    // It is asked again, and not believed for ever.
+    dead.add("a");
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(opened.map(({ src, closed }) => [src, closed])).toEqual([
+      ["https://a/", false],
+      ["https://b/", true],
+      ["https://b/", false],
+    ]);
+  });
+
   it("tries all edges in turn, its own as the last, until one lives", async () => {
     await play(["a", "b", "c"]);
     dead = new Set(["a", "b", "c"]);

@@ -120,6 +120,7 @@ export class Connection {
         if (!this.#isInElement) this.#succession.onSilent();
         this.#ladder.onSilent();
       },
+      onLateAnswer: () => this.#succession.onAlive(),
     });
     this.#clockProbe = new ClockProbe({
       clock: deps.clock,
@@ -366,7 +367,7 @@ export class Connection {
   #onConnected(transport: TransportName, timeBaseUrl: string): void {
     this.#isUp = true;
     clearTimeout(this.#dialTimer);
-    this.#succession.onMedia();
+    this.#succession.onAlive();
     if (this.#retries.failures > 0) this.#renewal.soon();
     this.#ladder.onConnected();
     if (transport === "webtransport" && rivalOf(this.#options.factories, this.#factory) !== undefined) {
@@ -415,7 +416,7 @@ export class Connection {
 
   #stopEdgeWatch(): void {
     this.#edgeWatch.stop();
-    this.#succession.onMedia();
+    this.#succession.onAlive();
   }
 
   /** Returns the session that was in use. */

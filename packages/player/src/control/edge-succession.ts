@@ -41,7 +41,7 @@ export interface EdgeSuccessionDeps {
  */
 export class EdgeSuccession {
   readonly #deps: EdgeSuccessionDeps;
-  /** The edge has not said that it leaves: what is opened is dropped if media comes again. */
+  /** The edge has not said that it leaves: what is opened is dropped if it gives a sign of life. */
   #isSpare = false;
   #goal: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -123,8 +123,8 @@ export class EdgeSuccession {
     });
   }
 
-  /** Media comes. */
-  onMedia(): void {
+  /** The edge that was silent has given a sign of life: media, or an answer. */
+  onAlive(): void {
     if (this.#isSpare) this.cancel();
   }
 

@@ -7,6 +7,9 @@ const MAX_ANSWER_MS = 450;
 const ANSWER_ROUND_TRIPS = 4;
 const BUSY_EDGE_MS = 200;
 
+/** In such steps it waits: a page that stood still itself misses one of them and then finds the answer, instead of all. */
+const STEP_MS = 50;
+
 /** While nothing comes the edge is asked again so often: it may go away while its publisher pauses. */
 const INTERVAL_MS = 1_000;
 
@@ -15,8 +18,10 @@ export interface EdgeWatchDeps {
   readonly upstream: () => Upstream | undefined;
   /** From a request to its answer, ms; undefined while nothing has been measured. */
   readonly roundTripMs: () => number | undefined;
-  /** The edge has not answered. */
+  /** The edge has not answered in time. */
   readonly onSilent: () => void;
+  /** It has after all: it was busy, or the path was held up. */
+  readonly onLateAnswer: () => void;
 }
 
 /**
@@ -52,17 +57,30 @@ export class EdgeWatch {
     if (upstream?.probe === undefined) return;
     const roundTripMs = this.#deps.roundTripMs() ?? MAX_ANSWER_MS;
     const answerMs = Math.min(MAX_ANSWER_MS, BUSY_EDGE_MS + ANSWER_ROUND_TRIPS * roundTripMs);
-    this.#timer = setTimeout(() => {
+    let isLate = false;
+    this.#wait(answerMs, Math.ceil(answerMs / STEP_MS), () => {
+      isLate = true;
       this.#askLater(INTERVAL_MS - answerMs);
-      this.#cancel?.();
-      this.#cancel = undefined;
       this.#deps.onSilent();
-    }, answerMs);
+    });
+    this.#cancel?.();
     this.#cancel = upstream.probe(() => {
       this.#cancel = undefined;
+      if (isLate) {
+        this.#deps.onLateAnswer();
+        return;
+      }
       clearTimeout(this.#timer);
       this.#askLater(INTERVAL_MS);
     });
+  }
+
+  /** `ms` in so many steps. */
+  #wait(ms: number, steps: number, then: () => void): void {
+    this.#timer = setTimeout(() => {
+      if (steps > 1) this.#wait(ms - ms / steps, steps - 1, then);
+      else then();
+    }, ms / steps);
   }
 
   #askLater(delayMs: number): void {

@@ -93,7 +93,8 @@ export class MoqUpstream implements Upstream {
       onReplaced: answered,
       onEnded: answered,
       onReady: answered,
-      onClosed: answered,
+      // The end of the session is no answer of the edge.
+      onClosed: (code) => code !== ERROR_CODES.transport && answered(),
     });
     return withdraw;
   }
