@@ -14,7 +14,7 @@ const CLOCK = "live/clock";
 /** Pictures that two players in sync mode are compared by. */
 const MEASURED_FRAMES = 210;
 /** A player this close to its latency has arrived there; a picture stands for 33 ms. */
-const ARRIVED_MS = 15;
+const ARRIVED_MS = 10;
 /** A player that has to wait for a busy machine takes the next step of latency in sync mode, and comes back later. */
 const SYNC_DEADLINE_MS = 60_000;
 const VIEWPORT = { width: 480, height: 400 };
