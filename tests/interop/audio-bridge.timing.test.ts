@@ -25,6 +25,8 @@ const OPUS_FRAME_US = 20_000;
 /** To each side of a moment, when the speed of the media clock is looked at: times of RTMP are whole milliseconds. */
 const SPEED_FRAMES = 4;
 const MEASURED_SECONDS = 5;
+/** A recording does without no group, however late a busy machine is with it. */
+const PATIENT_LATENCY_MS = 60_000;
 /** The origin keeps a track for 5 s after the last one left. */
 const RELEASE_MS = 60_000;
 
@@ -64,22 +66,28 @@ function publishFlashesAndBursts(url: string): StartedProcess {
   ]);
 }
 
+interface RecordedFrame extends SoundFrame {
+  /** Of its group. */
+  readonly sequence: number;
+}
+
 interface Recorded extends AsyncDisposable {
   readonly viewer: MoqViewer;
-  readonly frames: ReadonlyMap<string, SoundFrame[]>;
+  readonly frames: ReadonlyMap<string, readonly RecordedFrame[]>;
   catalog: Catalog | undefined;
 }
 
 async function record(url: string, broadcast: string, tracks: readonly string[]): Promise<Recorded> {
-  const frames = new Map<string, SoundFrame[]>(tracks.map((track) => [track, []]));
+  const frames = new Map<string, RecordedFrame[]>(tracks.map((track) => [track, []]));
   let catalog: Catalog | undefined;
   const viewer = await MoqViewer.connect({
     url,
     broadcast,
     tracks: [...tracks, "catalog.json"],
-    onFrame: (track, _sequence, frame) => {
+    maxLatencyMs: PATIENT_LATENCY_MS,
+    onFrame: (track, sequence, frame) => {
       if (track === "catalog.json") catalog = parseCatalog(framePayload(frame));
-      else frames.get(track)?.push(copyFrame(framePayload(frame)));
+      else insertFrame(frames.get(track) ?? [], { sequence, ...copyFrame(framePayload(frame)) });
     },
   });
   return {
@@ -90,6 +98,13 @@ async function record(url: string, broadcast: string, tracks: readonly string[])
       return catalog;
     },
   };
+}
+
+/** In the order of the track: every group has a stream of its own, and a busy machine brings two of them at once. */
+function insertFrame(frames: RecordedFrame[], frame: RecordedFrame): void {
+  let at = frames.length;
+  while (at > 0 && (frames[at - 1]?.sequence ?? 0) > frame.sequence) at -= 1;
+  frames.splice(at, 0, frame);
 }
 
 function copyFrame(bytes: Uint8Array): SoundFrame {
