@@ -332,7 +332,39 @@ describe("message round trips", () => {
   });
 });
 
+describe("a datagram", () => {
+  test("has no timestamp that no frame can have", () => {
+    const read = (timestamp: number) =>
+      lite05.datagram?.read(
+        new ByteReader(
+          bytesOf((writer) => {
+            for (const field of [1, 2, timestamp]) writer.varint(field);
+          }),
+        ),
+      );
+    const largest = 2 ** 52 - 1;
+    const message = read(largest);
+    expect(message?.timestamp).toBe(largest);
+    expect(encodeFrame(largest, 0, new Uint8Array(1)).timestamp).toBe(largest);
+    expect(() => read(largest + 1)).toThrow(expect.objectContaining({ code: "too-large" }));
+  });
+});
+
 describe("FrameReader", () => {
+  test("refuses timestamps that add up to more than any frame can have", () => {
+    const timestamps: number[] = [];
+    const reader = new FrameReader(
+      { timestamps: true, maxFrameBytes: MAX_FRAME_BYTES, stampTimestamp: () => 0 },
+      (frame: WireFrame) => timestamps.push(frame.timestamp),
+    );
+    const largest = 2 ** 52 - 1;
+    reader.push(encodeFrame(largest, 0, new Uint8Array(1)).wire);
+    expect(() => reader.push(encodeFrame(largest, largest - 1, new Uint8Array(1)).wire)).toThrow(
+      expect.objectContaining({ code: "too-large" }),
+    );
+    expect(timestamps).toEqual([largest]);
+  });
+
   test("takes no more memory than arrives for a frame that only claims to be large", () => {
     let frames = 0;
     const reader = new FrameReader(

@@ -103,6 +103,9 @@ export class RelayNode implements AsyncDisposable {
       { ...options.store, originId: this.originId },
       deps.schedule === undefined ? { clock } : { clock, schedule: deps.schedule },
     );
+    this.store.onObserverFailed = (track, err) => {
+      this.logger.error({ err, track: track.name }, "what follows a track has failed, and was let go of");
+    };
     this.downstream = { ...DEFAULT_DOWNSTREAM_OPTIONS, ...options.downstream };
     this.nodeDownstream = { ...DEFAULT_DOWNSTREAM_OPTIONS, ...NODE_SESSION_OPTIONS, ...options.downstream };
     const parent = { ...DEFAULT_PARENT_LINK, ...options.parent, originId: this.originId };

@@ -430,6 +430,18 @@ describe("a tree of RelayNodes", () => {
     expect(edge.downstreamCounters.sessionsSilent).toBe(1);
   });
 
+  it("closes a session alone that fails as it opens", async () => {
+    const { edge } = await threeTiers();
+    const origin = tree.addNode("open", [], { acceptPublishers: true });
+    const pair = createMemoryPair({ clock: tree.clock, path: "/" });
+    const refused = new Viewer(pair.client, tree.clock);
+    const tooDeep = Array.from({ length: 40 }, () => "x").join("/");
+    origin.acceptSession(pair.server, () => Promise.resolve({ root: "", put: [tooDeep], get: [""] }));
+    await tree.advance(100);
+    expect(refused.closed).toBe(true);
+    expect(edge.openCount).toBeGreaterThan(0);
+  });
+
   it("does not dial in a loop a parent that loses its children as soon as they are there", async () => {
     const origin = tree.addNode("origin");
     let attempts = 0;

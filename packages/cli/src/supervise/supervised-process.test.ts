@@ -24,6 +24,17 @@ function supervise(source: string) {
   return { supervised, reports, hopeless };
 }
 
+/** As on a machine that has no process left to give. */
+function startInVain(supervised: SupervisedProcess): void {
+  const { execPath } = process;
+  process.execPath = join(folder, "missing");
+  try {
+    supervised.start();
+  } finally {
+    process.execPath = execPath;
+  }
+}
+
 const RUNS = "setInterval(() => {}, 1000);";
 
 describe("SupervisedProcess", () => {
@@ -42,6 +53,24 @@ describe("SupervisedProcess", () => {
     expect(reports).toEqual(["edge-1 ended by SIGKILL; starting it again in 50 ms"]);
     expect(supervised.restarts).toBe(1);
     await supervised.stop();
+    expect(supervised.pid).toBeUndefined();
+  });
+
+  it("tries again to start a process that the machine has refused to", async () => {
+    const { supervised, reports } = supervise(RUNS);
+    startInVain(supervised);
+    await vi.waitFor(() => expect(supervised.pid).toBeDefined(), { timeout: 10_000 });
+    expect(reports).toHaveLength(1);
+    expect(reports[0]).toMatch(/^edge-1 cannot be started: spawn .* ENOENT; starting it again in 50 ms$/);
+    await supervised.stop();
+  });
+
+  it("stops a process that could not be started", async () => {
+    const { supervised, reports } = supervise(RUNS);
+    startInVain(supervised);
+    await supervised.stop();
+    await new Promise(setImmediate);
+    expect(reports).toEqual([]);
     expect(supervised.pid).toBeUndefined();
   });
 

@@ -60,7 +60,12 @@ export class SupervisedProcess {
       env: this.#options.env,
     });
     this.#child = child;
-    child.once("error", (error) => this.#deps.report(`${this.name} cannot be started: ${error.message}`));
+    child.on("error", (error) => {
+      // One that was never started (the machine has no process or no file left to give) does not end, either.
+      if (child.pid !== undefined) return;
+      this.#child = undefined;
+      if (!this.#stopping.signal.aborted) this.#startLater(`cannot be started: ${error.message}`);
+    });
     child.once("exit", (code, signal) => {
       this.#child = undefined;
       if (performance.now() - startedAt > SOUND_AFTER_MS) this.#attempt = 0;
@@ -72,7 +77,7 @@ export class SupervisedProcess {
   async stop(): Promise<void> {
     this.#stopping.abort();
     const child = this.#child;
-    if (child === undefined) return;
+    if (child?.pid === undefined) return;
     const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
     child.kill("SIGTERM");
     const deadlineMs = this.#options.stopDeadlineMs ?? STOP_DEADLINE_MS;
@@ -90,10 +95,13 @@ export class SupervisedProcess {
       this.#deps.onHopeless(`${this.name} refuses its settings`);
       return;
     }
+    this.#startLater(signal === null ? `ended with exit code ${code ?? "unknown"}` : `ended by ${signal}`);
+  }
+
+  #startLater(reason: string): void {
     const waitMs = backoffMs(this.#attempt, (this.#deps.random ?? Math.random)(), RESTART_BACKOFF);
     this.#attempt += 1;
-    const how = signal === null ? `with exit code ${code ?? "unknown"}` : `by ${signal}`;
-    this.#deps.report(`${this.name} ended ${how}; starting it again in ${waitMs} ms`);
+    this.#deps.report(`${this.name} ${reason}; starting it again in ${waitMs} ms`);
     void delay(waitMs, this.#stopping.signal).then(() => {
       if (this.#stopping.signal.aborted) return;
       this.#restarts += 1;

@@ -4,7 +4,7 @@ import { CMAF_TRACK_ID, type CmafTrack } from "./cmaf-track.ts";
 import { writeAudioEntry, writeVideoEntry } from "./sample-entry.ts";
 
 /** One byte holds the lengths of `esds`; real configurations have 2 to 32 bytes. */
-const MAX_AUDIO_CONFIG_BYTES = 64;
+export const MAX_AUDIO_CONFIG_BYTES = 64;
 const IDENTITY_MATRIX: readonly number[] = [0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x4000_0000];
 /** tkhd: enabled, in the movie, in the preview. */
 const TRACK_FLAGS = 7;

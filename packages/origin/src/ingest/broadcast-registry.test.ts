@@ -1,3 +1,4 @@
+import { DEFAULT_CATALOG_LIMITS, type VideoRendition } from "@canopy/media/catalog";
 import { Store } from "@canopy/relay";
 import { createSilentLogger } from "@canopy/runtime";
 import { describe, expect, it } from "vitest";
@@ -67,6 +68,23 @@ describe("BroadcastRegistry", () => {
     bench.advance(60_000);
     expect(ingest.connected).toBe(true);
     expect(bench.events).toEqual(["started live/a"]);
+  });
+
+  it("sends a publisher away whose catalog cannot take what is measured here", () => {
+    const bench = new Bench();
+    const publisher = createPublisher("moq");
+    const ingest = bench.registry.open("live/a", publisher);
+    const { maxKeys } = DEFAULT_CATALOG_LIMITS;
+    const extras = Object.fromEntries(Array.from({ length: maxKeys - 1 }, (_, index) => [`x${index}`, 0]));
+    ingest.describeVideo("video", { codec: "vp8", ...extras } as VideoRendition);
+    ingest.announce();
+    const lane = ingest.video("video");
+    for (let second = 0; second < 12; second += 1) {
+      lane.writeOpaque((bench.nowMs + 1) * 1_000, new Uint8Array(1_000), true);
+      bench.advance(1_000);
+    }
+    expect(publisher.kicks).toEqual(["bad-media"]);
+    expect(ingest.connected).toBe(true);
   });
 
   it("lets the second one take over if so configured; the first one's end does not matter then", () => {

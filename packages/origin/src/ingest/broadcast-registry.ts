@@ -1,3 +1,4 @@
+import { MediaError } from "@canopy/media";
 import { RelayError, type RouteSource, type Store } from "@canopy/relay";
 import type { Clock, Logger } from "@canopy/runtime";
 import type { TranscoderThread } from "../audio/transcoder-thread.ts";
@@ -134,7 +135,18 @@ export class BroadcastRegistry implements Disposable {
       // The store may have ended it, e.g. at its limits.
       if (ingest.broadcast.closed) this.#end(ingest, "closed");
       else if (!ingest.connected && nowMs >= ingest.waitsUntilMs) this.#end(ingest, "lost");
-      else ingest.tick(nowMs);
+      else this.#look(ingest, nowMs);
+    }
+  }
+
+  #look(ingest: BroadcastIngest, nowMs: number): void {
+    try {
+      ingest.tick(nowMs);
+    } catch (cause) {
+      // With what is measured here, a publisher's own catalog can become more than players take.
+      if (!(cause instanceof MediaError)) throw cause;
+      const message = `The catalog is not valid: ${cause.message}.`;
+      ingest.publisher.kick(new OriginError("bad-media", message, { cause }));
     }
   }
 

@@ -87,7 +87,7 @@ export class Player extends PlayerEventTarget implements AsyncDisposable {
     this.#options = options;
     this.#deps = deps;
     this.#isMuted = options.muted ?? false;
-    this.#volume = options.volume ?? 1;
+    this.#volume = Math.min(1, Math.max(0, options.volume ?? 1));
   }
 
   get state(): PlayerState {

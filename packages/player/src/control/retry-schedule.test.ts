@@ -11,21 +11,35 @@ describe("RetrySchedule", () => {
     expect(retries.onFailure()).toEqual({ source: 0, delayMs: 187.5 });
   });
 
-  it("doubles the wait up to a cap, with jitter", () => {
+  it("grows the wait up to a cap, with jitter", () => {
     const retries = schedule(1);
     retries.onSuccess();
-    const delays = Array.from({ length: 10 }, () => retries.onFailure()?.delayMs ?? -1);
-    expect(delays.slice(0, 5)).toEqual([187.5, 375, 750, 1500, 3000]);
+    const delays = Array.from({ length: 12 }, () => retries.onFailure()?.delayMs ?? -1);
+    expect(delays.slice(0, 5)).toEqual([187.5, 281.25, 421.875, 632.8125, 949.21875]);
     expect(delays.at(-1)).toBe(3750);
     expect(schedule(1, 0).onFailure()?.delayMs).toBe(125);
     expect(schedule(1, 0.999).onFailure()?.delayMs).toBeLessThan(250);
   });
 
+  it("finds an edge again soon after half the time that it was away, at the longest waits", () => {
+    const retries = schedule(1, 1);
+    retries.onSuccess();
+    let triedMs = 0;
+    for (let round = 0; round < 20; round += 1) {
+      const delayMs = retries.onFailure()?.delayMs ?? Number.NaN;
+      // It was back right after an attempt in vain.
+      expect(delayMs).toBeLessThanOrEqual(triedMs / 2 + 250);
+      triedMs += delayMs;
+    }
+  });
+
   it("gives up only if it never worked", () => {
     const never = schedule(2);
-    const answers = Array.from({ length: 12 }, () => never.onFailure());
-    expect(answers.slice(0, 11).every((answer) => answer !== undefined)).toBe(true);
-    expect(answers[11]).toBeUndefined();
+    const answers = Array.from({ length: 16 }, () => never.onFailure());
+    expect(answers.slice(0, 15).every((answer) => answer !== undefined)).toBe(true);
+    expect(answers[15]).toBeUndefined();
+    const waitedMs = answers.reduce((sum, answer) => sum + (answer?.delayMs ?? 0), 0);
+    expect(waitedMs).toBeGreaterThan(6_000);
     const once = schedule(2);
     once.onSuccess();
     for (let index = 0; index < 100; index += 1) expect(once.onFailure()).toBeDefined();

@@ -4,8 +4,11 @@ const BASE_DELAY_MS = 250;
 /** Viewers should be back soon after an edge is, but not all in the same second. */
 const MAX_DELAY_MS = 5_000;
 
-/** Rounds over the list before the first success after which the player says `failed`: about 15 s. */
-const MAX_FIRST_ROUNDS = 6;
+/** Of the wait, per round: an edge is found again within half the time that it was away; 2 would need all of it. */
+const GROWTH = 1.5;
+
+/** Rounds over the list before the first success after which the player says `failed`: 6 s of waits, and the attempts. */
+const MAX_FIRST_ROUNDS = 8;
 
 export interface RetryDecision {
   /** Index into the list of edges. */
@@ -15,7 +18,7 @@ export interface RetryDecision {
 
 /**
  * Which edge to try next and when. The next one in the list comes without a wait as long as the round is not
- * complete; after a round the wait doubles, with full jitter above the half.
+ * complete; after a round the wait grows, with full jitter above the half.
  */
 export class RetrySchedule {
   #sources: number;
@@ -50,7 +53,7 @@ export class RetrySchedule {
     if (!this.#hasSucceeded && rounds >= MAX_FIRST_ROUNDS) return undefined;
     this.#current = (this.#current + 1) % this.#sources;
     if (this.#failures % this.#sources !== 0) return { source: this.#current, delayMs: 0 };
-    const capMs = Math.min(MAX_DELAY_MS, BASE_DELAY_MS * 2 ** (rounds - 1));
+    const capMs = Math.min(MAX_DELAY_MS, BASE_DELAY_MS * GROWTH ** (rounds - 1));
     return { source: this.#current, delayMs: capMs / 2 + (capMs / 2) * this.#random() };
   }
 

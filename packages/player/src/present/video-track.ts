@@ -107,13 +107,7 @@ export class VideoTrack {
       if (decoder === undefined || decoder.decodeQueueSize >= MAX_DECODING) return;
       this.buffer.take();
       this.#needsKey = false;
-      decoder.decode(
-        new EncodedVideoChunk({
-          type: frame.isKey ? "key" : "delta",
-          timestamp: frame.timestampUs,
-          data: frame.payload,
-        }),
-      );
+      if (!this.#decode(decoder, frame)) return;
     }
   }
 
@@ -169,6 +163,19 @@ export class VideoTrack {
     }
     this.#decoder = decoder;
     return decoder;
+  }
+
+  /** False if the rendition is given up. */
+  #decode(decoder: VideoDecoder, frame: EncodedFrame): boolean {
+    const { timestampUs: timestamp, payload: data } = frame;
+    try {
+      decoder.decode(new EncodedVideoChunk({ type: frame.isKey ? "key" : "delta", timestamp, data }));
+    } catch (cause) {
+      // Browsers look into what is to be a keyframe, and a foreign publisher may begin a group without one.
+      this.#closeDecoder();
+      this.#onFailed(cause);
+    }
+    return !this.#closed;
   }
 
   #onFailed(cause: unknown): void {

@@ -1,7 +1,9 @@
-import { describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { locateEdges } from "./locate-edges.ts";
 
 const REQUEST = { locators: ["http://a:1", "http://b:2"], broadcast: "live/demo", token: "t", region: "eu" };
+
+afterEach(() => void vi.useRealTimers());
 
 function answering(answers: Record<string, () => Response>) {
   const asked: string[] = [];
@@ -61,7 +63,6 @@ describe("locateEdges", () => {
     expect(await located).toEqual(["https://e1:4443"]);
     expect(signals.map(({ aborted }) => aborted)).toEqual([true, true]);
     expect(vi.getTimerCount()).toBe(0);
-    vi.useRealTimers();
   });
 
   it("does not ask further when the token is not good enough", async () => {

@@ -1,6 +1,7 @@
 import { ProtocolError } from "../protocol-error.ts";
 import type { WireFrame } from "../wire-frame.ts";
 import {
+  MAX_ZIGZAG,
   readVarint,
   unzigzag,
   varintLength,
@@ -58,7 +59,8 @@ export class FrameReader {
 
   /**
    * Takes the next bytes, which stay the caller's, and calls `onFrame` for every frame that they complete.
-   * @throws ProtocolError `frame-too-large` before memory is taken; `too-large` for a timestamp above 2^53.
+   * @throws ProtocolError `frame-too-large` before memory is taken; `too-large` for a timestamp that no frame could
+   * have as its first.
    */
   push(bytes: Uint8Array): void {
     let offset = 0;
@@ -102,6 +104,9 @@ export class FrameReader {
     if (this.#options.timestamps) {
       sizeAt += varintLengthFromFirstByte(bytes[offset] ?? 0);
       this.#timestamp += unzigzag(readVarint(bytes, offset));
+      if (Math.abs(this.#timestamp) > MAX_ZIGZAG) {
+        throw new ProtocolError("too-large", "the timestamps of a group add up to too much");
+      }
     }
     const size = readVarint(bytes, sizeAt);
     if (size > this.#options.maxFrameBytes) {

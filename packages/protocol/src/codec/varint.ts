@@ -99,6 +99,9 @@ function byteAt(bytes: Uint8Array, offset: number): number {
   return bytes[offset] ?? 0;
 }
 
+/** The largest value that can be written in zigzag form. */
+export const MAX_ZIGZAG = Math.floor(MAX_VARINT / 2);
+
 /** Signed to unsigned: 0, -1, 1, -2 become 0, 1, 2, 3. */
 export function zigzag(value: number): number {
   return value >= 0 ? value * 2 : value * -2 - 1;

@@ -44,7 +44,12 @@ export class ServedFetch implements TrackObserver, WireGroupHandler {
       this.next += 1;
       if (frame !== undefined) this.blocked = !this.responder.writeFrame(frame);
     }
-    if (this.done || this.next < frames.length) return;
+    if (this.done) return;
+    if (this.next < frames.length) {
+      // Whoever does not read must not keep the frames of a group that the cache has let go of.
+      if (this.group.evicted) this.fail(this.group.abortCode ?? ERROR_CODES.evicted);
+      return;
+    }
     if (this.group.finished) {
       this.close();
       this.responder.finish();
@@ -54,7 +59,8 @@ export class ServedFetch implements TrackObserver, WireGroupHandler {
   }
 
   onTrackClosed(code: ErrorCode | undefined): void {
-    if (!this.group.finished) this.fail(code ?? ERROR_CODES.closed);
+    // Not complete, or more than the peer takes: nobody keeps the frames for it from now on.
+    this.fail(code ?? ERROR_CODES.closed);
   }
 
   onDrain(): void {

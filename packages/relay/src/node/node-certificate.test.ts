@@ -1,4 +1,8 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createSilentLogger } from "@canopy/runtime";
+import { createDevelopmentCertificate } from "@canopy/transport/quic";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { NodeCertificate, type TlsCertificate } from "./node-certificate.ts";
 
@@ -36,5 +40,32 @@ describe("NodeCertificate", () => {
     expect(told).toEqual(["hash 2"]);
     certificate.close();
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("takes files over once both are exchanged, whichever comes first", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "canopy-certificate-"));
+    const certPath = join(folder, "cert.pem");
+    const keyPath = join(folder, "key.pem");
+    const [former, next] = [
+      await createDevelopmentCertificate(["localhost"]),
+      await createDevelopmentCertificate(["localhost"]),
+    ];
+    await writeFile(certPath, former.certPem);
+    await writeFile(keyPath, former.keyPem);
+    const certificate = await NodeCertificate.open(
+      { certPath, keyPath },
+      { logger: createSilentLogger(), createDevelopmentCertificate: () => Promise.resolve(former) },
+    );
+    const told: string[] = [];
+    certificate.onRenewed(({ keyPem }) => told.push(keyPem));
+    await writeFile(certPath, next.certPem);
+    await expect(certificate.check()).rejects.toMatchObject({ code: "config-invalid" });
+    expect(certificate.current.sha256Hex).toBe(former.sha256Hex);
+    await writeFile(keyPath, next.keyPem);
+    await certificate.check();
+    expect(certificate.current.sha256Hex).toBe(next.sha256Hex);
+    expect(told).toEqual([next.keyPem]);
+    certificate.close();
+    await rm(folder, { recursive: true });
   });
 });

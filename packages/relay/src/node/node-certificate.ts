@@ -1,6 +1,6 @@
-import { createHash, X509Certificate } from "node:crypto";
+import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import type { Logger } from "@canopy/runtime";
+import { ConfigError, type Logger } from "@canopy/runtime";
 
 /** How often files are read again and the age of a development certificate is looked at. */
 const CHECK_INTERVAL_MS = 60_000;
@@ -106,6 +106,12 @@ async function readCertificate(files: CertificateFiles): Promise<TlsCertificate>
     readFile(files.keyPath, "utf8"),
   ]);
   const leaf = new X509Certificate(certPem);
+  // Files are exchanged one after the other: a pair that is read in between is tried again, not taken over by half.
+  if (!leaf.checkPrivateKey(createPrivateKey(keyPem))) {
+    const { certPath, keyPath } = files;
+    const message = `the key in ${keyPath} is not that of the certificate in ${certPath}`;
+    throw new ConfigError("config-invalid", message, "--tls-key");
+  }
   return {
     certPem,
     keyPem,

@@ -66,6 +66,8 @@ export function createSessionListener(
       server: httpServer,
       loop: deps.loop,
       other,
+      onHandlerError: (error) =>
+        deps.logger.warn({ err: error }, "a session handler failed; its session is closed"),
     });
     const close = async (): Promise<void> => {
       await sockets.close();

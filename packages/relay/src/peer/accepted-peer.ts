@@ -95,16 +95,16 @@ export class AcceptedPeer {
   }
 
   private ask(authorize: AuthorizePeer, path: string): void {
-    authorize(path).then(
-      (scope) => {
+    authorize(path)
+      .then((scope) => {
         if (scope === undefined) this.close(ERROR_CODES.unauthorized, "not allowed");
         else this.open(scope);
-      },
-      (error: unknown) => {
+      })
+      // Also what fails as it opens, such as a token's prefix that no path can have.
+      .catch((error: unknown) => {
         this.deps.logger.warn({ err: error }, "a session could not be authorized");
         this.close(ERROR_CODES.unauthorized, "not allowed");
-      },
-    );
+      });
   }
 
   private open(scope: SessionScope): void {

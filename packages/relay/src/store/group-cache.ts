@@ -6,6 +6,9 @@ import type { Track } from "./track.ts";
 /** Groups that are not the newest stay at least this long, so that a new source finds what the last one left open. */
 const MIN_KEEP_MS = 1_000;
 
+/** What follows a group must have a number that can be told, too: where to go on, and one past the last group. */
+const MAX_SEQUENCE = Number.MAX_SAFE_INTEGER - 2;
+
 /** The cached groups of one track, bounded in number, bytes and time; the newest group never leaves. */
 export class GroupCache {
   /** In order of sequence; the last is the newest. */
@@ -55,7 +58,7 @@ export class GroupCache {
   /** A new group in its place, an orphaned one to be continued, or undefined if it is not wanted (any more). */
   receive(track: Track, sequence: number, nowMs: number): Group | undefined {
     const { groups } = this;
-    if (sequence <= this.evictedUpTo) return undefined;
+    if (sequence <= this.evictedUpTo || sequence > MAX_SEQUENCE) return undefined;
     let place = groups.length;
     while (place > 0 && (groups[place - 1]?.sequence ?? 0) > sequence) place -= 1;
     const existing = groups[place - 1];

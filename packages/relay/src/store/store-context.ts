@@ -14,4 +14,6 @@ export interface StoreContext {
   makeRoom(bytes: number): boolean;
   /** A track's observers have been told of new frames; for measurements. */
   onNotified(track: Track, nowMs: number): void;
+  /** An observer of the track has thrown, and is let go of. */
+  observerFailed(track: Track, error: unknown): void;
 }

@@ -1,4 +1,4 @@
-import type { SubscribeOptions, TrackInfo } from "@canopy/protocol";
+import { ERROR_CODES, type SubscribeOptions, type TrackInfo } from "@canopy/protocol";
 import { describe, expect, it } from "vitest";
 import { RelayError } from "../relay-error.ts";
 import type { Broadcast } from "./broadcast.ts";
@@ -52,6 +52,47 @@ function follow(track: Track, priority = 60) {
 }
 
 describe("Store", () => {
+  it("lets go of an observer that throws, and goes on with the others", () => {
+    const { store } = createStore();
+    const failures: string[] = [];
+    store.onObserverFailed = (track, error) => failures.push(`${track.name} ${(error as Error).message}`);
+    const track = store.publish("live/demo").createTrack("video", INFO);
+    const before = follow(track);
+    const codes: (number | undefined)[] = [];
+    track.subscribe({
+      onFrame: () => {
+        throw new Error("no such picture");
+      },
+      onClosed: (code) => {
+        codes.push(code);
+        throw new Error("nor an end");
+      },
+    });
+    const after = follow(track);
+    const group = track.openGroup(1);
+    for (const timestamp of [10, 20]) {
+      group.append(timestamp, new Uint8Array(3));
+      store.flush();
+    }
+    expect(failures).toEqual(["video no such picture", "video nor an end"]);
+    expect(codes).toEqual([ERROR_CODES.closed]);
+    for (const { events } of [before, after]) expect(events).toEqual(["group 1", "frame 10", "frame 20"]);
+    expect(track.observerCount).toBe(2);
+  });
+
+  it("does not hide an error that nobody is told of", () => {
+    const { store } = createStore();
+    const track = store.publish("live/demo").createTrack("video", INFO);
+    track.subscribe({
+      onFrame: () => {
+        throw new Error("no such picture");
+      },
+      onClosed: () => {},
+    });
+    track.openGroup(1).append(10, new Uint8Array(3));
+    expect(() => store.flush()).toThrow("no such picture");
+  });
+
   it("starts a late subscriber at the first frame of the newest group and then keeps the order", () => {
     const { store } = createStore();
     const track = store.publish("live/demo").createTrack("video", INFO);
@@ -269,6 +310,15 @@ describe("Store", () => {
     // Whoever wants the past is not worth beginning again.
     track.subscribe(nobody, { startGroup: 2 });
     expect(source.calls).toHaveLength(3);
+  });
+
+  it("takes no group whose followers could not be numbered", () => {
+    const { store } = createStore();
+    const track = store.publish("a").createTrack("video", INFO);
+    const largest = Number.MAX_SAFE_INTEGER - 2;
+    expect(track.receiveGroup(largest)).toBeDefined();
+    expect(track.receiveGroup(largest + 1)).toBeUndefined();
+    expect(track.receiveGroup(2 ** 60)).toBeUndefined();
   });
 
   it("does not begin with old groups for whoever comes while the source is away", () => {

@@ -59,6 +59,8 @@ export class Store implements StoreContext, Iterable<Broadcast> {
   readonly flushQueue: FlushQueue;
   /** Measuring hook: a track's observers have been told of new frames. */
   onTrackNotified: ((track: Track, nowMs: number) => void) | undefined;
+  /** An observer has thrown, and is let go of: others go on. Without it the error is thrown out of the flush. */
+  onObserverFailed: ((track: Track, error: unknown) => void) | undefined;
   /** Set by a node with several parents; without it equals are decided by their hash. */
   placement: RoutePlacement | undefined;
 
@@ -305,6 +307,11 @@ export class Store implements StoreContext, Iterable<Broadcast> {
 
   onNotified(track: Track, nowMs: number): void {
     this.onTrackNotified?.(track, nowMs);
+  }
+
+  observerFailed(track: Track, error: unknown): void {
+    if (this.onObserverFailed === undefined) throw error;
+    this.onObserverFailed(track, error);
   }
 }
 

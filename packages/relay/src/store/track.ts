@@ -271,7 +271,10 @@ export class Track {
   notify(nowMs: number): void {
     this.dirty = false;
     const { observers } = this;
-    for (let index = observers.length - 1; index >= 0; index -= 1) observers[index]?.onTrackNews(nowMs);
+    for (let index = observers.length - 1; index >= 0; index -= 1) {
+      const observer = observers[index];
+      if (observer !== undefined) this.tellNews(observer, nowMs);
+    }
     if (this.hasNewFrames) {
       this.hasNewFrames = false;
       this.context.onNotified(this, nowMs);
@@ -282,7 +285,26 @@ export class Track {
       const observer = observers.pop();
       if (observer === undefined) break;
       observer.slot = -1;
-      observer.onTrackClosed(this.closeCode);
+      this.tellClosed(observer, this.closeCode);
+    }
+  }
+
+  /** An error in one observer is the end of what it follows, and not of the process that serves all others. */
+  private tellNews(observer: TrackObserver, nowMs: number): void {
+    try {
+      observer.onTrackNews(nowMs);
+    } catch (error) {
+      this.context.observerFailed(this, error);
+      this.detach(observer);
+      this.tellClosed(observer, ERROR_CODES.closed);
+    }
+  }
+
+  private tellClosed(observer: TrackObserver, code: ErrorCode | undefined): void {
+    try {
+      observer.onTrackClosed(code);
+    } catch (error) {
+      this.context.observerFailed(this, error);
     }
   }
 

@@ -1,5 +1,6 @@
 /** Transport error codes (RFC 9000 §20.1) that QMux uses in CONNECTION_CLOSE. */
 export const QMUX_CODES = {
+  internal: 0x01,
   "flow-control": 0x03,
   "stream-limit": 0x04,
   "stream-state": 0x05,
@@ -11,7 +12,7 @@ export const QMUX_CODES = {
 
 export type QmuxErrorCode = keyof typeof QMUX_CODES;
 
-/** The peer broke the rules of QMux: the session ends, and CONNECTION_CLOSE tells why. */
+/** The peer broke the rules of QMux, or this side failed: the session ends, and CONNECTION_CLOSE tells why. */
 export class QmuxError extends Error {
   override readonly name = "QmuxError";
   readonly code: QmuxErrorCode;

@@ -12,7 +12,7 @@ import { DATAGRAM_HEADER_BYTES, DatagramQueue } from "./datagram-queue.ts";
 import { FRAME } from "./frame-types.ts";
 import { Liveness } from "./liveness.ts";
 import type { MessageSocket } from "./message-socket.ts";
-import { QmuxError } from "./qmux-error.ts";
+import { QMUX_CODES, QmuxError } from "./qmux-error.ts";
 import type { QmuxLimits } from "./qmux-limits.ts";
 import type { QmuxStream, StreamOwner } from "./qmux-stream.ts";
 import { type FrameHandler, readRecord } from "./read-record.ts";
@@ -58,6 +58,7 @@ const CLEARLY_BETTER = 2;
 /** WebSocket status codes (RFC 6455 §7.4.1). */
 const STATUS_NORMAL = 1_000;
 const STATUS_PROTOCOL_ERROR = 1_002;
+const STATUS_INTERNAL_ERROR = 1_011;
 
 /**
  * A session of QMux (draft-ietf-quic-qmux 00 to 02): the streams of QUIC over one ordered connection, here over the
@@ -206,7 +207,7 @@ export class QmuxSession implements Session, StreamOwner, FrameHandler {
     }
   }
 
-  /** The peer broke a rule; he is told which. */
+  /** The peer broke a rule, or something of this side failed; he is told which. */
   fail(error: QmuxError): void {
     if (this.closed) return;
     this.#end({ code: undefined, reason: error.message, remote: false }, error.wireCode);
@@ -480,14 +481,18 @@ export class QmuxSession implements Session, StreamOwner, FrameHandler {
       writer.end();
       this.#sentBytes += writer.sentBytes;
       this.#records += writer.records;
-      const isFault = !isApplication && this.#closeCode !== 0;
-      socket.close(isFault ? STATUS_PROTOCOL_ERROR : STATUS_NORMAL, "");
+      socket.close(isApplication ? STATUS_NORMAL : statusOf(this.#closeCode), "");
     }
     const handler = this.#handler;
     if (handler === undefined || this.#isCloseTold) return;
     this.#isCloseTold = true;
     handler.onClose(close);
   }
+}
+
+function statusOf(transportCode: number): number {
+  if (transportCode === 0) return STATUS_NORMAL;
+  return transportCode === QMUX_CODES.internal ? STATUS_INTERNAL_ERROR : STATUS_PROTOCOL_ERROR;
 }
 
 function handOver(stream: QmuxStream, handler: SessionHandler): void {

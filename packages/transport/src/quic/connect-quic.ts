@@ -73,9 +73,15 @@ export async function connectQuic(options: ConnectQuicOptions, deps: QuicDeps): 
   };
   const counters = deps.counters ?? createQuicCounters();
   const loop = deps.loop ?? new QuicLoop();
+  const socket = await openSocket();
+  if (deps.signal?.aborted === true) {
+    // Meanwhile: its event does not come any more.
+    socket.close();
+    deps.signal.throwIfAborted();
+  }
   let connection: QuicConnection | undefined;
   const endpoint: QuicEndpoint = new QuicEndpoint({
-    socket: await openSocket(),
+    socket,
     loop,
     counters,
     resetTokens: new ResetTokens(randomBytes(32)),

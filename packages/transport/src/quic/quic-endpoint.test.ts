@@ -60,4 +60,29 @@ describe("QuicEndpoint", () => {
   it("uses few buffers while the kernel keeps up", () => {
     expect(sendThrough(true).size).toBeLessThanOrEqual(8);
   });
+
+  it("drops packets from port 0, where nobody could be answered", () => {
+    const socket = new FakeSocket(true);
+    const counters = createQuicCounters();
+    const unknown: number[] = [];
+    const endpoint = new QuicEndpoint({
+      socket: socket as unknown as Socket,
+      loop: new QuicLoop({ flush: 0 }),
+      counters,
+      resetTokens: new ResetTokens(new Uint8Array(32)),
+      onUnknownPacket: (_packet, { port }) => unknown.push(port),
+      onSocketError: () => {},
+    });
+    for (const port of [0, 5_000]) {
+      socket.emit("message", Buffer.alloc(60, 0x40), {
+        address: "127.0.0.1",
+        family: "IPv4",
+        port,
+        size: 60,
+      });
+    }
+    endpoint.close();
+    expect(unknown).toEqual([5_000]);
+    expect(counters.packetsDropped.malformed).toBe(1);
+  });
 });

@@ -157,7 +157,8 @@ export class QuicEndpoint implements PacketSender {
     const { counters } = this.#deps;
     counters.packetsReceived += 1;
     counters.bytesReceived += packet.length;
-    const key = destinationKey(packet);
+    // Port 0 is that of a sender who wants no answer (RFC 768): a socket throws when it is to send there.
+    const key = remote.port === 0 ? undefined : destinationKey(packet);
     if (key === undefined) {
       counters.packetsDropped.malformed += 1;
       return;

@@ -121,6 +121,23 @@ describe("connectQuic", () => {
     expect(performance.now() - startMs).toBeLessThan(5_000);
   });
 
+  test("does not begin when it was told to give up before it could", async () => {
+    const server = await serverWith();
+    const abort = new AbortController();
+    const connecting = connectQuic(
+      {
+        host: "127.0.0.1",
+        port: server.server.address.port,
+        alpn: ["moq-lite-05"],
+        verify: { insecure: true },
+      },
+      { logger: quietLogger, signal: abort.signal },
+    );
+    abort.abort(new Error("enough"));
+    await expect(connecting).rejects.toThrow("enough");
+    expect(server.server.counters.handshakesStarted).toBe(0);
+  });
+
   test("gives up when the server says nothing, or when it is told to", async () => {
     const { socket } = await rawSocket();
     const { port } = socket.address();

@@ -11,6 +11,7 @@ const TOKEN = "qmux-01.moq-lite-05";
 
 let server: TestServer;
 let closes: SessionClose[];
+let failures: unknown[];
 let open: { readonly peer: WebSocket; readonly received: Buffer[]; status: number | undefined }[];
 
 function watch(session: Session): void {
@@ -29,9 +30,11 @@ function watch(session: Session): void {
 
 beforeEach(async () => {
   closes = [];
+  failures = [];
   open = [];
   server = await openTestServer({
     onSession: watch,
+    onHandlerError: (error) => failures.push(error),
     maxHandshakes: 50,
     handshakeTimeoutMs: 1_500,
     onRequest: ({ protocols }) =>
@@ -238,6 +241,36 @@ describe("a message", () => {
     expect(resets).toEqual([24]);
     expect(closes).toEqual([]);
   });
+
+  it.each(["as it comes", "in the flush, once it is taken"])(
+    "that a handler fails on %s ends that session alone",
+    async (when) => {
+      await openSession();
+      const entry = await openSession();
+      const [other, session] = server.sessions;
+      const error = new Error("broken");
+      const onData = (): void => {
+        throw error;
+      };
+      if (session?.handler !== undefined) {
+        session.handler = {
+          ...session.handler,
+          onUniStream: (stream) => {
+            stream.receiver = { onData, onReset: () => {} };
+            if (when === "as it comes") return;
+            stream.pause();
+            setImmediate(() => stream.resume());
+          },
+        };
+      }
+      entry.peer.send(Buffer.from("0e020002aaaa", "hex"));
+      await settle(() => closes.length === 1 && entry.status !== undefined);
+      expect(failures).toEqual([error]);
+      expect(closes[0]?.reason).toBe("internal error");
+      expect(entry.status).toBe(1_011);
+      expect(other?.closed).toBe(false);
+    },
+  );
 
   it("past the session's window is a violation", async () => {
     const entry = await openSession();

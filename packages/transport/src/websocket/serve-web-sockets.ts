@@ -42,6 +42,8 @@ export interface ServeWebSocketsDeps {
   readonly loop: QuicLoop;
   /** Another mapping that is spoken here, too; it is asked first, and closed with this. */
   readonly other?: UpgradeTaker | undefined;
+  /** A handler of the upper layers threw; its session is closed. */
+  readonly onHandlerError?: ((error: unknown) => void) | undefined;
 }
 
 export interface WebSocketSessions extends AsyncDisposable {
@@ -197,7 +199,18 @@ class WebSocketAcceptor implements WebSocketSessions {
     { version, protocol }: Subprotocol,
     handshake: Handshake,
   ): void {
-    const flush = new LoopFlush(this.#deps.loop, () => session.flush());
+    // An exception in an event of the socket, or in the loop of all sessions, would end the process.
+    const failed = (error: unknown): void => {
+      this.#deps.onHandlerError?.(error);
+      session.fail(new QmuxError("internal", "internal error"));
+    };
+    const flush = new LoopFlush(this.#deps.loop, () => {
+      try {
+        session.flush();
+      } catch (error) {
+        failed(error);
+      }
+    });
     const session: QmuxSession = new QmuxSession(
       {
         id: this.#nextId,
@@ -225,8 +238,15 @@ class WebSocketAcceptor implements WebSocketSessions {
     const connection: Connection = { webSocket, session, closingMs: undefined };
     this.#connections.add(connection);
     webSocket.on("message", (data: Buffer, isBinary: boolean) => {
-      if (isBinary) session.onMessage(plainBytes(data));
-      else session.fail(new QmuxError("protocol-violation", "a text message came"));
+      if (!isBinary) {
+        session.fail(new QmuxError("protocol-violation", "a text message came"));
+        return;
+      }
+      try {
+        session.onMessage(plainBytes(data));
+      } catch (error) {
+        failed(error);
+      }
     });
     webSocket.on("pong", () => session.onSignOfLife());
     webSocket.on("error", (error: Error) => {

@@ -5,7 +5,12 @@ import { QuicLoop } from "../quic/quic-loop.ts";
 import type { Session, SessionServerHandler } from "../session.ts";
 import { settle } from "../settle-suite.ts";
 import { type ConnectWebSocketOptions, connectWebSocket } from "./connect-web-socket.ts";
-import { type ServeWebSocketsOptions, serveWebSockets, type WebSocketSessions } from "./serve-web-sockets.ts";
+import {
+  type ServeWebSocketsDeps,
+  type ServeWebSocketsOptions,
+  serveWebSockets,
+  type WebSocketSessions,
+} from "./serve-web-sockets.ts";
 
 export { settle };
 
@@ -23,7 +28,9 @@ export interface TestServer {
 
 /** A server on a free loopback port that takes every session, and clients for it. */
 export async function openTestServer(
-  options: Partial<ServeWebSocketsOptions> & Partial<SessionServerHandler> = {},
+  options: Partial<ServeWebSocketsOptions> &
+    Partial<SessionServerHandler> &
+    Pick<ServeWebSocketsDeps, "onHandlerError"> = {},
 ): Promise<TestServer> {
   const http: Server = createServer((_request, response) => response.writeHead(404).end());
   const sessions: Session[] = [];
@@ -36,7 +43,7 @@ export async function openTestServer(
         options.onSession?.(session);
       },
     },
-    { server: http, loop: new QuicLoop({ flush: 0 }) },
+    { server: http, loop: new QuicLoop({ flush: 0 }), onHandlerError: options.onHandlerError },
   );
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
   const { port } = http.address() as AddressInfo;

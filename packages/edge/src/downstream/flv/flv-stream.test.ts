@@ -95,6 +95,12 @@ class Stage {
     this.#group?.append(timestampUs, encodeLegacyFrame(timestampUs, bytes));
   }
 
+  /** Goes on in the group. */
+  slice(index: number, bytes: Uint8Array): void {
+    const timestampUs = START_US + index * FRAME_US;
+    this.#group?.append(timestampUs, encodeLegacyFrame(timestampUs, bytes));
+  }
+
   sound(index: number): void {
     const timestampUs = START_US + index * FRAME_US;
     const group = this.#audio.openGroup();
@@ -164,6 +170,26 @@ describe("FlvStream", () => {
     );
     expect(late.tags().map(([name]) => name)).toEqual(
       "metadata config sound-config config key frame".split(" "),
+    );
+  });
+
+  it("goes on with sound in a group that is too large to be kept", async () => {
+    const stage = new Stage();
+    await turn();
+    const sink = stage.join();
+    stage.picture(0, keyframe());
+    await turn();
+    // A slice of 6 MB each: three are more than is kept for those who come.
+    const large = new Uint8Array(6 * 1024 * 1024).fill(0xff);
+    large.set(PICTURE);
+    for (let index = 1; index <= 3; index += 1) {
+      stage.slice(index, large);
+      await turn();
+    }
+    stage.sound(4);
+    await turn();
+    expect(sink.tags().map(([name]) => name)).toEqual(
+      "metadata config sound-config config key frame frame frame sound".split(" "),
     );
   });
 

@@ -37,6 +37,8 @@ export class FlvStream implements BroadcastFollower<PackagedMedia> {
   #group: Uint8Array[] = [];
   #groupBytes = 0;
   #groupTimeMs = 0;
+  /** There was a keyframe, or sound alone. */
+  #hasBegun = false;
   /** Of this turn of the event loop, so that each reader has one write for all of them. */
   #pending: Uint8Array[] = [];
   #pendingIsJoint = false;
@@ -153,7 +155,7 @@ export class FlvStream implements BroadcastFollower<PackagedMedia> {
   #pushSound(sample: AudioSample, audio: PackagedAudio, needsConfig: boolean): void {
     const isAlone = this.#video === undefined;
     // Before the first keyframe there is nobody who could begin.
-    if (!isAlone && this.#group.length === 0) return;
+    if (!isAlone && !this.#hasBegun) return;
     const tag = this.#tags.audio(sample, audio);
     if (isAlone) this.#startGroup(this.#tags.timeMs(sample.timestampUs));
     if (needsConfig) this.#push(this.#tags.audioConfig(audio, this.#groupTimeMs));
@@ -163,6 +165,7 @@ export class FlvStream implements BroadcastFollower<PackagedMedia> {
   #startGroup(timeMs: number): void {
     // A keyframe is the first of its write, so that a reader who is behind can go on with it.
     this.#flush();
+    this.#hasBegun = true;
     this.#group = [];
     this.#groupBytes = 0;
     this.#groupTimeMs = timeMs;

@@ -84,4 +84,25 @@ describe("FlvViewer", () => {
     response.emit("close");
     expect([viewer.closed, closed.length]).toEqual([true, 1]);
   });
+
+  it("gets nothing more once the stream is over, whoever comes back meanwhile", () => {
+    const { response, viewer } = setUp();
+    viewer.begin([chunk(1)]);
+    viewer.finish();
+    viewer.send(chunk(2), true);
+    viewer.begin([chunk(3)]);
+    expect(response.written).toEqual([1]);
+  });
+
+  it("does not wait for ever for one who does not take the end", () => {
+    const { response, counters, viewer } = setUp();
+    viewer.begin([chunk(1)]);
+    viewer.finish();
+    for (let nowMs = 0; nowMs <= 10_000; nowMs += 1_000) viewer.tick(nowMs);
+    response.writableLength -= 1;
+    for (let nowMs = 11_000; nowMs <= 21_000; nowMs += 1_000) viewer.tick(nowMs);
+    expect(viewer.closed).toBe(false);
+    for (let nowMs = 22_000; nowMs <= 23_000; nowMs += 1_000) viewer.tick(nowMs);
+    expect([viewer.closed, counters.closedSlow]).toEqual([true, 1]);
+  });
 });

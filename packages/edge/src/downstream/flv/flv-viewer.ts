@@ -20,6 +20,7 @@ export class FlvViewer implements GatedSession {
   readonly #counters: FlvCounters;
   readonly #onClosed: (viewer: FlvViewer) => void;
   #isSkipping = false;
+  #isFinished = false;
   #waitingBytes = 0;
   #stuckSinceMs = 0;
 
@@ -46,13 +47,15 @@ export class FlvViewer implements GatedSession {
 
   /** Headers and the newest group, whatever they take: the chunks are everybody's. */
   begin(chunks: readonly Uint8Array[]): void {
+    if (this.#isFinished) return;
     this.isNew = false;
     for (const chunk of chunks) this.#write(chunk);
   }
 
   /** `isJoint`: one can go on here after something was left out. */
   send(chunk: Uint8Array, isJoint: boolean): void {
-    if (this.closed) return;
+    // A publisher may come back while the end of a response is still on its way.
+    if (this.closed || this.#isFinished) return;
     const isBehind = this.bufferedBytes > this.#maxBufferedBytes;
     if (this.#isSkipping) {
       if (!isJoint) return;
@@ -74,7 +77,8 @@ export class FlvViewer implements GatedSession {
   tick(nowMs: number): void {
     if (this.closed) return;
     const { bufferedBytes } = this;
-    const isStuck = this.#isSkipping && bufferedBytes > 0 && bufferedBytes >= this.#waitingBytes;
+    const isBehind = this.#isSkipping || this.#isFinished;
+    const isStuck = isBehind && bufferedBytes > 0 && bufferedBytes >= this.#waitingBytes;
     this.#waitingBytes = bufferedBytes;
     if (!isStuck) this.#stuckSinceMs = nowMs;
     else if (nowMs - this.#stuckSinceMs > STUCK_MS) {
@@ -85,7 +89,9 @@ export class FlvViewer implements GatedSession {
 
   /** The stream is over: what is on the way is still delivered. */
   finish(): void {
-    if (!this.closed) this.#response.end();
+    if (this.closed || this.#isFinished) return;
+    this.#isFinished = true;
+    this.#response.end();
   }
 
   close(): void {

@@ -2,7 +2,7 @@ import { MediaError } from "@canopy/media";
 import { type Catalog, parseCatalog } from "@canopy/media/catalog";
 import { decodeTimedMessage, type TimedMessage } from "@canopy/media/timed";
 import { framePayload } from "@canopy/protocol";
-import type { Broadcast, Store, Track, TrackReading } from "@canopy/relay";
+import { type Broadcast, RelayError, type Store, type Track, type TrackReading } from "@canopy/relay";
 import type { Logger } from "@canopy/runtime";
 
 /** What of a catalog one way out of the node can carry. */
@@ -77,9 +77,15 @@ export class FollowedBroadcast<Media extends FollowedMedia> {
     });
   }
 
-  /** The current publisher's track; undefined while there is none. */
+  /** The current publisher's track; undefined while there is none, or no room for one more of the broadcast's tracks. */
   request(name: string): Track | undefined {
-    return this.#broadcast?.request(name);
+    try {
+      return this.#broadcast?.request(name);
+    } catch (error) {
+      // Viewers choose the names of tracks: whoever asks for too many must not end what goes on. It is asked for again.
+      if (!(error instanceof RelayError)) throw error;
+      return undefined;
+    }
   }
 
   /** Resolves with the media once a catalog is here, or undefined when the time is over. */
@@ -111,7 +117,7 @@ export class FollowedBroadcast<Media extends FollowedMedia> {
   /** Documents whose track was closed by its source are asked for again; called once a second. */
   tick(): void {
     if (this.#broadcast === undefined) return;
-    if (this.#catalog === undefined) this.#followCatalog(this.#broadcast);
+    if (this.#catalog === undefined) this.#followCatalog();
     this.#followTimed();
   }
 
@@ -126,7 +132,7 @@ export class FollowedBroadcast<Media extends FollowedMedia> {
     this.#unbind();
     this.#broadcast = broadcast;
     this.goneSinceMs = 0;
-    this.#followCatalog(broadcast);
+    this.#followCatalog();
     this.#followTimed();
     this.#follower.onActive();
   }
@@ -150,9 +156,9 @@ export class FollowedBroadcast<Media extends FollowedMedia> {
     this.#timed = undefined;
   }
 
-  #followCatalog(broadcast: Broadcast): void {
+  #followCatalog(): void {
     this.#catalog?.close();
-    this.#catalog = broadcast.request(CATALOG_TRACK)?.subscribe(
+    this.#catalog = this.request(CATALOG_TRACK)?.subscribe(
       {
         onFrame: (frame) => this.#onCatalog(framePayload(frame)),
         onClosed: () => {
@@ -185,7 +191,7 @@ export class FollowedBroadcast<Media extends FollowedMedia> {
     if (this.#timed !== undefined && name === this.#timedTrack) return;
     this.#stopTimed();
     this.#timedTrack = name;
-    this.#timed = this.#broadcast?.request(name)?.subscribe(
+    this.#timed = this.request(name)?.subscribe(
       {
         onFrame: (frame) => this.#onTimed(framePayload(frame)),
         onClosed: () => {

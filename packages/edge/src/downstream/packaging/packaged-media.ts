@@ -6,6 +6,7 @@ import {
 } from "@canopy/media/aac";
 import type { AudioRendition, Catalog, CatalogContainer, VideoRendition } from "@canopy/media/catalog";
 import { decodeHex } from "@canopy/media/catalog";
+import { MAX_AUDIO_CONFIG_BYTES } from "@canopy/media/cmaf";
 import { encodeOpusHead, parseOpusHead } from "@canopy/media/opus";
 
 /** A video rendition that can be put into a container for HTTP. */
@@ -105,6 +106,7 @@ function describeAudio(name: string, rendition: AudioRendition): PackagedAudio |
           ? encodeOpusHead({ channels: rendition.numberOfChannels, inputSampleRate: rendition.sampleRate })
           : decodeHex(description);
       const { channels } = parseOpusHead(config);
+      if (config.length > MAX_AUDIO_CONFIG_BYTES) return undefined;
       const timing = { sampleRate: OPUS_RATE, samplesPerFrame: 0 };
       return { name, codec: "opus", form: "Opus", config, channels, bitrate, ...timing };
     }
@@ -117,6 +119,7 @@ function describeAudio(name: string, rendition: AudioRendition): PackagedAudio |
           })
         : decodeHex(description);
     const parsed: AudioSpecificConfig = parseAudioSpecificConfig(config);
+    if (config.length > MAX_AUDIO_CONFIG_BYTES) return undefined;
     const { sampleRate, channels, samplesPerFrame } = parsed;
     return { name, codec, form: "mp4a", config, sampleRate, channels, samplesPerFrame, bitrate };
   } catch (error) {

@@ -133,6 +133,12 @@ describe("packagedMedia", () => {
     expect(audioOf({ audio: opus })).toMatchObject({ name: "audio", form: "Opus", samplesPerFrame: 0 });
   });
 
+  it("leaves out sound whose configuration a CMAF header does not take", () => {
+    const renditions = { audio: { ...aac, description: `1208${"00".repeat(63)}` }, other: opus };
+    const media = packagedMedia({ audio: { renditions } });
+    expect(media).toMatchObject({ audio: { name: "other", form: "Opus" }, leftOut: ["mp4a.40.2"] });
+  });
+
   it("orders pictures by bitrate and leaves out what it cannot carry", () => {
     const media = packagedMedia({
       video: {

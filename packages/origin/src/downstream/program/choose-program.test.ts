@@ -46,4 +46,18 @@ describe("chooseProgram", () => {
     });
     expect(program).toMatchObject({ video: undefined, audio: undefined });
   });
+
+  it.each([
+    ["Opus without a header", { ...OPUS, description: "00" }],
+    ["Opus of three channels without a table", { ...OPUS, numberOfChannels: 3 }],
+    ["AAC of another object type", { ...AAC, description: "f800" }],
+    ["AAC of nine channels", { ...AAC, description: "", numberOfChannels: 9 }],
+    ["AAC of no rate", { ...AAC, sampleRate: 0 }],
+    ["more configuration than a header takes", { ...AAC, description: `1190${"00".repeat(63)}` }],
+  ])("leaves out %s, and goes on with what it can take", (_, audio) => {
+    const pictures = { codec: "avc1.42c01f" };
+    const renditions = { broken: audio, audio: OPUS };
+    const program = chooseProgram({ video: { renditions: { video: pictures } }, audio: { renditions } });
+    expect(program).toMatchObject({ video: { track: "video" }, audio: { track: "audio", codec: "Opus" } });
+  });
 });

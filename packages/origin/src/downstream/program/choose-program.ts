@@ -1,6 +1,8 @@
-import { encodeAudioSpecificConfig } from "@canopy/media/aac";
+import { MediaError } from "@canopy/media";
+import { encodeAudioSpecificConfig, parseAudioSpecificConfig } from "@canopy/media/aac";
 import { type AudioRendition, type Catalog, decodeHex, type VideoRendition } from "@canopy/media/catalog";
-import { encodeOpusHead } from "@canopy/media/opus";
+import { MAX_AUDIO_CONFIG_BYTES } from "@canopy/media/cmaf";
+import { encodeOpusHead, parseOpusHead } from "@canopy/media/opus";
 
 /** One picture and one sound of a broadcast, as containers of the outside world carry them. */
 export interface Program {
@@ -59,14 +61,26 @@ function takeVideo(track: string, rendition: VideoRendition, bFrames: boolean): 
 
 function takeAudio(track: string, rendition: AudioRendition): ProgramAudio[] {
   if (!isReadable(rendition)) return [];
+  try {
+    return describeAudio(track, rendition).filter(({ config }) => config.length <= MAX_AUDIO_CONFIG_BYTES);
+  } catch (error) {
+    if (!(error instanceof MediaError)) throw error;
+    return [];
+  }
+}
+
+/** @throws MediaError for a configuration that no decoder takes: no container would, either */
+function describeAudio(track: string, rendition: AudioRendition): ProgramAudio[] {
   const { codec, description, sampleRate, numberOfChannels } = rendition;
   const given = description === undefined || description === "" ? undefined : decodeHex(description);
   if (/^mp4a\.40\./.test(codec)) {
     const config = given ?? encodeAudioSpecificConfig({ sampleRate, channels: numberOfChannels });
-    return [{ track, codec: "mp4a", rendition, config }];
+    parseAudioSpecificConfig(config);
+    return sampleRate > 0 ? [{ track, codec: "mp4a", rendition, config }] : [];
   }
-  if (codec !== "opus" || (given === undefined && numberOfChannels > 2)) return [];
+  if (codec !== "opus") return [];
   const config = given ?? encodeOpusHead({ channels: numberOfChannels });
+  parseOpusHead(config);
   return [{ track, codec: "Opus", rendition, config }];
 }
 

@@ -111,7 +111,9 @@ export class Recordings implements AsyncDisposable {
       throw new OriginError("broadcast-in-use", `${broadcast} is being recorded already.`);
     }
     const { maxRecordings } = this.#options;
-    if (this.#running.size + this.#busy.size >= maxRecordings) {
+    // One that the disk has failed is kept for the next process, and nothing goes on in it.
+    const failed = [...this.#running.values()].filter(({ state }) => state === "failed").length;
+    if (this.#running.size - failed + this.#busy.size >= maxRecordings) {
       throw new OriginError("too-many-recordings", `${maxRecordings} recordings are on already.`);
     }
     const createdMs = this.#deps.clock.nowMs();

@@ -11,7 +11,7 @@ import type { RecordingStorage, StoredBody } from "./recording-storage.ts";
 const PART_BYTES = 8 * 1024 * 1024;
 /** The protocol's limit; larger files get larger parts. */
 const MAX_PARTS = 10_000;
-/** For one request; a part at 1 Mbit/s takes 64 s. */
+/** For one request with its answer, or until a file that is read begins; a part at 1 Mbit/s takes 64 s. */
 const REQUEST_TIMEOUT_MS = 120_000;
 /** Of an error document or a listing. */
 const MAX_ANSWER_CHARACTERS = 4 * 1024 * 1024;
@@ -58,7 +58,13 @@ export class S3Storage implements RecordingStorage {
     request: { readonly method: "GET" | "HEAD"; readonly range: string | undefined },
   ): Promise<StoredBody | undefined> {
     const headers = request.range === undefined ? {} : { range: request.range };
-    const response = await this.#send(this.#url(id, name), { method: request.method, headers }, [404, 416]);
+    const waiting = new AbortController();
+    const timer = setTimeout(() => waiting.abort(timedOut()), REQUEST_TIMEOUT_MS);
+    const init = { method: request.method, headers, signal: waiting.signal };
+    // From its head on, an answer takes as long as whoever reads it.
+    const response = await this.#request(this.#url(id, name), init, [404, 416]).finally(() =>
+      clearTimeout(timer),
+    );
     if (response.status === 404) {
       await response.body?.cancel();
       return undefined;
@@ -122,14 +128,16 @@ export class S3Storage implements RecordingStorage {
     }
   }
 
-  async #send(url: string, init: RequestInit, accepted: readonly number[] = []): Promise<Response> {
+  #send(url: string, init: RequestInit, accepted: readonly number[] = []): Promise<Response> {
     const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+    const signal = init.signal == null ? timeout : AbortSignal.any([init.signal, timeout]);
+    return this.#request(url, { ...init, signal }, accepted);
+  }
+
+  async #request(url: string, init: RequestInit, accepted: readonly number[]): Promise<Response> {
     let response: Response;
     try {
-      response = await this.#client.fetch(url, {
-        ...init,
-        signal: init.signal == null ? timeout : AbortSignal.any([init.signal, timeout]),
-      });
+      response = await this.#client.fetch(url, init);
     } catch (cause) {
       throw new OriginError("storage-failed", `The object store does not answer (${reasonOf(cause)}).`, {
         cause,
@@ -160,6 +168,10 @@ function failure(status: number, text: string): OriginError {
     "storage-failed",
     `The object store answered ${status}${code === undefined ? "" : ` (${code})`}.`,
   );
+}
+
+function timedOut(): DOMException {
+  return new DOMException("no answer in time", "TimeoutError");
 }
 
 /** What `fetch` says of itself is "fetch failed"; its cause says why. */

@@ -63,6 +63,11 @@ export class MoqPublishers implements Disposable {
   open(publisher: PublisherSession): Store {
     // Without linger: the registry decides how long a broadcast waits for its publisher.
     const store = new Store({ lingerMs: 0, limits: STORE_LIMITS }, { clock: this.#deps.clock });
+    store.onObserverFailed = (track, err) => {
+      this.#deps.logger.error({ err, track: track.name }, "what a MoQ publisher sends could not be taken in");
+      // The session's store is in the middle of a flush.
+      queueMicrotask(() => publisher.close(ERROR_CODES.closed, "The origin has failed."));
+    };
     const ingests = new Map<Broadcast, Opened>();
     const session: Session = {
       publisher,

@@ -207,6 +207,13 @@ describe("WebRtcRoutes", () => {
     expect(gate.size).toBe(3);
   });
 
+  it("counts the offers that are still being answered", async () => {
+    const { app } = await setUp({ maxHalfOpenPerAddress: 2 });
+    const offer = await createOffer();
+    const answers = await Promise.all(Array.from({ length: 5 }, () => post(app, offer)));
+    expect(answers.map(({ statusCode }) => statusCode).sort()).toEqual([201, 201, 429, 429, 429]);
+  });
+
   it("ends a session on DELETE, once", async () => {
     const { app, peers, engine } = await setUp();
     const created = await post(app, await createOffer());

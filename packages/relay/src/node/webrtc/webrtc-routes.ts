@@ -61,6 +61,8 @@ export class WebRtcRoutes {
   readonly #options: WebRtcRoutesOptions;
   readonly #deps: WebRtcRoutesDeps;
   readonly #sessions = new Map<string, WebRtcSession>();
+  /** Offers that are being answered, which may take as long as a catalog from upstream. */
+  readonly #answering = new Set<{ readonly addressKey: string }>();
   readonly #links: readonly string[];
   readonly #timer: NodeJS.Timeout;
   readonly #withdraw: readonly (() => void)[];
@@ -203,6 +205,8 @@ export class WebRtcRoutes {
         headers: { "retry-after": "1" },
       });
     }
+    const answering = { addressKey: addressKey(request.ip) };
+    this.#answering.add(answering);
     try {
       const offer = parseOffer(textOf(request.body));
       const broadcast = broadcastOf(request.params);
@@ -228,6 +232,8 @@ export class WebRtcRoutes {
       const problem = webRtcProblem(error);
       if (problem instanceof ProblemError) gate.countRefusal(refusalOf(problem));
       throw problem;
+    } finally {
+      this.#answering.delete(answering);
     }
   }
 
@@ -237,6 +243,7 @@ export class WebRtcRoutes {
     if (max === undefined) return undefined;
     const key = addressKey(remoteAddress);
     let count = 0;
+    for (const answering of this.#answering) if (answering.addressKey === key) count += 1;
     for (const session of this.#sessions.values()) {
       if (session.peer.state === "connecting" && addressKey(session.remoteAddress) === key) count += 1;
     }
