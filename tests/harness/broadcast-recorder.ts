@@ -11,6 +11,9 @@ export interface RecordedFrame {
   readonly payload: Uint8Array;
 }
 
+/** A recording does without no group, however late a busy machine is with it. */
+const PATIENT_LATENCY_MS = 60_000;
+
 /** Keeps every frame of some tracks of one broadcast, as a viewer at a node gets them. */
 export class BroadcastRecorder {
   readonly viewer: MoqViewer;
@@ -27,6 +30,7 @@ export class BroadcastRecorder {
       url,
       broadcast,
       tracks: names,
+      maxLatencyMs: PATIENT_LATENCY_MS,
       onFrame: (name, group, frame) => {
         const groups = tracks.get(name);
         if (groups === undefined) return;
