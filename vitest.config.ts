@@ -57,6 +57,8 @@ export default defineConfig({
           exclude: NOT_HERE,
           // What they measure is true of a machine that does nothing else.
           fileParallelism: false,
+          // Tests that a file runs beside each other wait most of their time: all of them at once.
+          maxConcurrency: 20,
           // With `system` in the same run: after it.
           sequence: { groupOrder: 1 },
         },

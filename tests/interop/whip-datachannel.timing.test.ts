@@ -146,10 +146,11 @@ describe.concurrent("a WHIP publisher", () => {
     await using origin = await startOrigin();
     const clip = makeWhipClip({ audio: false, keyframeInterval: 300, seconds: 10 });
     const startedMs = Date.now();
+    let flowingMs = Number.POSITIVE_INFINITY;
     // Two bursts in which nothing comes through, however often it is repeated.
     const isBurst = (): boolean => {
-      const ms = Date.now() - startedMs;
-      return (ms > 2_000 && ms < 2_400) || (ms > 5_000 && ms < 5_400);
+      const ms = Date.now() - flowingMs;
+      return (ms > 500 && ms < 900) || (ms > 2_500 && ms < 2_900);
     };
     const lost = new Set<number>();
     const loses = (_kind: string, sequence: number, isRepeat: boolean): boolean => {
@@ -158,12 +159,14 @@ describe.concurrent("a WHIP publisher", () => {
     };
     const publisher = await publish(origin, { clip, loses });
     const video = await record(origin, "video");
-    await waitFor("three groups and more", () => Date.now() - startedMs > 8_000);
+    flowingMs = Date.now();
+    await waitFor("three groups and more", () => Date.now() - flowingMs > 4_500);
     publisher.stop();
+    const seconds = (Date.now() - startedMs) / 1_000;
     expect(lost.size).toBeGreaterThan(0);
     expect(new Set(video.map(({ group }) => group)).size).toBeGreaterThanOrEqual(3);
     expectDecodable(clip, video);
-    expect(publisher.count("pli")).toBeLessThanOrEqual(9);
+    expect(publisher.count("pli")).toBeLessThanOrEqual(Math.ceil(seconds));
     const newest = video.at(-1)?.arrivalUs ?? 0;
     expect(clock.nowUs() - newest).toBeLessThan(1_500_000);
   });
@@ -173,12 +176,12 @@ describe.concurrent("a WHIP publisher", () => {
     const clip = makeWhipClip({ audio: false, keyframeInterval: 300, seconds: 10 });
     const publisher = await publish(origin, { clip });
     const video = await record(origin, "video");
-    await waitFor("seven seconds", () => video.length >= 210);
+    await waitFor("five seconds", () => video.length >= 150);
     publisher.stop();
     const groups = new Set(video.map(({ group }) => group)).size;
     expect(groups).toBeGreaterThanOrEqual(3);
-    expect(groups).toBeLessThanOrEqual(5);
-    expect(publisher.count("pli")).toBeLessThanOrEqual(7);
+    expect(groups).toBeLessThanOrEqual(4);
+    expect(publisher.count("pli")).toBeLessThanOrEqual(5);
   });
 
   it("may send sound alone, or a picture alone", async () => {
@@ -268,12 +271,13 @@ describe.concurrent("a WHIP publisher", () => {
     const keys = await loadTokenKeys(jwk);
     const [key] = keys;
     if (key === undefined) throw new Error("no key");
-    const nowSeconds = Math.floor(Date.now() / 1_000);
-    const token = (put: string): Promise<string> =>
-      signToken(
+    const token = (put: string): Promise<string> => {
+      const nowSeconds = Math.floor(Date.now() / 1_000);
+      return signToken(
         { root: "live", put: [put], get: [], issuedAtSeconds: nowSeconds, expiresAtSeconds: nowSeconds + 5 },
         key,
       );
+    };
     const verifier = new TokenVerifier({ keys }, { clock });
     await using origin = await startOrigin({ verifier });
     const clip = makeWhipClip({ audio: false });

@@ -1,16 +1,30 @@
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type BrowserViewer, openViewer } from "../harness/browser-viewer.ts";
+import type { StartedProcess } from "../harness/child-process.ts";
 import type { TestChromium } from "../harness/chromium.ts";
 import { useDevInChromium } from "../harness/dev-in-chromium.ts";
 import { EdgePath } from "../harness/edge-path.ts";
 import { postTimed } from "../harness/post-timed.ts";
 import { withoutFeatures } from "../harness/restricted-browser.ts";
+import { publishTestPicture, SMALL_PICTURE } from "../harness/test-picture.ts";
+import { untilAnnounced } from "../harness/until-announced.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { longestStillMs } from "../harness/watch-continuity.ts";
 
-const DEMO = "live/demo";
+/** Its picture is small, as this machine decodes and paints it for several pages at a time. */
+const BROADCAST = "live/ladder";
 
-const stage = useDevInChromium({ edges: 1, broadcaster: true });
+const stage = useDevInChromium({ edges: 1 });
+let publisher: StartedProcess | undefined;
+
+beforeAll(async () => {
+  publisher = publishTestPicture(`${stage.dev.rtmp}/${BROADCAST}`, SMALL_PICTURE);
+  await untilAnnounced(stage.dev.edges, BROADCAST);
+});
+
+afterAll(async () => {
+  await publisher?.stop();
+});
 
 interface TransportChange {
   readonly transport: string | undefined;
@@ -67,7 +81,7 @@ async function watch(
   return openViewer(observed, {
     console: stage.dev.console,
     src: path === undefined ? stage.dev.edges : [path.src],
-    broadcast: DEMO,
+    broadcast: BROADCAST,
     ...(transports !== undefined && { query: { transports } }),
   });
 }
@@ -86,24 +100,6 @@ async function usesTransport(viewer: BrowserViewer, transport: string, timeoutMs
 }
 
 describe("the ladder of transports", () => {
-  it("takes WHEP in a browser without WebTransport and WebSocket", async () => {
-    const viewer = await watch(withoutFeatures(stage.chromium, ["WebTransport", "WebSocket"]));
-    await viewer.presents(30);
-    expect((await viewer.stats()).transport).toBe("whep");
-    expect((await readLadder(viewer)).changes.map(({ transport }) => transport)).toEqual(["whep"]);
-    await viewer.close();
-  });
-
-  it("takes HLS in a browser without WebCodecs and WebRTC", async () => {
-    const viewer = await watch(
-      withoutFeatures(stage.chromium, ["VideoDecoder", "AudioDecoder", "RTCPeerConnection"]),
-    );
-    await viewer.presents(30);
-    expect((await viewer.stats()).transport).toBe("hls");
-    expect(viewer.errors).toEqual([]);
-    await viewer.close();
-  });
-
   it("does not load the script for HLS where it plays otherwise", async () => {
     const viewer = await watch(stage.chromium);
     await viewer.presents(30);
@@ -114,8 +110,29 @@ describe("the ladder of transports", () => {
     expect(scripts.filter((name) => /hls-/.test(name))).toEqual([]);
     await viewer.close();
   });
+});
 
-  it("ends on TCP where UDP is blocked", async () => {
+// Beside the two below, which mostly wait; one after the other.
+describe.concurrent("the ladder of transports of a browser or path that lacks something", () => {
+  it.sequential("takes WHEP in a browser without WebTransport and WebSocket", async () => {
+    const viewer = await watch(withoutFeatures(stage.chromium, ["WebTransport", "WebSocket"]));
+    await viewer.presents(30);
+    expect((await viewer.stats()).transport).toBe("whep");
+    expect((await readLadder(viewer)).changes.map(({ transport }) => transport)).toEqual(["whep"]);
+    await viewer.close();
+  });
+
+  it.sequential("takes HLS in a browser without WebCodecs and WebRTC", async () => {
+    const viewer = await watch(
+      withoutFeatures(stage.chromium, ["VideoDecoder", "AudioDecoder", "RTCPeerConnection"]),
+    );
+    await viewer.presents(30);
+    expect((await viewer.stats()).transport).toBe("hls");
+    expect(viewer.errors).toEqual([]);
+    await viewer.close();
+  });
+
+  it.sequential("ends on TCP where UDP is blocked", async () => {
     await using path = await EdgePath.open(stage.dev.edges[0] ?? "", 1);
     path.cutUdp();
     const viewer = await watch(stage.chromium, { path });
@@ -128,7 +145,6 @@ describe("the ladder of transports", () => {
   });
 });
 
-// Mostly waits, of the player's own: at once.
 describe.concurrent("the ladder of transports on a path that changes", () => {
   it("goes down when UDP turns bad and up again when it is good, with a picture all the time and each event once", async () => {
     await using path = await EdgePath.open(stage.dev.edges[0] ?? "", 7);
@@ -141,7 +157,7 @@ describe.concurrent("the ladder of transports on a path that changes", () => {
     const posting = (async () => {
       while (isPosting) {
         index += 1;
-        posted.push((await postTimed(stage.dev.origin, DEMO, { type: "cue", data: index })).id);
+        posted.push((await postTimed(stage.dev.origin, BROADCAST, { type: "cue", data: index })).id);
         await new Promise((resolve) => setTimeout(resolve, 300));
       }
     })();
