@@ -23,7 +23,8 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["packages/*/src/**/*.test.ts"],
-          testTimeout: 20_000,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
           // One process per core for all files: a new one for each, with everything imported again, takes as long as the
           // tests themselves. A file therefore puts back what it changes (timers, globals, environment).
           isolate: false,
