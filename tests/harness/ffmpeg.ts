@@ -40,7 +40,7 @@ export function makeClip(options: ClipOptions = {}): string {
 export function makeBFrameClip(rawH264: string, path: string): string {
   const args = ["-y", "-hide_banner", "-loglevel", "error", "-r", "30", "-f", "h264", "-i", rawH264];
   args.push("-c:v", "libx264", "-preset", "ultrafast", "-profile:v", "high", "-bf", "2", "-b_strategy", "0");
-  args.push("-g", "30", "-pix_fmt", "yuv420p", "-vf", "scale=640:360", "-b:v", "1500k", path);
+  args.push("-g", "30", "-pix_fmt", "yuv420p", "-b:v", "800k", path);
   execFileSync("ffmpeg", args, { stdio: "inherit" });
   return path;
 }

@@ -130,6 +130,11 @@ export class MoqViewer {
     this.#throttle = undefined;
   }
 
+  /** From now on an older group is wanted for so long once a newer one is there; as `maxLatencyMs` of the options. */
+  allowLatency(maxLatencyMs: number): void {
+    for (const subscription of this.#subscriptions) subscription.update({ maxLatencyMs });
+  }
+
   unsubscribe(): void {
     for (const subscription of this.#subscriptions) subscription.close();
   }

@@ -19,6 +19,8 @@ const MAX_PER_WINDOW = 29;
 const MAX_BYTES_PER_WINDOW = 8_000;
 /** The origin took a message before it answered: seconds counted from the answers are none too short. */
 const WINDOW_MS = 1_020;
+/** Of messages for later: the longest delay, and the latest time. */
+const MAX_AHEAD_MS = 1_500;
 
 export async function postTimed(
   origin: string,
@@ -75,18 +77,18 @@ function randomBody(random: () => number, posted: readonly PostedMessage[]): Tim
   const choice = random();
   const nowUs = Date.now() * 1_000;
   if (choice < 0.3) return { type, data };
-  if (choice < 0.6) return { type, data, delayMs: Math.round(random() * 2_500) };
+  if (choice < 0.6) return { type, data, delayMs: Math.round(random() * MAX_AHEAD_MS) };
   const last = posted.at(-1);
   // The same frame as the message before, or any time from a moment ago until soon.
   if (choice < 0.7 && last !== undefined) return { type, data, at: last.at };
-  return { type, data, at: Math.round(nowUs + (random() * 2_800 - 300) * 1_000) };
+  return { type, data, at: Math.round(nowUs + (random() * (MAX_AHEAD_MS + 300) - 300) * 1_000) };
 }
 
 function randomData(random: () => number): unknown {
   const kind = random();
   if (kind < 0.1) return [null, true, 0, -1.5, ""][Math.floor(random() * 5)];
   // Few are large: the limit of messages per second is reached before that of bytes.
-  const bytes = 8 + Math.floor(random() ** 4 * 780);
+  const bytes = 8 + Math.floor(random() ** 6 * 780);
   let text = "";
   while (Buffer.byteLength(JSON.stringify(text)) < bytes) {
     text += TEXT[Math.floor(random() * TEXT.length)] ?? "";

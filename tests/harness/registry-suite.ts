@@ -1,5 +1,5 @@
 import type { ControlPlane, NodeRecord, RegistryBackend, RegistryChange } from "@canopy/runtime";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it, type TestContext } from "vitest";
 import { nodeRecord as edgeRecord } from "../../packages/runtime/src/control-plane/node-record-suite.ts";
 import { waitFor } from "./wait-for.ts";
 
@@ -17,9 +17,9 @@ export function nodeRecord(id: number, changes: Partial<NodeRecord> = {}): NodeR
   return edgeRecord(id, { role: "origin", tier: 0, ...changes });
 }
 
-/** What every registry has to do, whatever holds it. */
+/** What every registry has to do, whatever holds it. Its tests may run beside each other. */
 export function registrySuite(createRegistry: () => RegistryUnderTest): void {
-  const open = () => {
+  const open = ({ onTestFinished }: TestContext) => {
     const registry = createRegistry();
     const opened: { close(): Promise<void> }[] = [];
     onTestFinished(async () => {
@@ -65,8 +65,8 @@ export function registrySuite(createRegistry: () => RegistryUnderTest): void {
     return claimed.epoch;
   };
 
-  it("knows who joined, who stays, and who has another's id", async () => {
-    const { backend } = open().connect();
+  it("knows who joined, who stays, and who has another's id", async (context) => {
+    const { backend } = open(context).connect();
     await reached(backend);
     expect(await beat(backend, 1)).toBe("joined");
     expect(await beat(backend, 1)).toBe("kept");
@@ -77,8 +77,8 @@ export function registrySuite(createRegistry: () => RegistryUnderTest): void {
     expect(nodes[0]?.ageMs).toBeLessThan(SUITE_TIMES.expiryMs);
   });
 
-  it("gives broadcasts to those who do not know their version", async () => {
-    const { backend } = open().connect();
+  it("gives broadcasts to those who do not know their version", async (context) => {
+    const { backend } = open(context).connect();
     await reached(backend);
     await beat(backend, 1);
     const epoch = await epochOf(claim(backend, "live/a", 1));
@@ -94,8 +94,8 @@ export function registrySuite(createRegistry: () => RegistryUnderTest): void {
     expect((await backend.read(0)).broadcasts).toHaveLength(0);
   });
 
-  it("tells all who listen of joins, claims and departures in order", async () => {
-    const { connect } = open();
+  it("tells all who listen of joins, claims and departures in order", async (context) => {
+    const { connect } = open(context);
     const [a, b] = [connect(), connect()];
     await reached(a.backend);
     await reached(b.backend);
@@ -119,8 +119,8 @@ export function registrySuite(createRegistry: () => RegistryUnderTest): void {
     expect(versions[1]).toBe((versions[0] ?? 0) + 1);
   });
 
-  it("gives a path to one owner at a time, with rising epochs", async () => {
-    const { connect } = open();
+  it("gives a path to one owner at a time, with rising epochs", async (context) => {
+    const { connect } = open(context);
     const { backend } = connect();
     await reached(backend);
     expect(await claim(backend, "live/a", 1)).toEqual({ kind: "unregistered" });
@@ -141,8 +141,8 @@ export function registrySuite(createRegistry: () => RegistryUnderTest): void {
     expect(await epochOf(claim(backend, "live/a", 1, { epoch: third }))).toBe(third);
   });
 
-  it("lets one of many win who claim a path at once", async () => {
-    const { connect } = open();
+  it("lets one of many win who claim a path at once", async (context) => {
+    const { connect } = open(context);
     const backends = [connect(), connect(), connect(), connect()].map(({ backend }) => backend);
     for (const [index, backend] of backends.entries()) {
       await reached(backend);
@@ -164,8 +164,8 @@ export function registrySuite(createRegistry: () => RegistryUnderTest): void {
     expect(epochs).toHaveLength(25);
   });
 
-  it("frees a path whose owner is silent, and forgets the owner later with all that it had", async () => {
-    const { connect } = open();
+  it("frees a path whose owner is silent, and forgets the owner later with all that it had", async (context) => {
+    const { connect } = open(context);
     const { backend } = connect();
     await reached(backend);
     await beat(backend, 1);
@@ -185,8 +185,8 @@ export function registrySuite(createRegistry: () => RegistryUnderTest): void {
     expect((await backend.read(0)).broadcasts?.[0]?.path).toBe("live/a");
   });
 
-  it("takes nobody for absent after it was away itself", async () => {
-    const { connect } = open();
+  it("takes nobody for absent after it was away itself", async (context) => {
+    const { connect } = open(context);
     const { backend } = connect();
     await reached(backend);
     await beat(backend, 1);
@@ -200,8 +200,8 @@ export function registrySuite(createRegistry: () => RegistryUnderTest): void {
     expect(await claim(backend, "live/a", 1)).toMatchObject({ kind: "claimed" });
   });
 
-  it("carries a whole control plane", async () => {
-    const { createControlPlane } = open();
+  it("carries a whole control plane", async (context) => {
+    const { createControlPlane } = open(context);
     const [a, b] = [createControlPlane(), createControlPlane()];
     let draining = false;
     await a.register(() => nodeRecord(1, { draining }));

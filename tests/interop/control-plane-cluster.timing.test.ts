@@ -37,7 +37,7 @@ function newOptions() {
   return redisOptions("cluster", cluster.addresses, `test-${prefixes}`);
 }
 
-describe("the registry in a Redis Cluster", () => {
+describe.concurrent("the registry in a Redis Cluster", () => {
   registrySuite(() => {
     const options = newOptions();
     return {
@@ -46,7 +46,9 @@ describe("the registry in a Redis Cluster", () => {
         createRedisControlPlane(options, { ...deps, clock: createClock() }, CLIENT_TIMES),
     };
   });
+});
 
+describe("a Redis Cluster that loses a master", () => {
   it("loses no registration when a master is killed in the middle of 1,000 joins per second", async () => {
     const options = newOptions();
     const createPlane = (): ControlPlane => {

@@ -5,50 +5,75 @@ import { encodeTimedMessage, type Json, TIMED_SEI_UUID } from "@canopy/media/tim
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BroadcastRecorder, type RecordedFrame } from "../harness/broadcast-recorder.ts";
 import { type BrowserViewer, type FiredMessage, openViewer } from "../harness/browser-viewer.ts";
-import { type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
-import { launchChromium, type TestChromium } from "../harness/chromium.ts";
+import type { StartedProcess } from "../harness/child-process.ts";
+import { useDevInChromium } from "../harness/dev-in-chromium.ts";
 import { makeBFrameClip, makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
 import { type PostedMessage, postRandomMessages, postTimed } from "../harness/post-timed.ts";
 import { readBurntInNumbers, traceUserData } from "../harness/read-elementary-stream.ts";
+import { publishTestPicture, SMALL_PICTURE } from "../harness/test-picture.ts";
+import { timedCarriers } from "../harness/timed-carriers.ts";
+import { untilAnnounced } from "../harness/until-announced.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-const DEMO = "live/demo";
-/** Access units that carry a message when the request names no other number. */
-const COPIES = 3;
-/** Of the viewers, one at each edge. */
-const TRANSPORTS = ["webtransport", "websocket"];
+/** The broadcaster's test picture; small, as this machine does everybody's work. */
+const CLOCK = "live/clock";
+/** Composed without a GPU: a page costs what it is large. */
+const VIEWPORT = { width: 360, height: 240 };
+/** Pictures of the clip with B-frames. */
+const CLIP_FRAMES = 150;
 const UUID = Buffer.from(TIMED_SEI_UUID.replaceAll("-", ""), "hex");
 
-let dev: CanopyDev;
-let chromium: TestChromium;
+interface Way {
+  readonly transport: string;
+  /** Number of the edge. */
+  readonly edge: number;
+  readonly query?: Readonly<Record<string, string>>;
+}
+
+const MOQ_WAYS: readonly Way[] = [
+  { transport: "webtransport", edge: 0 },
+  { transport: "websocket", edge: 1 },
+];
+/** With time for a machine that does all of this at once. */
+const WHEP: Way = { transport: "whep", edge: 1, query: { latency: "300" } };
+/** A media time that went through an RTP timestamp is a tick of 1/90,000 s, half a tick early at most. */
+const WHEP_ROUNDING_US = 18;
+
+const stage = useDevInChromium({ edges: 2 });
+let publisher: StartedProcess | undefined;
+/** From the first picture on; what the clip with B-frames is made of. */
+let source: BroadcastRecorder | undefined;
 let folder = "";
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "canopy-timed-"));
-  dev = await startCanopyDev({ edges: 2, broadcaster: true });
-  chromium = await launchChromium();
+  publisher = publishTestPicture(`${stage.dev.rtmp}/${CLOCK}`, SMALL_PICTURE);
+  await untilAnnounced(stage.dev.edges, CLOCK);
+  source = await BroadcastRecorder.open(edge(1), CLOCK, ["video"]);
 });
 
 afterAll(async () => {
-  await chromium?.close();
-  await dev?.stop();
+  source?.close();
+  await publisher?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
 function edge(index: number): string {
-  return dev.edges[index] ?? "";
+  return stage.dev.edges[index] ?? "";
 }
 
-function openViewers(broadcast: string): Promise<BrowserViewer[]> {
+async function openViewers(broadcast: string, ways: readonly Way[]): Promise<BrowserViewer[]> {
   return Promise.all(
-    dev.edges.map((src, index) =>
-      openViewer(chromium, {
-        console: dev.console,
-        src: [src],
+    ways.map(async ({ transport, edge: index, query }) => {
+      const viewer = await openViewer(stage.chromium, {
+        console: stage.dev.console,
+        src: [edge(index)],
         broadcast,
-        query: { transports: TRANSPORTS[index] ?? "" },
-      }),
-    ),
+        query: { transports: transport, ...query },
+      });
+      await viewer.page.setViewportSize(VIEWPORT);
+      return viewer;
+    }),
   );
 }
 
@@ -95,27 +120,37 @@ async function expectFired(
 ): Promise<void> {
   const fired: readonly FiredMessage[] = await viewer.fired();
   // Not pictures that a busy machine left out, but those that were missing explain a message on another frame.
-  const { gaps, lostGroups, stalls, droppedFrames, presentedFrames } = await viewer.stats();
-  const trouble = JSON.stringify({ gaps, lostGroups, stalls, droppedFrames, presentedFrames });
+  const { transport, gaps, lostGroups, stalls, droppedFrames, presentedFrames } = await viewer.stats();
+  const trouble = JSON.stringify({ transport, gaps, lostGroups, stalls, droppedFrames, presentedFrames });
   const timesUs = presentationTimes(video);
-  const seen = fired.map(({ id, type, at, data, mediaTimeUs }) => ({ id, type, at, data, mediaTimeUs }));
+  const roundingUs = transport === "whep" ? WHEP_ROUNDING_US : 0;
+  const nearest = (timeUs: number): number =>
+    timesUs.find((time) => Math.abs(time - timeUs) <= roundingUs) ?? timeUs;
+  const seen = fired.map(({ id, type, at, data, mediaTimeUs }) => ({
+    ...{ id, type, at, data },
+    mediaTimeUs: nearest(mediaTimeUs),
+  }));
   const wanted = inOrder(posted).map((message) => ({
     ...message,
     mediaTimeUs: frameTimeOf(message.at, timesUs),
   }));
-  expect(seen.map(({ id }) => id)).toEqual(wanted.map(({ id }) => id));
+  expect(
+    seen.map(({ id }) => id),
+    trouble,
+  ).toEqual(wanted.map(({ id }) => id));
   expect(seen, trouble).toEqual(wanted);
   // What the canvas showed at the moment of the event against what another decoder finds in that very picture.
   const burntIn = new Map(timesUs.map((time, index) => [time, numbers[index]]));
-  expect(fired.map(({ frame }) => frame)).toEqual(
-    wanted.map(({ mediaTimeUs = 0 }) => burntIn.get(mediaTimeUs)),
-  );
+  expect(
+    fired.map(({ frame }) => frame),
+    trouble,
+  ).toEqual(wanted.map(({ mediaTimeUs = 0 }) => burntIn.get(mediaTimeUs)));
   expect(fired.every(({ frame }) => frame !== undefined)).toBe(true);
 }
 
-/** Every message byte by byte in the SEI of three consecutive access units, the first of them that of its time. */
-async function expectInElementaryStream({ posted, video }: Published): Promise<string> {
-  const file = join(folder, "video.h264");
+/** Every message byte by byte in the SEI of its access units. */
+async function expectInElementaryStream({ posted, video }: Published, name: string): Promise<string> {
+  const file = join(folder, name);
   writeFileSync(file, Buffer.concat(video.map((frame) => frame.payload)));
   const traced = await traceUserData(file);
   expect(traced.units).toBe(video.length);
@@ -125,21 +160,11 @@ async function expectInElementaryStream({ posted, video }: Published): Promise<s
     const key = bytes.subarray(UUID.length).toString("hex");
     carried.set(key, [...(carried.get(key) ?? []), unit]);
   }
-  const wanted = new Map<string, number[]>();
-  for (const message of posted) {
-    const first = video.findIndex((frame) => frame.timestampUs >= message.at);
-    wanted.set(
-      hexOf(message),
-      Array.from({ length: COPIES }, (_, index) => first + index),
-    );
-  }
-  // In decoding order a B-frame may lie before the message's time: it carries none, the next one does.
-  const isDue = (unit: number, at: number): boolean => (video[unit]?.timestampUs ?? 0) >= at;
-  for (const message of posted) {
-    const first = wanted.get(hexOf(message))?.[0] ?? 0;
-    const due = video.map((_, unit) => unit).filter((unit) => unit >= first && isDue(unit, message.at));
-    wanted.set(hexOf(message), due.slice(0, COPIES));
-  }
+  const carriers = timedCarriers(
+    posted,
+    video.map(({ timestampUs }) => timestampUs),
+  );
+  const wanted = new Map([...carriers].map(([message, units]) => [hexOf(message), units]));
   expect(Object.fromEntries(carried)).toEqual(Object.fromEntries(wanted));
   return file;
 }
@@ -161,6 +186,8 @@ async function waitForNewest(recorder: BroadcastRecorder, track: string, timeUs:
   await waitFor(`${track} up to the last message`, () => recorder.newestUs(track) > timeUs, 20_000);
 }
 
+/** The copies in the pictures after its own are through by then. */
+const AFTERWARDS_US = 300_000;
 const ONE_SECOND_US = 1_000_000;
 
 function lastTime(posted: readonly PostedMessage[]): number {
@@ -168,20 +195,21 @@ function lastTime(posted: readonly PostedMessage[]): number {
 }
 
 describe("timed messages", () => {
-  it("500 of any size and time are each fired once, in order, on their frame, at both edges", async () => {
-    const viewers = await openViewers(DEMO);
-    const recorder = await BroadcastRecorder.open(edge(0), DEMO, ["video", "timed"]);
+  it("500 of any size and time are each fired once, in order, on their frame, over WebTransport, WebSocket and WHEP", async () => {
+    const ways = [...MOQ_WAYS, WHEP];
+    const viewers = await openViewers(CLOCK, ways);
+    const recorder = await BroadcastRecorder.open(edge(0), CLOCK, ["video", "timed"]);
     try {
       await Promise.all(viewers.map((viewer) => viewer.presents(30)));
       await waitFor("the recorder's first frames", () => recorder.frames("video").length > 30);
       const posted = await postRandomMessages(
         { seed: 20_251, count: 500, meanGapMs: 30 },
-        { origin: dev.origin, broadcast: DEMO },
+        { origin: stage.dev.origin, broadcast: CLOCK },
       );
-      await waitForNewest(recorder, "video", lastTime(posted) + ONE_SECOND_US);
+      await waitForNewest(recorder, "video", lastTime(posted) + AFTERWARDS_US);
       await waitForAll(viewers, posted);
       const published = { posted, video: recorder.frames("video") };
-      const file = await expectInElementaryStream(published);
+      const file = await expectInElementaryStream(published, "video.h264");
       expectOnTrack(recorder, posted);
       const numbers = await readBurntInNumbers(file);
       expect(numbers.length).toBe(published.video.length);
@@ -189,51 +217,61 @@ describe("timed messages", () => {
         await expectFired(viewer, published, numbers);
         expect(viewer.errors).toEqual([]);
       }
+      const transports = await Promise.all(viewers.map(async (viewer) => (await viewer.stats()).transport));
+      expect(transports).toEqual(ways.map(({ transport }) => transport));
     } finally {
       recorder.close();
       await Promise.all(viewers.map((viewer) => viewer.close()));
     }
   });
+});
 
+// Two of these players show pictures: beside each other.
+describe.concurrent("timed messages of other broadcasts", () => {
   it("find their frame among B-frames, too", async () => {
-    const source = await BroadcastRecorder.open(edge(1), DEMO, ["video"]);
-    await waitFor("a clip with burnt-in numbers", () => source.frames("video").length > 150);
-    source.close();
+    const broadcast = "live/b-frames";
+    const clip = await waitFor("a clip with burnt-in numbers", () => {
+      const frames = source?.frames("video") ?? [];
+      return frames.length >= CLIP_FRAMES && frames.slice(0, CLIP_FRAMES);
+    });
+    source?.close();
     const raw = join(folder, "clip.h264");
-    writeFileSync(raw, Buffer.concat(source.frames("video").map((frame) => frame.payload)));
-    const publisher = publishWithFfmpeg(
+    writeFileSync(raw, Buffer.concat(clip.map((frame) => frame.payload)));
+    const bFrames = publishWithFfmpeg(
       makeBFrameClip(raw, join(folder, "clip.mp4")),
-      `${dev.rtmp}/live/b-frames`,
+      `${stage.dev.rtmp}/${broadcast}`,
     );
-    const viewers = await openViewers("live/b-frames");
-    const recorder = await BroadcastRecorder.open(edge(0), "live/b-frames", ["video", "timed"]);
+    await untilAnnounced(stage.dev.edges, broadcast);
+    const viewers = await openViewers(broadcast, MOQ_WAYS);
+    const recorder = await BroadcastRecorder.open(edge(0), broadcast, ["video", "timed"]);
     try {
       await Promise.all(viewers.map((viewer) => viewer.presents(30)));
       await waitFor("the recorder's first frames", () => recorder.frames("video").length > 30);
       const posted = await postRandomMessages(
-        { seed: 7, count: 80, meanGapMs: 60 },
-        { origin: dev.origin, broadcast: "live/b-frames" },
+        { seed: 7, count: 80, meanGapMs: 30 },
+        { origin: stage.dev.origin, broadcast },
       );
-      await waitForNewest(recorder, "video", lastTime(posted) + ONE_SECOND_US);
+      await waitForNewest(recorder, "video", lastTime(posted) + AFTERWARDS_US);
       await waitForAll(viewers, posted);
       const published = { posted, video: recorder.frames("video") };
       const times = published.video.map((frame) => frame.timestampUs);
       expect(times.some((time, index) => time < (times[index - 1] ?? 0))).toBe(true);
-      const file = await expectInElementaryStream(published);
+      const file = await expectInElementaryStream(published, "b-frames.h264");
       expectOnTrack(recorder, posted);
       const numbers = await readBurntInNumbers(file);
       for (const viewer of viewers) await expectFired(viewer, published, numbers);
     } finally {
       recorder.close();
       await Promise.all(viewers.map((viewer) => viewer.close()));
-      await publisher.stop();
+      await bFrames.stop();
     }
   });
 
   it("come on the track alone when there is no picture, and are fired once", async () => {
     const broadcast = "live/sound-alone";
-    const publisher = publishWithFfmpeg(makeClip({ video: false }), `${dev.rtmp}/${broadcast}`);
-    const viewers = await openViewers(broadcast);
+    const sound = publishWithFfmpeg(makeClip({ video: false }), `${stage.dev.rtmp}/${broadcast}`);
+    await untilAnnounced(stage.dev.edges, broadcast);
+    const viewers = await openViewers(broadcast, MOQ_WAYS);
     const recorder = await BroadcastRecorder.open(edge(0), broadcast, ["audio", "timed"]);
     try {
       for (const viewer of viewers) {
@@ -243,7 +281,7 @@ describe("timed messages", () => {
       // Sound can be there a moment before the track of messages is: who comes later gets later messages.
       const trials: PostedMessage[] = [];
       await waitFor("every viewer to get messages", async () => {
-        trials.push(await postTimed(dev.origin, broadcast, { type: "trial", data: trials.length }));
+        trials.push(await postTimed(stage.dev.origin, broadcast, { type: "trial", data: trials.length }));
         await new Promise((resolve) => setTimeout(resolve, 500));
         const fired = await Promise.all(viewers.map((viewer) => viewer.fired()));
         return fired.every((messages) => messages.length > 0);
@@ -252,7 +290,11 @@ describe("timed messages", () => {
       const posted: PostedMessage[] = [];
       for (let index = 0; index < 20; index++) {
         posted.push(
-          await postTimed(dev.origin, broadcast, { type: "cue", data: index, delayMs: (index % 4) * 300 }),
+          await postTimed(stage.dev.origin, broadcast, {
+            type: "cue",
+            data: index,
+            delayMs: (index % 4) * 300,
+          }),
         );
       }
       await waitForNewest(recorder, "audio", lastTime(posted) + ONE_SECOND_US);
@@ -274,7 +316,7 @@ describe("timed messages", () => {
     } finally {
       recorder.close();
       await Promise.all(viewers.map((viewer) => viewer.close()));
-      await publisher.stop();
+      await sound.stop();
     }
   });
 });

@@ -8,6 +8,8 @@ import type { NodeCertificate } from "./node-certificate.ts";
 export interface NodeRoutesDeps {
   readonly admission: Admission;
   readonly certificate: NodeCertificate;
+  /** Settled when the UDP port is open, or never will be. */
+  readonly listening: Promise<void>;
   /** Paths of the broadcasts that are active here. */
   readonly announced: () => Iterable<string>;
   /** This node's place in the tree and its load, as JSON, with the broadcasts that `sees` lets through. */
@@ -21,8 +23,12 @@ function described(summary: string, path?: string): { readonly schema: object; r
 
 /** What every node with sessions answers beside the basic routes, with moq-relay's paths where it has them. */
 export function registerNodeRoutes(app: HttpServer["app"], deps: NodeRoutesDeps): void {
-  app.get("/certificate.sha256", described("SHA-256 of the certificate, for pinning"), (_request, reply) => {
-    void reply
+  const fingerprint = described("SHA-256 of the certificate, for pinning");
+  app.get("/certificate.sha256", fingerprint, async (_request, reply) => {
+    // Who has the hash dials at once. A first packet to a port that is not open yet is lost, and its sender waits for
+    // a second, and then for two more, before he sends it again (RFC 9002 section 6.2.2).
+    await deps.listening;
+    return reply
       .header("cache-control", "no-store")
       .type("text/plain; charset=utf-8")
       .send(deps.certificate.current.sha256Hex);

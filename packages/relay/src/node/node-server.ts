@@ -309,9 +309,14 @@ async function openParts(
     if (nextUri !== undefined) void reply.header(GOAWAY_HEADER, nextUri() || "*");
     done();
   });
+  let settleListening = (): void => {};
+  const listening = new Promise<void>((resolve) => {
+    settleListening = resolve;
+  });
   registerNodeRoutes(http.app, {
     admission,
     certificate,
+    listening,
     announced: () => node.announced(),
     topology: (sees, isOperator) => {
       const topology = node.topology(sees);
@@ -332,7 +337,9 @@ async function openParts(
   const { port } = await http.start();
   const sessions = lifetime.own(
     "sessions",
-    await listen(options, deps, { port, tls: certificate.current, gate, httpServer: http.server }),
+    await listen(options, deps, { port, tls: certificate.current, gate, httpServer: http.server }).finally(
+      settleListening,
+    ),
   );
   lifetime.add(
     "flush metric",
