@@ -1,19 +1,21 @@
-import { join } from "node:path";
 import type { Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { launchChromium, type TestChromium } from "../harness/chromium.ts";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { launchChromium } from "../harness/chromium.ts";
+import { PagePool, type PooledPage } from "../harness/page-pool.ts";
 import { waitFor } from "../harness/wait-for.ts";
-import { ROOT } from "../repository/repository-files.ts";
-import { bundlePage } from "./player/bundle-page.ts";
 import type { ClipFrames } from "./player/clip-frames.ts";
 import { observeResources } from "./player/count-resources.ts";
 import { makeClipFrames } from "./player/make-clip-frames.ts";
+import { bundlePlayerPage } from "./player/player-tab.ts";
 
 // What publishers do to a player that is playing: other formats, other tracks, restarts; and what is left of it.
 
 const CLIP = { seconds: 8, fps: 25, keyframeInterval: 25, bFrames: 0 };
 
-let chromium: TestChromium;
+// They mostly wait for pictures that come in real time.
+vi.setConfig({ maxConcurrency: 3 });
+
+let pages: PagePool;
 let script: string;
 let large: ClipFrames;
 let small: ClipFrames;
@@ -21,30 +23,23 @@ let small: ClipFrames;
 beforeAll(async () => {
   large = makeClipFrames({ ...CLIP, size: "640x360" });
   small = makeClipFrames({ ...CLIP, size: "320x180" });
-  [script, chromium] = await Promise.all([
-    bundlePage(join(ROOT, "tests", "browser", "player", "player-page.ts")),
-    launchChromium(),
-  ]);
+  const [bundle, chromium] = await Promise.all([bundlePlayerPage(), launchChromium()]);
+  script = bundle;
+  pages = new PagePool(chromium);
 });
 
-afterAll(async () => {
-  await chromium?.close();
-});
+afterAll(() => pages?.[Symbol.asyncDispose]());
 
-interface Tab extends AsyncDisposable {
-  readonly page: Page;
-  readonly errors: string[];
-}
-
-async function openTab(): Promise<Tab> {
-  const { page, errors } = await chromium.openPage();
+async function openTab(): Promise<PooledPage> {
+  const tab = await pages.take();
+  const { page } = tab;
   await page.evaluate(observeResources);
   await page.addScriptTag({ content: script, type: "module" });
   await page.waitForFunction(() => window.PlayerPage !== undefined);
   await page.evaluate((frames) => {
     window.page = new window.PlayerPage(frames);
   }, large);
-  return { page, errors, [Symbol.asyncDispose]: () => page.context().close() };
+  return tab;
 }
 
 function stats(page: Page) {
@@ -63,7 +58,7 @@ async function presents(page: Page, count: number): Promise<void> {
   await waitFor(`${count} more frames`, async () => (await presented()) >= wanted);
 }
 
-describe("Player", () => {
+describe.concurrent("Player", () => {
   it("plays a broadcast that has only sound, with its timed messages", async () => {
     await using tab = await openTab();
     const { page } = tab;

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import type { Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { launchChromium, type TestChromium } from "../harness/chromium.ts";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { launchChromium } from "../harness/chromium.ts";
+import { PagePool, type PooledPage } from "../harness/page-pool.ts";
 import { ROOT } from "../harness/repository-root.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { bundlePage } from "./player/bundle-page.ts";
@@ -15,7 +16,14 @@ const FRAME_US = 40_000;
 /** Of the clip, before it begins anew. */
 const FRAMES = 200;
 
-let chromium: TestChromium;
+// They mostly wait for pictures that come in real time.
+vi.setConfig({ maxConcurrency: 3 });
+
+/** Two ends in one page: by loopback, and by address, as the names that hide addresses need multicast. */
+const BOTH_ENDS = ["--allow-loopback-in-peer-connection", "--disable-features=WebRtcHideLocalIpsWithMdns"];
+
+let pages: PagePool;
+let pagesWithBothEnds: PagePool;
 let script: string;
 let clip: ClipFrames;
 
@@ -23,26 +31,26 @@ beforeAll(async () => {
   clip = withOpusTone(
     makeClipFrames({ seconds: 8, fps: 25, size: "640x360", keyframeInterval: 25, bFrames: 0 }),
   );
-  [script, chromium] = await Promise.all([
+  const [bundle, chromium, other] = await Promise.all([
     bundlePage(join(ROOT, "tests", "browser", "whep", "whep-page.ts")),
     launchChromium(),
+    launchChromium({ args: BOTH_ENDS }),
   ]);
+  script = bundle;
+  pages = new PagePool(chromium);
+  pagesWithBothEnds = new PagePool(other);
 });
 
 afterAll(async () => {
-  await chromium?.close();
+  await pages?.[Symbol.asyncDispose]();
+  await pagesWithBothEnds?.[Symbol.asyncDispose]();
 });
 
-interface Tab extends AsyncDisposable {
-  readonly page: Page;
-  readonly errors: string[];
-}
-
-async function openTab(browser = chromium): Promise<Tab> {
-  const { page, errors } = await browser.openPage();
-  await page.addScriptTag({ content: script, type: "module" });
-  await page.waitForFunction(() => window.whep !== undefined);
-  return { page, errors, [Symbol.asyncDispose]: () => page.context().close() };
+async function openTab(from = pages): Promise<PooledPage> {
+  const tab = await from.take();
+  await tab.page.addScriptTag({ content: script, type: "module" });
+  await tab.page.waitForFunction(() => window.whep !== undefined);
+  return tab;
 }
 
 function startEdge(options: WhepEdgeOptions = {}): Promise<WhepEdge> {
@@ -85,13 +93,13 @@ function frameNumbers(
   return (timestampUs) => wrap(frameOf(timestampUs) + offset);
 }
 
-describe("whepUpstream", () => {
+describe.concurrent("whepUpstream", () => {
   it("paints and sounds, with media times and latency from capture", async () => {
     await using edge = await startEdge();
     await using tab = await openTab();
     const { page } = tab;
     await page.evaluate((src) => window.whep.start({ src }), edge.url);
-    await presents(page, 150);
+    await presents(page, 100);
     const log = await readLog(page);
     expect(log.states).toEqual(["connecting", "playing"]);
     expect(log.errors).toEqual([]);
@@ -322,10 +330,7 @@ describe("whepUpstream", () => {
   });
 
   it("restarts ICE with the servers of the Link header when the direct way leads nowhere", async () => {
-    // Two ends in one page: by loopback, and by address, as the names that hide addresses need multicast.
-    const args = ["--allow-loopback-in-peer-connection", "--disable-features=WebRtcHideLocalIpsWithMdns"];
-    await using browser = await launchChromium({ args });
-    await using tab = await openTab(browser);
+    await using tab = await openTab(pagesWithBothEnds);
     const { page } = tab;
     await page.evaluate(() => window.whep.start({ src: "http://edge.test", whepAt: "page" }));
     await waitFor("the restart", () => page.evaluate(() => window.whep.edge.wasRestarted));
@@ -338,7 +343,7 @@ describe("whepUpstream", () => {
   });
 });
 
-describe("CanopyPlayerElement", () => {
+describe.concurrent("CanopyPlayerElement", () => {
   it("shows the picture of WHEP at once where sound needs a tap, and lets it out with one", async () => {
     await using edge = await startEdge();
     await using tab = await openTab();
@@ -383,7 +388,7 @@ describe("CanopyPlayerElement", () => {
   });
 });
 
-describe("Connection", () => {
+describe.concurrent("Connection", () => {
   it("goes on with another transport when the broadcast gets B-frames, and keeps the picture", async () => {
     await using relay = await RelayEdge.start(clip);
     await using edge = await startEdge();

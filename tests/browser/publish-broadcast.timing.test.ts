@@ -55,7 +55,7 @@ async function waitUntilLive(origin: PublishOrigin, path: string, page: Page): P
 }
 
 describe("publish", () => {
-  it("sends over WebSocket from a browser without WebTransport", async () => {
+  it.concurrent("sends over WebSocket from a browser without WebTransport", async () => {
     await using origin = await PublishOrigin.start();
     const page = await startPublishing(
       {
@@ -77,7 +77,7 @@ describe("publish", () => {
     await page.context().close();
   });
 
-  it("sends a camera as H.264 and Opus with wall-clock times, keyframe first in every group", async () => {
+  it.concurrent("sends a camera as H.264 and Opus with wall-clock times, keyframe first in every group", async () => {
     await using origin = await PublishOrigin.start({ clockAheadUs: 5_000_000 });
     const page = await startPublishing({
       url: origin.url,
@@ -137,7 +137,7 @@ describe("publish", () => {
     await page.context().close();
   });
 
-  it("comes back by itself with later groups when the origin restarts", async () => {
+  it.concurrent("comes back by itself with later groups when the origin restarts", async () => {
     const first = await PublishOrigin.start();
     const { certificate, port } = first;
     const page = await startPublishing({

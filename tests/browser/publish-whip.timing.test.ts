@@ -91,7 +91,7 @@ async function waitUntilLive(origin: TestOrigin, path: string, page: Page): Prom
 }
 
 describe("publish by WHIP", () => {
-  it("sends a camera as H.264 without B-frames and Opus, with limits that change while it is live", async () => {
+  it.concurrent("sends a camera as H.264 without B-frames and Opus, with limits that change while it is live", async () => {
     await using origin = await TestOrigin.start({ webrtc: {} });
     const page = await startPublishing(origin, "live/camera");
     await waitUntilLive(origin, "live/camera", page);
@@ -143,7 +143,7 @@ describe("publish by WHIP", () => {
     await page.context().close();
   });
 
-  it("comes back by itself when the origin ends the session, and tells who is refused", async () => {
+  it.concurrent("comes back by itself when the origin ends the session, and tells who is refused", async () => {
     await using origin = await TestOrigin.start({ webrtc: {} });
     const page = await startPublishing(origin, "live/again", { source: "canvas", audio: false });
     await waitUntilLive(origin, "live/again", page);
@@ -164,7 +164,7 @@ describe("publish by WHIP", () => {
     await page.context().close();
   });
 
-  it("goes on by a new session when its path is dead and the origin restarts no ICE", async () => {
+  it.concurrent("goes on by a new session when its path is dead and the origin restarts no ICE", async () => {
     await using origin = await TestOrigin.start({ webrtc: {} });
     const target = { host: "127.0.0.1", port: origin.webrtc?.port ?? 0 };
     await using proxy = await UdpProxy.listen({ target, seed: 1 });
@@ -186,6 +186,8 @@ describe("publish by WHIP", () => {
     await waitFor("pictures", () => video.length > 10, 20_000);
     for (const direction of ["toTarget", "toClient"] as const) proxy.setLink(direction, { lossRate: 1 });
     await waitFor("the loss", async () => (await states(page)).includes("reconnecting"), 20_000);
+    // Before that the path would be found good again, and the page live in the session that it has.
+    await waitFor("the refusal of the restart", () => requests.includes("PATCH 422"), 20_000);
     for (const direction of ["toTarget", "toClient"] as const) proxy.setLink(direction, { lossRate: 0 });
     await waitFor("the return", async () => (await states(page)).at(-1) === "live", 20_000);
     const posts = requests.filter((request) => request.startsWith("POST"));

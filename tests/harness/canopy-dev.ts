@@ -23,6 +23,8 @@ export interface CanopyDev extends AsyncDisposable {
 export interface CanopyDevOptions {
   readonly edges?: number;
   readonly broadcaster?: boolean;
+  /** Starts a publisher while the tree comes up, as the built-in one does; it is stopped before the tree. */
+  readonly publish?: (rtmp: string) => StartedProcess;
   readonly args?: readonly string[];
 }
 
@@ -48,24 +50,30 @@ export async function startCanopyDev(options: CanopyDevOptions = {}): Promise<Ca
   );
   args.push("--edges", String(edges), ...(options.broadcaster === true ? [] : ["--no-broadcaster"]));
   args.push(...(options.args ?? []));
+  const http = (port: number): string => `http://127.0.0.1:${port}`;
+  const rtmp = `rtmp://127.0.0.1:${rtmpPort}`;
   const started = startProcess(process.execPath, [CANOPY_COMMAND, ...args]);
+  const publisher = options.publish?.(rtmp);
+  const stop = async (): Promise<number | null> => {
+    await publisher?.stop();
+    return started.stop();
+  };
   try {
     await started.printed(/^canopy: ready$/m, READY_DEADLINE_MS);
   } catch (error) {
-    await started.stop();
+    await stop();
     throw error;
   }
-  const http = (port: number): string => `http://127.0.0.1:${port}`;
   return {
     process: started,
     console: http(consolePort),
     origin: http(originPort),
     relay: http(relayPort),
     edges: Array.from({ length: edges }, (_, index) => http(edgePort + index)),
-    rtmp: `rtmp://127.0.0.1:${rtmpPort}`,
-    stop: () => started.stop(),
+    rtmp,
+    stop,
     [Symbol.asyncDispose]: async () => {
-      await started.stop();
+      await stop();
     },
   };
 }

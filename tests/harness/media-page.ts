@@ -115,6 +115,7 @@ function observeElement(): void {
   });
   const canvas = new OffscreenCanvas(640, 48);
   const context = canvas.getContext("2d", { willReadFrequently: true });
+  let lastFrame = -1;
   const onFrame = (_nowMs: number, { mediaTime }: VideoFrameCallbackMetadata): void => {
     video.requestVideoFrameCallback(onFrame);
     if (context === null) return;
@@ -127,7 +128,11 @@ function observeElement(): void {
     const { data } = context.getImageData(0, 0, width, strip);
     const clock = view.readClockCode({ data, width, height, bytesPerPixel: 4 });
     const seenMs = performance.timeOrigin + performance.now();
-    if (clock !== undefined) media.shown.push({ captureMs: clock.unixMs, frame: clock.frame, seenMs });
+    // A player that jumps a little has the picture presented again that is there already.
+    if (clock !== undefined && clock.frame !== lastFrame) {
+      lastFrame = clock.frame;
+      media.shown.push({ captureMs: clock.unixMs, frame: clock.frame, seenMs });
+    }
     const due = media.ahead.filter(({ seconds }) => seconds <= mediaTime + 0.001);
     if (due.length === 0) return;
     media.ahead = media.ahead.filter((message) => !due.includes(message));

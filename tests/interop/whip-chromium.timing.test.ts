@@ -1,10 +1,10 @@
 import { decodeLegacyFrame } from "@canopy/media/container";
 import { isKeyframe } from "@canopy/media/h264";
 import { framePayload } from "@canopy/protocol";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { openViewer } from "../harness/browser-viewer.ts";
-import { type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
-import { launchChromium, type TestChromium, type TestPage } from "../harness/chromium.ts";
+import type { TestPage } from "../harness/chromium.ts";
+import { useDevInChromium } from "../harness/dev-in-chromium.ts";
 import { MoqViewer } from "../harness/moq-viewer.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -56,25 +56,14 @@ async function publishCamera(options: PageOptions): Promise<{ status: number; lo
 }
 
 describe("Chromium as a WHIP publisher", () => {
-  let canopy: CanopyDev;
-  let chromium: TestChromium;
-
-  beforeAll(async () => {
-    canopy = await startCanopyDev({ edges: 1 });
-    chromium = await launchChromium({ args: FAKE_CAMERA });
-  });
-
-  afterAll(async () => {
-    await chromium?.close();
-    await canopy?.stop();
-  });
+  const stage = useDevInChromium({ edges: 1 }, { args: FAKE_CAMERA });
 
   async function publish(
     broadcast: string,
     options: Partial<PageOptions> = {},
   ): Promise<TestPage & { readonly session: string }> {
-    const opened = await chromium.openPage();
-    const url = `${canopy.origin}/whip/${broadcast}`;
+    const opened = await stage.chromium.openPage();
+    const url = `${stage.dev.origin}/whip/${broadcast}`;
     const wanted = { url, video: CAMERA, audio: true, rids: [], ...options };
     const { status, location } = await opened.page.evaluate(publishCamera, wanted);
     expect(status, opened.errors.join("; ")).toBe(201);
@@ -85,15 +74,15 @@ describe("Chromium as a WHIP publisher", () => {
     readonly publisher: { readonly protocol: string; readonly connected: boolean };
     readonly tracks: readonly { readonly name: string; readonly codec?: string; readonly width?: number }[];
   }> {
-    const response = await fetch(`${canopy.origin}/v1/broadcasts/${broadcast}`);
+    const response = await fetch(`${stage.dev.origin}/v1/broadcasts/${broadcast}`);
     if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
     return response.json();
   }
 
-  it("is seen and heard at an edge, over two hops, until it ends its session", async () => {
+  it.concurrent("is seen and heard at an edge, over two hops, until it ends its session", async () => {
     const broadcast = "interop/whip-camera";
     const { session, context } = await publish(broadcast);
-    const [edge = ""] = canopy.edges;
+    const [edge = ""] = stage.dev.edges;
     const keyframes: boolean[] = [];
     /** From capture to arrival here, µs. */
     const ages: Record<"video" | "audio", number[]> = { video: [], audio: [] };
@@ -110,6 +99,9 @@ describe("Chromium as a WHIP publisher", () => {
         if (track === "video") keyframes.push(isKeyframe(decodeLegacyFrame(framePayload(frame)).payload));
       },
     });
+    // It plays while the other viewer counts.
+    const src = stage.dev.edges;
+    const screen = await openViewer(stage.chromium, { console: stage.dev.console, src, broadcast });
     await waitFor(
       () => `frames; ${JSON.stringify([viewer.view("video").frames, viewer.view("audio").frames])}`,
       () => viewer.view("video").frames >= 90 && viewer.view("audio").frames >= 200,
@@ -125,13 +117,13 @@ describe("Chromium as a WHIP publisher", () => {
       connected: true,
     });
 
-    const screen = await openViewer(chromium, { console: canopy.console, src: canopy.edges, broadcast });
-    await screen.presents(30);
+    await waitFor("pictures on screen", async () => (await screen.stats()).presentedFrames >= 30);
+    // An encoder that had to wait for the processor begins smaller.
+    await waitFor("the whole picture", async () => (await screen.stats()).width === CAMERA.width, 60_000);
     expect(await screen.stats()).toMatchObject({
       videoCodec: expect.stringMatching(/^avc1\.42/),
       audioCodec: "opus",
-      width: 640,
-      height: 480,
+      ...CAMERA,
     });
     await screen.close();
 
@@ -139,6 +131,27 @@ describe("Chromium as a WHIP publisher", () => {
     await waitFor("the end of the broadcast", () => viewer.view("video").closed);
     viewer.close();
     await context.close();
+  });
+
+  it.concurrent("can publish again right after its page was closed without a word", async () => {
+    const broadcast = "interop/whip-reload";
+    const first = await publish(broadcast, { audio: false });
+    await waitFor("the first one", async () => (await describeBroadcast(broadcast)).publisher.connected);
+    await first.context.close();
+    const again = await stage.chromium.openPage();
+    const startedMs = Date.now();
+    await waitFor(
+      "the path",
+      async () => {
+        const url = `${stage.dev.origin}/whip/${broadcast}`;
+        const options = { url, video: CAMERA, audio: false, rids: [] };
+        return (await again.page.evaluate(publishCamera, options)).status === 201;
+      },
+      10_000,
+    );
+    expect(Date.now() - startedMs).toBeLessThan(6_000);
+    await waitFor("the second one", async () => (await describeBroadcast(broadcast)).publisher.connected);
+    await again.context.close();
   });
 
   it("becomes a rendition per simulcast layer", async () => {
@@ -157,7 +170,7 @@ describe("Chromium as a WHIP publisher", () => {
       "video-q 320",
     ]);
     const viewer = await MoqViewer.connect({
-      url: canopy.edges[0] ?? "",
+      url: stage.dev.edges[0] ?? "",
       broadcast,
       tracks: ["video-q", "video-f"],
     });
@@ -166,26 +179,5 @@ describe("Chromium as a WHIP publisher", () => {
     );
     viewer.close();
     await context.close();
-  });
-
-  it("can publish again right after its page was closed without a word", async () => {
-    const broadcast = "interop/whip-reload";
-    const first = await publish(broadcast, { audio: false });
-    await waitFor("the first one", async () => (await describeBroadcast(broadcast)).publisher.connected);
-    await first.context.close();
-    const again = await chromium.openPage();
-    const startedMs = Date.now();
-    await waitFor(
-      "the path",
-      async () => {
-        const url = `${canopy.origin}/whip/${broadcast}`;
-        const options = { url, video: CAMERA, audio: false, rids: [] };
-        return (await again.page.evaluate(publishCamera, options)).status === 201;
-      },
-      10_000,
-    );
-    expect(Date.now() - startedMs).toBeLessThan(6_000);
-    await waitFor("the second one", async () => (await describeBroadcast(broadcast)).publisher.connected);
-    await again.context.close();
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type BrowserViewer, openViewer } from "../harness/browser-viewer.ts";
 import { useDevInChromium } from "../harness/dev-in-chromium.ts";
 import { devProcess } from "../harness/kill-node.ts";
+import { MEDIUM_PICTURE } from "../harness/test-picture.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { longestStillMs } from "../harness/watch-continuity.ts";
 
@@ -13,7 +14,7 @@ const LATENCY_MS = 1_000;
 /** Far above what it takes: 0.4 s for WHEP and up to 1.8 s for HLS on a machine that is not too busy. */
 const MAX_STILL_MS = 8_000;
 
-const stage = useDevInChromium({ edges: 2, broadcaster: true });
+const stage = useDevInChromium({ edges: 2, picture: MEDIUM_PICTURE });
 
 /** A player that knows no other edge than the one that will stop. */
 function open(src: string, query: Readonly<Record<string, string>>): Promise<BrowserViewer> {
@@ -72,23 +73,21 @@ describe("POST /v1/drain", () => {
 
   it("moves players of WHEP and HLS, whose last picture stays meanwhile", async () => {
     const [other = "", edge = ""] = stage.dev.edges;
-    const viewers = {
-      whep: await open(edge, { transports: "whep" }),
-      hls: await open(edge, { transports: "hls" }),
-    };
-    for (const viewer of Object.values(viewers)) {
+    const names = ["whep", "hls"] as const;
+    const viewers = await Promise.all(names.map((transports) => open(edge, { transports })));
+    for (const viewer of viewers) {
       await viewer.presents(10);
       await viewer.takePainted();
     }
     // Pages that were closed before may not have said good-bye.
     expect(await drain(edge, other)).toMatchObject({ draining: true });
-    for (const [name, viewer] of Object.entries(viewers)) {
+    for (const [index, viewer] of viewers.entries()) {
       await expectMoved(viewer, other);
       const stillMs = Math.round(longestStillMs(await viewer.takePainted()));
-      console.info(`${name}: the picture stood still for ${stillMs} ms at most`);
+      console.info(`${names[index]}: the picture stood still for ${stillMs} ms at most`);
       expect(stillMs).toBeLessThan(MAX_STILL_MS);
-      expect((await viewer.stats()).transport).toBe(name);
+      expect((await viewer.stats()).transport).toBe(names[index]);
     }
-    for (const viewer of Object.values(viewers)) await viewer.close();
+    for (const viewer of viewers) await viewer.close();
   });
 });

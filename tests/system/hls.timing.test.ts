@@ -1,17 +1,23 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { useDevInChromium } from "../harness/dev-in-chromium.ts";
 import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
 import { type MediaPage, openMediaPage } from "../harness/media-page.ts";
 import { percentile } from "../harness/percentile.ts";
 import { type PostedMessage, postTimed } from "../harness/post-timed.ts";
 import { scrapeMetrics } from "../harness/scrape-metrics.ts";
+import { MEDIUM_PICTURE } from "../harness/test-picture.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-const stage = useDevInChromium({ edges: 1, broadcaster: true });
+// They mostly wait for media that comes in real time.
+vi.setConfig({ maxConcurrency: 2 });
 
-const edge = (): string => stage.dev.edges[0] ?? "";
-const hlsUrl = (broadcast: string): string => `${edge()}/hls/${broadcast}/index.m3u8`;
-const flvUrl = (broadcast: string): string => `${edge()}/flv/${broadcast}.flv`;
+const stage = useDevInChromium({ edges: 2, picture: MEDIUM_PICTURE });
+
+/** Whose sessions are counted: of each kind it has one at a time. */
+const countedEdge = (): string => stage.dev.edges[0] ?? "";
+const edge = (): string => stage.dev.edges[1] ?? "";
+const hlsUrl = (broadcast: string, at = edge()): string => `${at}/hls/${broadcast}/index.m3u8`;
+const flvUrl = (broadcast: string, at = edge()): string => `${at}/flv/${broadcast}.flv`;
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Of low latency; classic HLS cannot come near it. */
@@ -46,9 +52,10 @@ function letsSoundOut(page: MediaPage): Promise<unknown> {
   return waitFor("sound", async () => (await page.state()).loudness > 0.001);
 }
 
-describe("LL-HLS in Chromium with hls.js", () => {
+describe.concurrent("LL-HLS in Chromium with hls.js", () => {
   it("paints pictures, lets sound out, and stays close behind the live edge", async () => {
-    const page = await openMediaPage(stage.chromium, { kind: "hls", url: hlsUrl("live/demo") });
+    const url = hlsUrl("live/demo", countedEdge());
+    const page = await openMediaPage(stage.chromium, { kind: "hls", url });
     await showsPictures(page);
     // A player that stalled while it began is behind, and catches up by a tenth.
     let ages: readonly number[] = [];
@@ -63,7 +70,7 @@ describe("LL-HLS in Chromium with hls.js", () => {
     );
     await letsSoundOut(page);
     expect(state.errors.filter((error) => error.startsWith("fatal"))).toEqual([]);
-    const metrics = await scrapeMetrics(edge());
+    const metrics = await scrapeMetrics(countedEdge());
     expect(metrics.get('canopy_sessions{transport="hls"}')).toBe(1);
     expect(metrics.get('canopy_sent_bytes_total{transport="hls"}')).toBeGreaterThan(200_000);
     await page.close();
@@ -126,8 +133,8 @@ describe("LL-HLS in Chromium with hls.js", () => {
   });
 });
 
-describe("a publisher who comes back with another picture", () => {
-  it.concurrent.each(["hls", "flv"] as const)("is shown by %s without a reload", async (kind) => {
+describe.concurrent("a publisher who comes back with another picture", () => {
+  it.each(["hls", "flv"] as const)("is shown by %s without a reload", async (kind) => {
     const path = `live/back-${kind}`;
     const first = publishWithFfmpeg(makeClip(), `${stage.dev.rtmp}/${path}`);
     const url = kind === "hls" ? hlsUrl(path) : flvUrl(path);
@@ -151,20 +158,21 @@ describe("a publisher who comes back with another picture", () => {
   });
 });
 
-describe("HTTP-FLV in Chromium with mpegts.js", () => {
+describe.concurrent("HTTP-FLV in Chromium with mpegts.js", () => {
   it("paints pictures and lets sound out", async () => {
-    const page = await openMediaPage(stage.chromium, { kind: "flv", url: flvUrl("live/demo") });
+    const url = flvUrl("live/demo", countedEdge());
+    const page = await openMediaPage(stage.chromium, { kind: "flv", url });
     await showsPictures(page);
     const ages = await watchAges(page);
     const state = await page.state();
     console.log(`mpegts.js: age p50 ${Math.round(percentile(ages, 0.5))} ms, ${JSON.stringify(state)}`);
     await letsSoundOut(page);
     expect(state.errors).toEqual([]);
-    expect((await scrapeMetrics(edge())).get('canopy_sessions{transport="flv"}')).toBe(1);
+    expect((await scrapeMetrics(countedEdge())).get('canopy_sessions{transport="flv"}')).toBe(1);
     await page.close();
     await waitFor(
       "the session to end",
-      async () => (await scrapeMetrics(edge())).get('canopy_sessions{transport="flv"}') === 0,
+      async () => (await scrapeMetrics(countedEdge())).get('canopy_sessions{transport="flv"}') === 0,
     );
   });
 });

@@ -1,41 +1,29 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { type BrowserViewer, openViewer, type PaintedClock } from "../harness/browser-viewer.ts";
-import { type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
-import { launchChromium, type TestChromium } from "../harness/chromium.ts";
+import { useDevInChromium } from "../harness/dev-in-chromium.ts";
 import { killNode } from "../harness/kill-node.ts";
+import { MEDIUM_PICTURE } from "../harness/test-picture.ts";
+import { untilAnnounced } from "../harness/until-announced.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { longestStillMs } from "../harness/watch-continuity.ts";
 
 /** A viewer with another edge to go to notices a short stop; one without waits for the process to be started anew. */
 const MAX_STILL_MS = { other: 2_000, same: 4_000 } as const;
 
-let dev: CanopyDev;
-let chromium: TestChromium;
+const stage = useDevInChromium({ edges: 2, picture: MEDIUM_PICTURE });
 
-beforeAll(async () => {
-  dev = await startCanopyDev({ edges: 2, broadcaster: true });
-  chromium = await launchChromium();
-});
+beforeEach(() => untilAnnounced(stage.dev.edges, "live/demo"));
 
-beforeEach(async () => {
-  for (const edge of dev.edges) {
-    await waitFor(
-      `${edge} to announce`,
-      async () => (await (await fetch(`${edge}/announced`)).text()) !== "",
-    );
-  }
-});
-
-afterAll(async () => {
-  await chromium?.close();
-  await dev?.stop();
-});
+function open(src: readonly string[]): Promise<BrowserViewer> {
+  const { chromium, dev } = stage;
+  return openViewer(chromium, { console: dev.console, src, broadcast: "live/demo" });
+}
 
 /** Kills the first edge, waits for a second of pictures from after it was gone, and returns how long the last stood. */
 async function playThroughLoss(viewer: BrowserViewer): Promise<number> {
-  await viewer.presents(60);
+  await viewer.presents(30);
   await viewer.takePainted();
-  const killedMs = await killNode(dev, "edge-1");
+  const killedMs = await killNode(stage.dev, "edge-1");
   const seen: PaintedClock[] = [];
   await waitFor(
     "pictures from after the loss",
@@ -57,17 +45,14 @@ function unexpectedErrors(viewer: BrowserViewer): string[] {
 
 describe("an edge that is killed", () => {
   it("is left for the next one in the player's list", async () => {
-    const viewer = await openViewer(chromium, {
-      console: dev.console,
-      src: dev.edges,
-      broadcast: "live/demo",
-    });
+    const [lost, next] = stage.dev.edges;
+    const viewer = await open(stage.dev.edges);
     try {
       await viewer.presents(30);
-      expect((await viewer.stats()).src).toBe(dev.edges[0]);
+      expect((await viewer.stats()).src).toBe(lost);
       expect(await playThroughLoss(viewer)).toBeLessThan(MAX_STILL_MS.other);
       const stats = await viewer.stats();
-      expect(stats.src).toBe(dev.edges[1]);
+      expect(stats.src).toBe(next);
       expect(stats.state).toBe("playing");
       expect(stats.reconnects).toBe(1);
       expect(unexpectedErrors(viewer)).toEqual([]);
@@ -77,8 +62,8 @@ describe("an edge that is killed", () => {
   });
 
   it("is found again by a player that knows no other", async () => {
-    const [src = ""] = dev.edges;
-    const viewer = await openViewer(chromium, { console: dev.console, src: [src], broadcast: "live/demo" });
+    const [src = ""] = stage.dev.edges;
+    const viewer = await open([src]);
     try {
       expect(await playThroughLoss(viewer)).toBeLessThan(MAX_STILL_MS.same);
       const stats = await viewer.stats();

@@ -4,12 +4,13 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BroadcastRecorder } from "../harness/broadcast-recorder.ts";
 import { type BrowserViewer, openViewer, type PaintedClock } from "../harness/browser-viewer.ts";
-import { type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
-import { launchChromium, type TestChromium } from "../harness/chromium.ts";
+import { useDevInChromium } from "../harness/dev-in-chromium.ts";
 import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
+import { devProcess } from "../harness/kill-node.ts";
 import { percentile } from "../harness/percentile.ts";
 import { type PostedMessage, postTimed } from "../harness/post-timed.ts";
 import { readBurntInNumbers } from "../harness/read-elementary-stream.ts";
+import { MEDIUM_PICTURE } from "../harness/test-picture.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 const DEMO = "live/demo";
@@ -20,37 +21,23 @@ const NEAR_MS = 150;
 /** One or two happen while a player finds its distance. */
 const FEW_STALLS = 3;
 
-let dev: CanopyDev;
-let chromium: TestChromium;
+const stage = useDevInChromium({ edges: 1, picture: MEDIUM_PICTURE });
 let folder = "";
 
-beforeAll(async () => {
+beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "canopy-hls-"));
-  dev = await startCanopyDev({ edges: 1, broadcaster: true });
-  chromium = await launchChromium();
 });
 
-afterAll(async () => {
-  await chromium?.close();
-  await dev?.stop();
+afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-function watch(broadcast = DEMO, query: Record<string, string> = {}): Promise<BrowserViewer> {
-  const { console, edges } = dev;
-  return openViewer(chromium, { console, src: edges, broadcast, query: { transports: "hls", ...query } });
-}
-
-async function edgePid(): Promise<number> {
-  const response = await fetch(`${dev.console}/v1/dev`);
-  const { processes } = (await response.json()) as {
-    readonly processes: readonly { readonly name: string; readonly pid: number }[];
-  };
-  const pid = processes.find(({ name }) => name === "edge-1")?.pid;
-  if (pid === undefined) throw new Error("canopy dev has no edge");
-  return pid;
+function watch(broadcast = DEMO): Promise<BrowserViewer> {
+  const { dev, chromium } = stage;
+  const query = { transports: "hls" };
+  return openViewer(chromium, { console: dev.console, src: dev.edges, broadcast, query });
 }
 
 /** Root mean square of what the element lets out within a second. */
@@ -84,7 +71,7 @@ function tally(values: readonly number[]): Record<number, number> {
 describe("the player over HLS", () => {
   it("paints live pictures whose media time is right, is audible, and keeps its distance", async () => {
     const viewer = await watch();
-    const recorder = await BroadcastRecorder.open(dev.edges[0] ?? "", DEMO, ["video"]);
+    const recorder = await BroadcastRecorder.open(stage.dev.edges[0] ?? "", DEMO, ["video"]);
     await viewer.presents(30);
     await waitFor("its distance", async () => {
       const { latencyMs, targetLatencyMs } = await viewer.stats();
@@ -129,7 +116,7 @@ describe("the player over HLS", () => {
 
   it("fires 100 timed messages once each, in order, on their frame", async () => {
     const viewer = await watch();
-    const recorder = await BroadcastRecorder.open(dev.edges[0] ?? "", DEMO, ["video"]);
+    const recorder = await BroadcastRecorder.open(stage.dev.edges[0] ?? "", DEMO, ["video"]);
     await viewer.presents(60);
     await waitFor("the recorder's first frames", () => recorder.frames("video").length > 30);
     const presented = new Set<number>();
@@ -138,8 +125,8 @@ describe("the player over HLS", () => {
     };
     const posted: PostedMessage[] = [];
     for (let index = 0; index < 100; index += 1) {
-      posted.push(await postTimed(dev.origin, DEMO, { type: "cue", data: index, delayMs: index % 5 }));
-      await sleep(60);
+      posted.push(await postTimed(stage.dev.origin, DEMO, { type: "cue", data: index, delayMs: index % 5 }));
+      await sleep(40);
       await notePresented();
     }
     await waitFor("all messages", async () => (await viewer.fired()).length >= posted.length, 20_000).catch(
@@ -190,7 +177,8 @@ describe("the player over HLS", () => {
       return newest === undefined ? Number.POSITIVE_INFINITY : newest.seenMs - newest.captureMs;
     };
     const beforeMs = await takeAgeMs();
-    const pid = await edgePid();
+    const { pid } = await devProcess(stage.dev, "edge-1");
+    if (pid === null) throw new Error("the edge is not running");
     process.kill(pid, "SIGSTOP");
     try {
       await sleep(3_000);
@@ -200,7 +188,18 @@ describe("the player over HLS", () => {
     await viewer.takePainted();
     const resumedAtMs = performance.now();
     // Having run dry it keeps a little more.
-    await waitFor("its distance again", async () => (await takeAgeMs()) < beforeMs + 500, 30_000);
+    let ageMs = Number.POSITIVE_INFINITY;
+    await waitFor(
+      "its distance again",
+      async () => {
+        ageMs = await takeAgeMs();
+        return ageMs < beforeMs + 500;
+      },
+      30_000,
+    ).catch(async (cause: unknown) => {
+      const stats = { ...(await viewer.stats()), presentedTimestampsUs: undefined };
+      throw new Error(`${ageMs} ms after ${beforeMs} ms: ${JSON.stringify(stats)}`, { cause });
+    });
     const backMs = performance.now() - resumedAtMs;
     console.log(`hls: ${Math.round(beforeMs)} ms again ${Math.round(backMs)} ms after a stall of 3 s`);
     const { state, transport } = await viewer.stats();
@@ -216,11 +215,11 @@ describe.concurrent("the player over HLS of other broadcasts", () => {
     const viewer = await watch(broadcast);
     await waitFor("the state ended", async () => (await viewer.stats()).state === "ended");
     const clip = makeClip({ profile: "main", keyframeInterval: 30 });
-    const first = publishWithFfmpeg(clip, `${dev.rtmp}/${broadcast}`);
+    const first = publishWithFfmpeg(clip, `${stage.dev.rtmp}/${broadcast}`);
     await viewer.presents(60);
     await first.stop();
     await sleep(1_500);
-    const second = publishWithFfmpeg(clip, `${dev.rtmp}/${broadcast}`);
+    const second = publishWithFfmpeg(clip, `${stage.dev.rtmp}/${broadcast}`);
     await viewer.presents(1);
     await viewer.presents(90);
     const stats = await viewer.stats();
@@ -231,11 +230,11 @@ describe.concurrent("the player over HLS of other broadcasts", () => {
 
   it("plays sound alone", async () => {
     const broadcast = "live/hls-sound";
-    const publisher = publishWithFfmpeg(makeClip({ video: false }), `${dev.rtmp}/${broadcast}`);
+    const publisher = publishWithFfmpeg(makeClip({ video: false }), `${stage.dev.rtmp}/${broadcast}`);
     const viewer = await watch(broadcast);
     await waitFor("sound", async () => (await viewer.stats()).state === "playing");
     expect(await loudness(viewer)).toBeGreaterThan(0.001);
-    const { id } = await postTimed(dev.origin, broadcast, { type: "cue", data: 1 });
+    const { id } = await postTimed(stage.dev.origin, broadcast, { type: "cue", data: 1 });
     await waitFor("the message", async () => (await viewer.fired()).some((message) => message.id === id));
     await viewer.close();
     await publisher.stop();

@@ -31,16 +31,26 @@ function paintedNumber(canvas: HTMLCanvasElement): number {
 }
 
 export class PlayerPage {
-  /** Feeds the player's stages behind the network. */
-  readonly edge: FakeEdge;
-  /** Speaks MoQ. */
-  readonly moq: MoqEdge;
   readonly log: PageLog = { presented: [], timed: [], states: [], errors: [] };
   player: Player | undefined;
+  readonly #clip: ClipFrames;
+  #edge: FakeEdge | undefined;
+  #moq: MoqEdge | undefined;
 
   constructor(clip: ClipFrames) {
-    this.edge = new FakeEdge(clip);
-    this.moq = new MoqEdge(clip);
+    this.#clip = clip;
+  }
+
+  /** Feeds the player's stages behind the network. */
+  get edge(): FakeEdge {
+    this.#edge ??= new FakeEdge(this.#clip);
+    return this.#edge;
+  }
+
+  /** Speaks MoQ. */
+  get moq(): MoqEdge {
+    this.#moq ??= new MoqEdge(this.#clip);
+    return this.#moq;
   }
 
   /** The publisher goes on with Opus instead of AAC. */
@@ -63,14 +73,14 @@ export class PlayerPage {
   ): void {
     const canvas = document.createElement("canvas");
     document.body.append(canvas);
-    const { log, edge } = this;
+    const { log } = this;
     const player = createPlayer(
       {
         src: "http://edge.test",
         broadcast: "live/test",
         canvas,
         onFramePresented: ({ timestampUs, latencyUs }) => {
-          const expected = edge.numbers.get(timestampUs) ?? -1;
+          const expected = this.#edge?.numbers.get(timestampUs) ?? -1;
           log.presented.push({ timestampUs, latencyUs, expected, painted: paintedNumber(canvas) });
         },
         ...options,
@@ -78,7 +88,7 @@ export class PlayerPage {
       way === "network"
         ? {}
         : {
-            upstreams: [way === "moq" ? this.moq.factory : edge.factory],
+            upstreams: [way === "moq" ? this.moq.factory : this.edge.factory],
             fetch: () =>
               Promise.resolve(
                 way === "frames-without-time"

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import type { TestChromium } from "../../harness/chromium.ts";
+import type { PagePool } from "../../harness/page-pool.ts";
 import { waitFor } from "../../harness/wait-for.ts";
 import { bundlePage } from "./bundle-page.ts";
 import type { ClipFrames } from "./clip-frames.ts";
@@ -22,12 +23,23 @@ export async function openPlayerTab(
   clip: ClipFrames,
 ): Promise<PlayerTab> {
   const { page, errors } = await chromium.openPage();
+  await loadPlayerPage(page, script, clip);
+  return { page, errors, [Symbol.asyncDispose]: () => page.context().close() };
+}
+
+/** As `openPlayerTab`, in a page that is kept for the next test. */
+export async function takePlayerTab(pages: PagePool, script: string, clip: ClipFrames): Promise<PlayerTab> {
+  const tab = await pages.take();
+  await loadPlayerPage(tab.page, script, clip);
+  return tab;
+}
+
+async function loadPlayerPage(page: Page, script: string, clip: ClipFrames): Promise<void> {
   await page.addScriptTag({ content: script, type: "module" });
   await page.waitForFunction(() => window.PlayerPage !== undefined);
   await page.evaluate((frames) => {
     window.page = new window.PlayerPage(frames);
   }, clip);
-  return { page, errors, [Symbol.asyncDispose]: () => page.context().close() };
 }
 
 export function readLog(page: Page): Promise<PageLog> {

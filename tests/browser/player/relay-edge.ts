@@ -4,6 +4,7 @@ import { encodeLegacyFrame } from "@canopy/media/container";
 import { encodeTimedMessage, type TimedMessage } from "@canopy/media/timed";
 import { RelayNode } from "@canopy/relay";
 import { createDevelopmentCertificate, listenQuic, type QuicServer } from "@canopy/transport/quic";
+import { findFreePorts } from "../../harness/free-ports.ts";
 import type { ClipFrames } from "./clip-frames.ts";
 import { LiveClip } from "./live-clip.ts";
 
@@ -36,8 +37,10 @@ export class RelayEdge implements AsyncDisposable {
   static async start(clip: ClipFrames): Promise<RelayEdge> {
     const certificate = await createDevelopmentCertificate(["127.0.0.1"]);
     const node = new RelayNode({ name: "edge" }, {});
+    // One number for UDP and TCP.
+    const port = await findFreePorts(1);
     const server = await listenQuic(
-      { host: "127.0.0.1", port: 0, tls: certificate, alpn: ["h3", "moq-lite-05"] },
+      { host: "127.0.0.1", port, tls: certificate, alpn: ["h3", "moq-lite-05"] },
       {
         onRequest: (request) => ({ accept: true, protocol: request.protocols[0] ?? "" }),
         onSession: (session) => {
@@ -56,7 +59,7 @@ export class RelayEdge implements AsyncDisposable {
     });
     await new Promise<void>((resolve, reject) => {
       http.once("error", reject);
-      http.listen(server.address.port, "127.0.0.1", resolve);
+      http.listen(port, "127.0.0.1", resolve);
     });
     node.start();
     const edge = new RelayEdge(node, server, http, clip);

@@ -23,7 +23,7 @@ export async function watchWithSound(
     // Sound that nobody hears is not waited for.
     query: { muted: "false" },
   });
-  await viewer.presents(60);
+  await viewer.presents(30);
   let stats: PlayerStats | undefined;
   await waitFor(
     () =>

@@ -1,7 +1,8 @@
 import { delay } from "@canopy/runtime";
 import { CliError } from "../cli-error.ts";
 
-const POLL_INTERVAL_MS = 100;
+/** Whoever waits has one process after another to wait for. */
+const POLL_INTERVAL_MS = 25;
 /** One unanswered request must not use up the whole wait. */
 const REQUEST_TIMEOUT_MS = 2_000;
 

@@ -28,12 +28,19 @@ function viewer(latencyS: number, options: { wishS?: number; isSync?: boolean; h
     }
     return lagS;
   };
-  return { play, rates, jumps, stall: () => control.onStall(nowMs) };
+  /** The path stands still for so long. */
+  const fallBehind = (seconds: number): void => {
+    nowMs += seconds * 1_000;
+    lagS += seconds;
+  };
+  return { play, fallBehind, rates, jumps, stall: () => control.onStall(nowMs) };
 }
 
 describe("LiveEdgeControl", () => {
   it("comes to the distance that the playlist asks for, at a rate that nobody hears, and stays there", () => {
-    const late = viewer(2.4);
+    const late = viewer(1.3);
+    late.play(2);
+    late.fallBehind(1.1);
     expect(late.play(60)).toBeCloseTo(1.3, 1);
     expect(Math.max(...late.rates)).toBeLessThanOrEqual(1.1);
     expect(late.jumps).toEqual([]);
@@ -51,9 +58,20 @@ describe("LiveEdgeControl", () => {
     expect(far.jumps).toHaveLength(1);
   });
 
+  it("jumps at once, too, to where it should have begun", () => {
+    const late = viewer(2.1);
+    expect(late.play(1)).toBeCloseTo(1.3, 1);
+    expect(late.jumps).toHaveLength(1);
+    const near = viewer(1.6);
+    expect(near.play(1)).toBeLessThan(1.6);
+    expect(near.jumps).toEqual([]);
+  });
+
   it("is within its budget again some seconds after a stall, however long that was", () => {
     for (const stallS of [0.3, 0.8, 1.2, 1.5, 2, 3, 4, 6]) {
-      const stalled = viewer(1.3 + stallS);
+      const stalled = viewer(1.3);
+      stalled.play(5);
+      stalled.fallBehind(stallS);
       expect(stalled.play(12), `after ${stallS} s`).toBeLessThan(1.75);
       expect(Math.max(...stalled.rates)).toBeLessThanOrEqual(1.1);
       expect(stalled.jumps.length).toBeLessThanOrEqual(1);

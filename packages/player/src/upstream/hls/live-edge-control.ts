@@ -21,6 +21,13 @@ const JUMP_S = 3;
 /** ...and much sooner if what it jumps to is in the buffer: the decoder stood still, or the network has come back. */
 const NEAR_JUMP_S = 1.5;
 
+/**
+ * What went on while a session was opened it is late by. Within this time after its first picture it jumps ahead even
+ * by a little, if that is in the buffer: it has been watched by nobody yet, and would catch up for ten seconds.
+ */
+const START_MS = 1_000;
+const START_JUMP_S = 0.4;
+
 /** A jump takes its time until there is a picture again, and the next one must not come before. */
 const JUMP_PAUSE_MS = 4_000;
 
@@ -78,6 +85,7 @@ export class LiveEdgeControl {
   #calmSinceMs = 0;
   #targetS = 0;
   #isCorrecting = false;
+  #startedAtMs: number | undefined;
   #jumpedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: LiveEdgeOptions) {
@@ -102,7 +110,9 @@ export class LiveEdgeControl {
     this.#aim(position);
     const awayS = (latencyS ?? behindEdgeS) - this.#targetS;
     const sizeS = Math.abs(awayS);
-    const isBuffered = awayS > NEAR_JUMP_S && bufferedS - awayS > LOW_BUFFER_S;
+    this.#startedAtMs ??= nowMs;
+    const nearS = nowMs - this.#startedAtMs < START_MS ? START_JUMP_S : NEAR_JUMP_S;
+    const isBuffered = awayS > nearS && bufferedS - awayS > LOW_BUFFER_S;
     if ((sizeS > JUMP_S || isBuffered) && nowMs - this.#jumpedAtMs > JUMP_PAUSE_MS) {
       this.#jumpedAtMs = nowMs;
       this.#isCorrecting = false;
