@@ -14,8 +14,8 @@ import {
 } from "../harness/watch-continuity.ts";
 
 const ROUNDS = 3;
-/** The picture must move again so soon after the relay is back, in every round: how long it takes to start is the machine's. */
-const WITHIN_MS = 2_000;
+/** The picture must move again by then, in every round. */
+const WITHIN_MS = 3_000;
 
 /** Its picture is small, so that encoding and painting it takes nothing from the process that has to start again. */
 const BROADCAST = "live/lost-relay";
@@ -66,13 +66,11 @@ describe("a relay that is killed", () => {
         const restarting = waitForRestart(stage.dev, "relay", round, stage.dev.relay).then(
           () => Date.now() - killedMs,
         );
-        const still = await Promise.all(viewers.map((viewer) => playsOn(viewer, killedMs + 500)));
-        const startedMs = await restarting;
-        console.info(`the relay was back after ${startedMs} ms`);
-        stills.push(...still.map((ms) => ms - startedMs));
+        stills.push(...(await Promise.all(viewers.map((viewer) => playsOn(viewer, killedMs + 500)))));
+        console.info(`the relay was back after ${await restarting} ms`);
       }
       expect((await devProcess(stage.dev, "relay")).restarts).toBe(ROUNDS);
-      expect(Math.max(...stills), `still for ${stills.join(", ")} ms more`).toBeLessThan(WITHIN_MS);
+      expect(Math.max(...stills), `still for ${stills.join(", ")} ms`).toBeLessThan(WITHIN_MS);
       expect(await Promise.all(viewers.map(readContinuity))).toEqual(before);
       for (const viewer of viewers) {
         expect((await viewer.stats()).state).toBe("playing");
