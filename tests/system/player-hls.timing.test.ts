@@ -83,7 +83,7 @@ describe("the player over HLS", () => {
 
   afterAll(() => viewer?.close());
 
-  it("paints live pictures whose media time is right, is audible, and keeps its distance", async () => {
+  it("paints live pictures whose media time is right, and keeps its distance", async () => {
     const recorder = await BroadcastRecorder.open(stage.dev.edges[0] ?? "", DEMO, ["video"]);
     await viewer.takePainted();
     const painted: PaintedClock[] = [];
@@ -117,7 +117,6 @@ describe("the player over HLS", () => {
     expect(stats.bufferMs).toBeGreaterThan(0);
     expect(stats.bitrateBps).toBeGreaterThan(100_000);
     expect(stats.videoCodec).toMatch(/^avc1/);
-    expect(await loudness(viewer)).toBeGreaterThan(0.001);
     expect(viewer.errors).toEqual([]);
   });
 
@@ -193,7 +192,7 @@ describe("the player over HLS", () => {
         ageMs = await takeAgeMs();
         return ageMs < beforeMs + 500;
       },
-      30_000,
+      60_000,
     ).catch(async (cause: unknown) => {
       const stats = { ...(await viewer.stats()), presentedTimestampsUs: undefined };
       throw new Error(`${ageMs} ms after ${beforeMs} ms: ${JSON.stringify(stats)}`, { cause });
@@ -202,6 +201,12 @@ describe("the player over HLS", () => {
     console.log(`hls: ${Math.round(beforeMs)} ms again ${Math.round(backMs)} ms after a stall of 3 s`);
     const { state, transport } = await viewer.stats();
     expect([state, transport]).toEqual(["playing", "hls"]);
+  });
+
+  // The last one: what is led into a graph of sounds keeps the graph's time.
+  it("is audible", async () => {
+    expect(await loudness(viewer)).toBeGreaterThan(0.001);
+    expect(viewer.errors).toEqual([]);
   });
 });
 
