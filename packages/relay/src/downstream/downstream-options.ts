@@ -1,6 +1,11 @@
 /** Bounds and times of serving one session. */
 export interface DownstreamOptions {
   readonly maxSubscriptions: number;
+  /**
+   * Tracks of one broadcast that a peer may ask for whose source has not answered yet. Each has a place among the
+   * tracks of its broadcast meanwhile, which names that do not exist would take from those that do.
+   */
+  readonly maxUnansweredTracks: number;
   readonly maxAnnounceRequests: number;
   /** Requests for track info and for cached groups that may be open at the same time, each. */
   readonly maxOpenRequests: number;
@@ -20,6 +25,8 @@ export interface DownstreamOptions {
 
 export const DEFAULT_DOWNSTREAM_OPTIONS: DownstreamOptions = {
   maxSubscriptions: 128,
+  // A player asks for four at once.
+  maxUnansweredTracks: 16,
   maxAnnounceRequests: 32,
   maxOpenRequests: 64,
   // Of a track with a group per message, a node that could not run for a while sends what has come at once:
@@ -41,6 +48,8 @@ export const DEFAULT_DOWNSTREAM_OPTIONS: DownstreamOptions = {
  */
 export const NODE_SESSION_OPTIONS: Partial<DownstreamOptions> = {
   maxSubscriptions: 1_024,
+  // With room beside it, whatever a child's viewers ask for.
+  maxUnansweredTracks: 56,
   maxOpenRequests: 1_024,
   backlogBytes: 6 * 1024 * 1024,
   maxBufferedBytes: 24 * 1024 * 1024,

@@ -16,6 +16,7 @@ import {
   type SessionScope,
 } from "@canopy/runtime";
 import { RelayError } from "../relay-error.ts";
+import type { Broadcast } from "../store/broadcast.ts";
 import type { Store } from "../store/store.ts";
 import type { Track } from "../store/track.ts";
 import type { DownstreamCounters } from "./downstream-counters.ts";
@@ -174,12 +175,30 @@ export class DownstreamSession implements SubscriptionOwner {
     const { scope } = this.options;
     const path = normalizeScopePath(request.broadcast);
     if (!mayGet(scope, path)) return ERROR_CODES.unauthorized;
+    const broadcast = this.deps.store.get(joinPaths(scope.root, path));
+    if (broadcast === undefined) return ERROR_CODES.notFound;
+    if (!this.mayAskFor(request.track, broadcast)) return ERROR_CODES.boundsExceeded;
     try {
-      return this.deps.store.get(joinPaths(scope.root, path))?.request(request.track) ?? ERROR_CODES.notFound;
+      return broadcast.request(request.track) ?? ERROR_CODES.notFound;
     } catch (error) {
       if (error instanceof RelayError) return ERROR_CODES.boundsExceeded;
       throw error;
     }
+  }
+
+  /** Whether one more track without an answer would be within the peer's limit. */
+  private mayAskFor(name: string, broadcast: Broadcast): boolean {
+    const wanted = broadcast.track(name);
+    if (wanted?.info !== undefined) return true;
+    const unanswered = new Set<Track>();
+    for (const requests of [this.subscriptions, this.infoRequests]) {
+      for (const { track } of requests) {
+        if (track.info === undefined && broadcast.track(track.name) === track) unanswered.add(track);
+      }
+    }
+    return (
+      unanswered.size < this.options.maxUnansweredTracks || (wanted !== undefined && unanswered.has(wanted))
+    );
   }
 
   private refuse(request: { reject(code: ErrorCode): void }, code: ErrorCode): void {

@@ -277,6 +277,26 @@ describe("ServedSubscription", () => {
     expect(vain.log).toEqual(["reject 13"]);
   });
 
+  it("lets a peer wait for so many tracks of a broadcast only, and ask again for those that it waits for", () => {
+    const { session, createSession, broadcast, store } = createDownstream({ maxUnansweredTracks: 3 });
+    const ask = (track: string, from = session) => {
+      const responder = Object.assign(new RecordingResponder(), { track });
+      from.onSubscribe(responder);
+      return responder.log;
+    };
+    const [first = [], ...others] = ["a", "b", "c"].map((name) => ask(name));
+    expect([first, ...others]).toEqual([[], [], []]);
+    expect(ask("d")).toEqual(["reject 11"]);
+    expect(ask("a")).toEqual([]);
+    expect(ask("video")).toEqual(["accept 60"]);
+    expect(ask("d", createSession())).toEqual([]);
+    broadcast.createTrack("a", INFO);
+    store.flush();
+    expect(first).toEqual(["accept 60"]);
+    expect(ask("d")).toEqual([]);
+    expect(ask("e")).toEqual(["reject 11"]);
+  });
+
   it("refuses what may not be seen, what is not there and too many subscriptions", () => {
     const { session, counters, time } = createDownstream({ maxSubscriptions: 1 });
     time.ms += 5_000;

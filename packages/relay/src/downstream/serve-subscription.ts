@@ -38,7 +38,7 @@ export class ServedSubscription implements SubscribeResponderHandler, TrackObser
   slot = -1;
   demand: SubscribeOptions;
   private readonly responder: SubscribeResponder;
-  private readonly track: Track;
+  readonly track: Track;
   private readonly owner: SubscriptionOwner;
   private readonly kind: number;
   /** Groups in flight, ascending by sequence; rarely more than two. */

@@ -5,7 +5,7 @@ import type { InfoWaiter, Track } from "../store/track.ts";
 export class ServedTrackInfo implements InfoWaiter {
   readonly expiresAtMs: number;
   private readonly responder: TrackInfoResponder;
-  private readonly track: Track;
+  readonly track: Track;
   private readonly onDone: (request: ServedTrackInfo) => void;
   private done = false;
 
