@@ -30,6 +30,7 @@ export async function bindUdpSocket(options: UdpSocketOptions): Promise<Socket> 
       });
     });
   } catch (cause) {
+    socket.close();
     const message = `cannot listen on UDP ${options.host} port ${options.port}`;
     throw new QuicError("socket-failed", message, { cause });
   }
