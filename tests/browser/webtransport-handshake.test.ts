@@ -218,6 +218,27 @@ describe("WebTransport in Chromium", () => {
     expect(await until(() => second.close)).toEqual({ code: 7, reason: "bye", remote: true });
   });
 
+  // Streams that Chromium has to end by itself then can crash its page.
+  test("hears that the streams are reset before the session that they belong to closes", async () => {
+    await open(["moq-lite-05"]);
+    const { session } = await until(() => seen[0]);
+    const stream = session.openUni();
+    stream?.write(Uint8Array.of(4));
+    await tab.page.evaluate(async () => {
+      const { session: transport } = globalThis as unknown as PageScope;
+      const reader = (await transport.incomingUnidirectionalStreams.getReader().read()).value?.getReader();
+      await reader?.read();
+      const ends: string[] = [];
+      const streamEnd = reader?.read().catch((error: WebTransportError) => ends.push(error.source));
+      const sessionEnd = transport.closed.then(() => ends.push("closed"));
+      Object.assign(globalThis, { ends: Promise.all([streamEnd, sessionEnd]).then(() => ends) });
+    });
+    session.close(17, "gone for lunch");
+    expect(
+      await tab.page.evaluate(() => (globalThis as unknown as { ends: Promise<string[]> }).ends),
+    ).toEqual(["stream", "closed"]);
+  });
+
   test("takes a thousand streams, each as its predecessors end", async () => {
     await open(["moq-lite-05"]);
     const { session } = await until(() => seen[0]);

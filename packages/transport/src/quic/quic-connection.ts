@@ -316,7 +316,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.close(code, new TextEncoder().encode(reason), { code, reason, remote: false });
   };
 
-  /** Lets go of all streams but one, without a word to the peer: the connection is about to end. */
+  /** Lets go of all streams but one: the connection is about to end. The peer is told as `releaseWireCode` says. */
   releaseStreams(except: QuicStream): void {
     this.windingDown = true;
     for (const stream of this.#streams.values()) if (stream !== except) stream.release();

@@ -36,6 +36,8 @@ const TOP_PRIORITY = 255;
  * engine as far as congestion and flow control allow, so what a slow peer holds up stays here, counted, once.
  */
 export class QuicStream extends SendingStream<StreamOwner> implements BidiStream {
+  /** If the session ends before the stream: what the peer is told with RESET_STREAM, as it travels. Undefined: nothing. */
+  releaseWireCode: number | undefined;
   #receiver: ReceiveStreamHandler | undefined;
   #paused = false;
   /** Stopped without STOP_SENDING: what still comes is thrown away until the peer ends the stream. */
@@ -183,8 +185,11 @@ export class QuicStream extends SendingStream<StreamOwner> implements BidiStream
   }
 
   override release(): void {
+    const isUnfinished = this.sendOpen && !this.owner.closed;
     super.release();
     this.#unread = undefined;
+    if (isUnfinished && this.releaseWireCode !== undefined)
+      this.#shutdown(SHUTDOWN_WRITE, this.releaseWireCode);
   }
 
   protected override onPriority(priority: number): void {

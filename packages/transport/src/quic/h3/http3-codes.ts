@@ -43,6 +43,7 @@ export const H3_REQUEST_REJECTED = 0x10b;
 export const H3_MESSAGE_ERROR = 0x10e;
 export const QPACK_DECOMPRESSION_FAILED = 0x200;
 export const WEBTRANSPORT_BUFFERED_STREAM_REJECTED = 0x3994bd84;
+export const WEBTRANSPORT_SESSION_GONE = 0x170d7b68;
 
 /** draft-ietf-webtrans-http3 §5. */
 export const CAPSULE_CLOSE_SESSION = 0x2843;

@@ -16,6 +16,7 @@ import {
   SIGNAL_WEBTRANSPORT_BIDI,
   STREAM_WEBTRANSPORT_UNI,
   WEBTRANSPORT_BUFFERED_STREAM_REJECTED,
+  WEBTRANSPORT_SESSION_GONE,
 } from "./http3-codes.ts";
 import { encodeVarint, encodeVarints } from "./varint.ts";
 
@@ -100,16 +101,12 @@ export class WebTransportSession implements Session {
 
   openUni(priority = DEFAULT_PRIORITY): SendStream | undefined {
     if (this.closed) return undefined;
-    const stream = this.#connection.openStream(false, priority);
-    stream?.write(this.#uniPreamble);
-    return stream;
+    return this.#begin(this.#connection.openStream(false, priority), this.#uniPreamble);
   }
 
   openBidi(priority = DEFAULT_PRIORITY): BidiStream | undefined {
     if (this.closed) return undefined;
-    const stream = this.#connection.openStream(true, priority);
-    stream?.write(this.#bidiPreamble);
-    return stream;
+    return this.#begin(this.#connection.openStream(true, priority), this.#bidiPreamble);
   }
 
   sendDatagram(bytes: Uint8Array): boolean {
@@ -128,6 +125,11 @@ export class WebTransportSession implements Session {
     this.#connection.ping();
   }
 
+  /**
+   * The streams are reset before the capsule comes (draft-ietf-webtrans-http3 §6). To Chromium 156 it is more than good
+   * manners: it ends what is left open by itself, and where its page learns of that before it learns of the session's
+   * end, the page crashes.
+   */
   close(code: number, reason: string): void {
     if (this.closed) return;
     const bytes = encodeReason(reason);
@@ -143,6 +145,7 @@ export class WebTransportSession implements Session {
   /** A stream that the peer opened for this session; `rest` of it came with the preamble. */
   acceptStream(stream: QuicStream, bidirectional: boolean, rest: Uint8Array, fin: boolean): void {
     if (this.#closed) return;
+    stream.releaseWireCode = WEBTRANSPORT_SESSION_GONE;
     stream.receiver = undefined;
     if (this.#handler === undefined) {
       if (this.#parked.length === MAX_PARKED_STREAMS) {
@@ -172,6 +175,13 @@ export class WebTransportSession implements Session {
     if (this.#closed) return;
     this.#end();
     this.#tell(close);
+  }
+
+  #begin(stream: QuicStream | undefined, preamble: Uint8Array): QuicStream | undefined {
+    if (stream === undefined) return undefined;
+    stream.releaseWireCode = WEBTRANSPORT_SESSION_GONE;
+    stream.write(preamble);
+    return stream;
   }
 
   #announce(stream: QuicStream, bidirectional: boolean): void {
