@@ -13,6 +13,12 @@ const TIMING = "tests/**/*.timing.test.ts";
 const NOT_HERE = ["**/node_modules/**", "tests/repository/**"];
 /** Each file starts real processes, and waits for what they do. */
 const SYSTEM = { testTimeout: 120_000, hookTimeout: 120_000 };
+/**
+ * Files share processes: a new one for each, with everything imported again, takes as long as the unit tests themselves,
+ * and half a minute of the others. A file therefore puts back what it changes (timers, globals, environment), and
+ * limits what it runs at once by `takingTurns`.
+ */
+const SHARED = { isolate: false };
 
 export default defineConfig({
   test: {
@@ -25,9 +31,7 @@ export default defineConfig({
           include: ["packages/*/src/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // One process per core for all files: a new one for each, with everything imported again, takes as long as the
-          // tests themselves. A file therefore puts back what it changes (timers, globals, environment).
-          isolate: false,
+          ...SHARED,
           // More than a small machine has cores: those that take long wait for sockets.
           maxWorkers: 5,
         },
@@ -40,6 +44,7 @@ export default defineConfig({
         ssr,
         test: {
           ...SYSTEM,
+          ...SHARED,
           name: "system",
           include: ["tests/**/*.test.ts"],
           exclude: [...NOT_HERE, TIMING],
@@ -53,6 +58,7 @@ export default defineConfig({
         ssr,
         test: {
           ...SYSTEM,
+          ...SHARED,
           name: "timing",
           include: [TIMING],
           exclude: NOT_HERE,

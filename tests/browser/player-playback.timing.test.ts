@@ -1,7 +1,8 @@
 import type { PlayerStats } from "@canopy/player";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect } from "vitest";
 import { launchChromium } from "../harness/chromium.ts";
 import { PagePool } from "../harness/page-pool.ts";
+import { takingTurns } from "../harness/taking-turns.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import type { ClipFrames } from "./player/clip-frames.ts";
 import { makeClipFrames } from "./player/make-clip-frames.ts";
@@ -23,7 +24,7 @@ const CLIP = { seconds: 8, fps: 25, size: "640x360", keyframeInterval: 25 };
 const FRAME_US = 40_000;
 
 // They mostly wait for pictures that come in real time.
-vi.setConfig({ maxConcurrency: 3 });
+const it = takingTurns(3);
 
 let pages: PagePool;
 let script: string;

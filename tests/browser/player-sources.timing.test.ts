@@ -1,7 +1,8 @@
 import type { Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect } from "vitest";
 import { launchChromium } from "../harness/chromium.ts";
 import { PagePool, type PooledPage } from "../harness/page-pool.ts";
+import { takingTurns } from "../harness/taking-turns.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import type { ClipFrames } from "./player/clip-frames.ts";
 import { observeResources } from "./player/count-resources.ts";
@@ -13,7 +14,7 @@ import { bundlePlayerPage } from "./player/player-tab.ts";
 const CLIP = { seconds: 8, fps: 25, keyframeInterval: 25, bFrames: 0 };
 
 // They mostly wait for pictures that come in real time.
-vi.setConfig({ maxConcurrency: 3 });
+const it = takingTurns(3);
 
 let pages: PagePool;
 let script: string;

@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import type { Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect } from "vitest";
 import { launchChromium } from "../harness/chromium.ts";
 import { PagePool, type PooledPage } from "../harness/page-pool.ts";
 import { ROOT } from "../harness/repository-root.ts";
+import { takingTurns } from "../harness/taking-turns.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { bundlePage } from "./player/bundle-page.ts";
 import type { ClipFrames } from "./player/clip-frames.ts";
@@ -17,7 +18,7 @@ const FRAME_US = 40_000;
 const FRAMES = 200;
 
 // They mostly wait for pictures that come in real time.
-vi.setConfig({ maxConcurrency: 3 });
+const it = takingTurns(3);
 
 /** Two ends in one page: by loopback, and by address, as the names that hide addresses need multicast. */
 const BOTH_ENDS = ["--allow-loopback-in-peer-connection", "--disable-features=WebRtcHideLocalIpsWithMdns"];

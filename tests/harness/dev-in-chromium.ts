@@ -4,7 +4,8 @@ import { type ChromiumOptions, launchChromium, type TestChromium } from "./chrom
 import { publishTestPicture, type TestPictureOptions } from "./test-picture.ts";
 import { untilAnnounced } from "./until-announced.ts";
 
-const DEMO_BROADCAST = "live/demo";
+/** Of the built-in broadcaster, or of `DevInChromiumOptions.picture`. */
+export const DEMO_BROADCAST = "live/demo";
 
 /** Both are there as soon as the first test runs. */
 export interface DevInChromium {
@@ -13,7 +14,7 @@ export interface DevInChromium {
 }
 
 export interface DevInChromiumOptions extends CanopyDevOptions {
-  /** Is published as `live/demo` in place of the built-in broadcaster's. */
+  /** Is published as `DEMO_BROADCAST` in place of the built-in broadcaster's. */
   readonly picture?: TestPictureOptions;
 }
 

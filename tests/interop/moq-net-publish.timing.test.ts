@@ -1,5 +1,6 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect } from "vitest";
 import { useDevInChromium } from "../harness/dev-in-chromium.ts";
+import { takingTurns } from "../harness/taking-turns.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import type { NetPublisherOptions } from "./moq-pages/net-publisher.ts";
 import { bundleMoqPage, type MoqPage, openMoqPage } from "./moq-pages/open-moq-page.ts";
@@ -22,7 +23,10 @@ const MAX_LATENCY_MS = 5_000;
 /** Between drawing the clock and taking the picture, plus a frame. */
 const MAX_CLOCK_DIFFERENCE_MS = 150;
 
-describe("a publisher made of @moq/net at the origin", () => {
+// Each draws, encodes and shows a picture.
+const it = takingTurns(2);
+
+describe.concurrent("a publisher made of @moq/net at the origin", () => {
   const stage = useDevInChromium({ edges: 1 });
   let moqPage: MoqPage;
 

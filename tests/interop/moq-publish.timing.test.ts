@@ -1,5 +1,6 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect } from "vitest";
 import { useDevInChromium } from "../harness/dev-in-chromium.ts";
+import { takingTurns } from "../harness/taking-turns.ts";
 import { bundleMoqPage, type MoqPage, type OfferCase, openMoqPage } from "./moq-pages/open-moq-page.ts";
 import { watchWithSound } from "./moq-pages/watch-with-sound.ts";
 
@@ -18,7 +19,10 @@ const CASES: readonly OfferCase[] = [
 /** The camera and microphone that Chromium feigns: a picture that moves, and a beep every second. */
 const FAKE_CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
 
-describe("@moq/publish at the origin", () => {
+// Each encodes and shows a picture.
+const it = takingTurns(2);
+
+describe.concurrent("@moq/publish at the origin", () => {
   const stage = useDevInChromium({ edges: 1 }, { args: FAKE_CAMERA });
   let moqPage: MoqPage;
 

@@ -6,17 +6,14 @@ import { decodeTimedMessage } from "@canopy/media/timed";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BroadcastRecorder } from "../harness/broadcast-recorder.ts";
 import { openViewer } from "../harness/browser-viewer.ts";
-import type { StartedProcess } from "../harness/child-process.ts";
-import { useDevInChromium } from "../harness/dev-in-chromium.ts";
+import { DEMO_BROADCAST, useDevInChromium } from "../harness/dev-in-chromium.ts";
 import { openMediaPage } from "../harness/media-page.ts";
 import { postRandomMessages } from "../harness/post-timed.ts";
 import { readBurntInNumbers } from "../harness/read-elementary-stream.ts";
-import { publishTestPicture, SMALL_PICTURE } from "../harness/test-picture.ts";
+import { SMALL_PICTURE } from "../harness/test-picture.ts";
 import { timedCarriers } from "../harness/timed-carriers.ts";
-import { untilAnnounced } from "../harness/until-announced.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-const BROADCAST = "live/table";
 const COUNT = 500;
 /** Numbers that a busy machine reads off a picture that is being exchanged. */
 const MAX_UNPLACED = 10;
@@ -61,19 +58,15 @@ const ROUNDING_S = 0.000_1;
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-const stage = useDevInChromium({ edges: 1 });
-let publisher: StartedProcess | undefined;
+// Six players share the machine's cores with the encoder.
+const stage = useDevInChromium({ edges: 1, picture: SMALL_PICTURE });
 let folder = "";
 
-beforeAll(async () => {
+beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "canopy-ways-"));
-  // Six players share the machine's cores with the encoder.
-  publisher = publishTestPicture(`${stage.dev.rtmp}/${BROADCAST}`, SMALL_PICTURE);
-  await untilAnnounced(stage.dev.edges, BROADCAST);
 });
 
-afterAll(async () => {
-  await publisher?.stop();
+afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -82,7 +75,7 @@ async function watch(transport: string, allowed: number) {
   const viewer = await openViewer(stage.chromium, {
     console: stage.dev.console,
     src: stage.dev.edges,
-    broadcast: BROADCAST,
+    broadcast: DEMO_BROADCAST,
     query: { transports: transport },
   });
   await viewer.page.setViewportSize(VIEWPORT);
@@ -112,7 +105,7 @@ async function watch(transport: string, allowed: number) {
 
 /** hls.js without low latency, and without any code of ours. */
 async function watchClassic() {
-  const url = `${stage.dev.edges[0]}/hls/${BROADCAST}/index.m3u8`;
+  const url = `${stage.dev.edges[0]}/hls/${DEMO_BROADCAST}/index.m3u8`;
   const page = await openMediaPage(stage.chromium, { kind: "hls", url, lowLatency: false });
   await page.page.setViewportSize(VIEWPORT);
   const numbers: number[] = [];
@@ -152,7 +145,7 @@ async function record() {
   const response = await fetch(`${stage.dev.origin}/v1/recordings`, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ broadcast: BROADCAST }),
+    body: JSON.stringify({ broadcast: DEMO_BROADCAST }),
   });
   expect(response.status).toBe(201);
   const { id } = (await response.json()) as { id: string };
@@ -331,7 +324,7 @@ function print(lines: readonly Line[]): void {
 
 describe("the same 500 timed messages", () => {
   it("come out once each, on their frame, over every transport and in a recording at the same time", async () => {
-    const recorder = await BroadcastRecorder.open(stage.dev.edges[0] ?? "", BROADCAST, ["video"]);
+    const recorder = await BroadcastRecorder.open(stage.dev.edges[0] ?? "", DEMO_BROADCAST, ["video"]);
     const players = await Promise.all([
       watch("webtransport", 0),
       watch("websocket", 0),
@@ -353,7 +346,7 @@ describe("the same 500 timed messages", () => {
     })();
     const posted = await postRandomMessages(
       { seed: 500, count: COUNT, meanGapMs: 30 },
-      { origin: stage.dev.origin, broadcast: BROADCAST },
+      { origin: stage.dev.origin, broadcast: DEMO_BROADCAST },
     );
     const lastUs = Math.max(...posted.map(({ at }) => at));
     await waitFor("the last picture", () => recorder.newestUs("video") > lastUs + 300_000);

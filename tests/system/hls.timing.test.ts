@@ -1,15 +1,16 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect } from "vitest";
 import { useDevInChromium } from "../harness/dev-in-chromium.ts";
 import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
 import { type MediaPage, openMediaPage } from "../harness/media-page.ts";
 import { percentile } from "../harness/percentile.ts";
 import { type PostedMessage, postTimed } from "../harness/post-timed.ts";
 import { scrapeMetrics } from "../harness/scrape-metrics.ts";
+import { takingTurns } from "../harness/taking-turns.ts";
 import { MEDIUM_PICTURE } from "../harness/test-picture.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 // They mostly wait for media that comes in real time.
-vi.setConfig({ maxConcurrency: 2 });
+const it = takingTurns(2);
 
 const stage = useDevInChromium({ edges: 2, picture: MEDIUM_PICTURE });
 

@@ -1,10 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type BrowserViewer, openViewer } from "../harness/browser-viewer.ts";
-import type { StartedProcess } from "../harness/child-process.ts";
-import { useDevInChromium } from "../harness/dev-in-chromium.ts";
+import { DEMO_BROADCAST, useDevInChromium } from "../harness/dev-in-chromium.ts";
 import { devProcess, killNode, waitForRestart } from "../harness/kill-node.ts";
-import { publishTestPicture, SMALL_PICTURE } from "../harness/test-picture.ts";
-import { untilAnnounced } from "../harness/until-announced.ts";
+import { SMALL_PICTURE } from "../harness/test-picture.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import {
   countingSessions,
@@ -17,20 +15,8 @@ const ROUNDS = 3;
 /** The picture must move again by then, in every round. */
 const WITHIN_MS = 3_000;
 
-/** Its picture is small, so that encoding and painting it takes nothing from the process that has to start again. */
-const BROADCAST = "live/lost-relay";
-
-const stage = useDevInChromium({ edges: 2 });
-let publisher: StartedProcess | undefined;
-
-beforeAll(async () => {
-  publisher = publishTestPicture(`${stage.dev.rtmp}/${BROADCAST}`, SMALL_PICTURE);
-  await untilAnnounced(stage.dev.edges, BROADCAST);
-});
-
-afterAll(async () => {
-  await publisher?.stop();
-});
+// Small, so that encoding and painting it takes nothing from the process that has to start again.
+const stage = useDevInChromium({ edges: 2, picture: SMALL_PICTURE });
 
 /** Waits for a second of pictures that were captured after `sinceMs`. */
 async function playsOn(viewer: BrowserViewer, sinceMs: number): Promise<number> {
@@ -52,7 +38,7 @@ describe("a relay that is killed", () => {
     const counting = countingSessions(stage.chromium);
     const viewers = await Promise.all(
       stage.dev.edges.map((src) =>
-        openViewer(counting, { console: stage.dev.console, src: [src], broadcast: BROADCAST }),
+        openViewer(counting, { console: stage.dev.console, src: [src], broadcast: DEMO_BROADCAST }),
       ),
     );
     try {

@@ -5,18 +5,15 @@ import { encodeTimedMessage, type Json, TIMED_SEI_UUID } from "@canopy/media/tim
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BroadcastRecorder, type RecordedFrame } from "../harness/broadcast-recorder.ts";
 import { type BrowserViewer, type FiredMessage, openViewer } from "../harness/browser-viewer.ts";
-import type { StartedProcess } from "../harness/child-process.ts";
-import { useDevInChromium } from "../harness/dev-in-chromium.ts";
+import { DEMO_BROADCAST, useDevInChromium } from "../harness/dev-in-chromium.ts";
 import { makeBFrameClip, makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
 import { type PostedMessage, postRandomMessages, postTimed } from "../harness/post-timed.ts";
 import { readBurntInNumbers, traceUserData } from "../harness/read-elementary-stream.ts";
-import { publishTestPicture, SMALL_PICTURE } from "../harness/test-picture.ts";
+import { SMALL_PICTURE } from "../harness/test-picture.ts";
 import { timedCarriers } from "../harness/timed-carriers.ts";
 import { untilAnnounced } from "../harness/until-announced.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-/** The broadcaster's test picture; small, as this machine does everybody's work. */
-const CLOCK = "live/clock";
 /** Composed without a GPU: a page costs what it is large. */
 const VIEWPORT = { width: 360, height: 240 };
 /** Pictures of the clip with B-frames. */
@@ -39,22 +36,19 @@ const WHEP: Way = { transport: "whep", edge: 1, query: { latency: "300" } };
 /** A media time that went through an RTP timestamp is a tick of 1/90,000 s, half a tick early at most. */
 const WHEP_ROUNDING_US = 18;
 
-const stage = useDevInChromium({ edges: 2 });
-let publisher: StartedProcess | undefined;
+// Small, as this machine does everybody's work.
+const stage = useDevInChromium({ edges: 2, picture: SMALL_PICTURE });
 /** From the first picture on; what the clip with B-frames is made of. */
 let source: BroadcastRecorder | undefined;
 let folder = "";
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "canopy-timed-"));
-  publisher = publishTestPicture(`${stage.dev.rtmp}/${CLOCK}`, SMALL_PICTURE);
-  await untilAnnounced(stage.dev.edges, CLOCK);
-  source = await BroadcastRecorder.open(edge(1), CLOCK, ["video"]);
+  source = await BroadcastRecorder.open(edge(1), DEMO_BROADCAST, ["video"]);
 });
 
-afterAll(async () => {
+afterAll(() => {
   source?.close();
-  await publisher?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -197,14 +191,14 @@ function lastTime(posted: readonly PostedMessage[]): number {
 describe("timed messages", () => {
   it("500 of any size and time are each fired once, in order, on their frame, over WebTransport, WebSocket and WHEP", async () => {
     const ways = [...MOQ_WAYS, WHEP];
-    const viewers = await openViewers(CLOCK, ways);
-    const recorder = await BroadcastRecorder.open(edge(0), CLOCK, ["video", "timed"]);
+    const viewers = await openViewers(DEMO_BROADCAST, ways);
+    const recorder = await BroadcastRecorder.open(edge(0), DEMO_BROADCAST, ["video", "timed"]);
     try {
       await Promise.all(viewers.map((viewer) => viewer.presents(30)));
       await waitFor("the recorder's first frames", () => recorder.frames("video").length > 30);
       const posted = await postRandomMessages(
         { seed: 20_251, count: 500, meanGapMs: 30 },
-        { origin: stage.dev.origin, broadcast: CLOCK },
+        { origin: stage.dev.origin, broadcast: DEMO_BROADCAST },
       );
       await waitForNewest(recorder, "video", lastTime(posted) + AFTERWARDS_US);
       await waitForAll(viewers, posted);

@@ -1,30 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type BrowserViewer, openViewer } from "../harness/browser-viewer.ts";
-import type { StartedProcess } from "../harness/child-process.ts";
 import type { TestChromium } from "../harness/chromium.ts";
-import { useDevInChromium } from "../harness/dev-in-chromium.ts";
+import { DEMO_BROADCAST, useDevInChromium } from "../harness/dev-in-chromium.ts";
 import { EdgePath } from "../harness/edge-path.ts";
 import { postTimed } from "../harness/post-timed.ts";
 import { withoutFeatures } from "../harness/restricted-browser.ts";
-import { publishTestPicture, SMALL_PICTURE } from "../harness/test-picture.ts";
-import { untilAnnounced } from "../harness/until-announced.ts";
+import { SMALL_PICTURE } from "../harness/test-picture.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { longestStillMs } from "../harness/watch-continuity.ts";
 
-/** Its picture is small, as this machine decodes and paints it for several pages at a time. */
-const BROADCAST = "live/ladder";
-
-const stage = useDevInChromium({ edges: 1 });
-let publisher: StartedProcess | undefined;
-
-beforeAll(async () => {
-  publisher = publishTestPicture(`${stage.dev.rtmp}/${BROADCAST}`, SMALL_PICTURE);
-  await untilAnnounced(stage.dev.edges, BROADCAST);
-});
-
-afterAll(async () => {
-  await publisher?.stop();
-});
+// Small, as this machine decodes and paints it for several pages at a time.
+const stage = useDevInChromium({ edges: 1, picture: SMALL_PICTURE });
 
 interface TransportChange {
   readonly transport: string | undefined;
@@ -81,7 +67,7 @@ async function watch(
   return openViewer(observed, {
     console: stage.dev.console,
     src: path === undefined ? stage.dev.edges : [path.src],
-    broadcast: BROADCAST,
+    broadcast: DEMO_BROADCAST,
     ...(transports !== undefined && { query: { transports } }),
   });
 }
@@ -157,7 +143,7 @@ describe.concurrent("the ladder of transports on a path that changes", () => {
     const posting = (async () => {
       while (isPosting) {
         index += 1;
-        posted.push((await postTimed(stage.dev.origin, BROADCAST, { type: "cue", data: index })).id);
+        posted.push((await postTimed(stage.dev.origin, DEMO_BROADCAST, { type: "cue", data: index })).id);
         await new Promise((resolve) => setTimeout(resolve, 300));
       }
     })();

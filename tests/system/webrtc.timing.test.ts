@@ -1,16 +1,13 @@
 import type { Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type BrowserViewer, openViewer, type PaintedClock } from "../harness/browser-viewer.ts";
-import type { StartedProcess } from "../harness/child-process.ts";
 import { launchChromium, type TestChromium } from "../harness/chromium.ts";
-import { useDevInChromium } from "../harness/dev-in-chromium.ts";
+import { DEMO_BROADCAST, useDevInChromium } from "../harness/dev-in-chromium.ts";
 import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
-import { MEDIUM_PICTURE, publishTestPicture } from "../harness/test-picture.ts";
+import { MEDIUM_PICTURE } from "../harness/test-picture.ts";
 import { untilAnnounced } from "../harness/until-announced.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-/** The broadcaster's test picture; small, as this machine does everybody's work, and without a graphics processor. */
-const CLOCK = "live/clock";
 /** Pictures that two players in sync mode are compared by: a pause of the machine for half a second is a twentieth of them. */
 const MEASURED_FRAMES = 300;
 /** A player this close to its latency has arrived there; a picture stands for 33 ms. */
@@ -19,19 +16,11 @@ const ARRIVED_MS = 10;
 const SYNC_DEADLINE_MS = 60_000;
 const VIEWPORT = { width: 480, height: 400 };
 
+// A picture that this machine has room for, which does everybody's work, and without a graphics processor.
 const stage = useDevInChromium(
-  { edges: 2 },
+  { edges: 2, picture: MEDIUM_PICTURE },
   { args: ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"] },
 );
-let broadcaster: StartedProcess | undefined;
-
-beforeAll(() => {
-  broadcaster = publishTestPicture(`${stage.dev.rtmp}/${CLOCK}`, MEDIUM_PICTURE);
-});
-
-afterAll(async () => {
-  await broadcaster?.stop();
-});
 
 async function view(
   broadcast: string,
@@ -197,10 +186,9 @@ describe("WebRTC at both rims", () => {
   it("shows the same frame at the same time on both transports in sync mode", async () => {
     const query = { sync: "", latency: "300" };
     const other = await launchChromium();
-    await untilAnnounced(stage.dev.edges, CLOCK);
     const viewers = await Promise.all([
-      view(CLOCK, "whep", { query }),
-      view(CLOCK, "webtransport", { edge: 1, query, browser: other }),
+      view(DEMO_BROADCAST, "whep", { query }),
+      view(DEMO_BROADCAST, "webtransport", { edge: 1, query, browser: other }),
     ]);
     try {
       const [first = [], second = []] = await takeTogether(viewers);
