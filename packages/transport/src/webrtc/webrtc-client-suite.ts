@@ -26,6 +26,10 @@ export interface TestClientOptions {
   readonly address?: string;
 }
 
+export function withoutCandidates(sdp: string): string {
+  return sdp.replace(/a=(candidate:.*|end-of-candidates)\r\n/g, "");
+}
+
 /** A WebRTC client that is not ours: libdatachannel itself, with its own SDP. */
 export async function createTestClient(options: TestClientOptions): Promise<TestClient> {
   const connection = new PeerConnection("client", {
@@ -76,7 +80,7 @@ export async function createTestClient(options: TestClientOptions): Promise<Test
     channel,
     tracks,
     received,
-    offer: sdp.replace(/a=(candidate:.*|end-of-candidates)\r\n/g, ""),
+    offer: withoutCandidates(sdp),
     candidates: sdp.match(/candidate:.*/g) ?? [],
     accept: (answer) => connection.setRemoteDescription(answer, "answer"),
     connected,
