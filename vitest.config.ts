@@ -32,6 +32,7 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 60_000,
           ...SHARED,
+          setupFiles: ["tests/harness/await-closed-sockets.ts"],
           // More than a small machine has cores: those that take long wait for sockets.
           maxWorkers: 5,
         },

@@ -202,10 +202,10 @@ async function record() {
         {
           place: "recording, timeline",
           shown,
-          // By the unrounded time: a message may lie closer behind a picture than the file's time scale is fine.
+          // By the unrounded time, to the µs: a message may lie closer behind a picture than any clock here is fine.
           came: timeline.events.map(({ mediaTimeUs, message }) => ({
             id: message.id,
-            picture: byTime(source, mediaTimeUs),
+            picture: source.timesUs.findIndex((timeUs) => timeUs >= mediaTimeUs),
           })),
           allowed: 0,
         },

@@ -85,7 +85,7 @@ function webrtcPort(port: number, option: string): PlannedPort {
 function tryTcp(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const server = createServer();
-    server.once("error", reject);
+    server.once("error", (error) => server.close(() => reject(error)));
     server.listen(port, DEV_HOST, () => server.close(() => resolve()));
   });
 }
@@ -93,7 +93,7 @@ function tryTcp(port: number): Promise<void> {
 function tryUdp(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = createSocket("udp4");
-    socket.once("error", reject);
+    socket.once("error", (error) => socket.close(() => reject(error)));
     socket.bind(port, DEV_HOST, () => socket.close(() => resolve()));
   });
 }
