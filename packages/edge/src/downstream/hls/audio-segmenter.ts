@@ -43,6 +43,8 @@ export class AudioSegmenter implements TrackConsumer {
   #segmentStartUs = 0;
   /** The next segment begins with another configuration or another time. */
   #breaks = false;
+  /** Likewise, and the pictures say where: both playlists have to break at the same segment. */
+  #awaitsSegment = false;
   #needsInit = true;
 
   constructor(audio: PackagedAudio, deps: AudioSegmenterDeps) {
@@ -57,7 +59,7 @@ export class AudioSegmenter implements TrackConsumer {
     this.#audio = audio;
     this.#maker = new AudioSampleMaker(audio);
     this.#needsInit = true;
-    this.#breaks = true;
+    this.#break();
   }
 
   onBoundary(boundary: PartBoundary): void {
@@ -71,7 +73,7 @@ export class AudioSegmenter implements TrackConsumer {
     if (sample === undefined) return;
     if (sample.isBreak && this.window !== undefined) {
       this.#flush();
-      this.#breaks = true;
+      this.#break();
     }
     this.#pending.push(sample);
     this.#pendingBytes += sample.data.length;
@@ -97,12 +99,14 @@ export class AudioSegmenter implements TrackConsumer {
       if (this.#us(last.start) < at) return;
       this.#boundaries.shift();
       if (this.#us(first.start) < at) {
-        if (this.window === undefined || this.#breaks)
-          this.#open(first, boundary.startsSegment ? boundary.sequence - 1 : boundary.sequence);
-        this.#cut(this.#pending.findIndex((sample) => this.#us(sample.start) >= at));
+        const count = this.#pending.findIndex((sample) => this.#us(sample.start) >= at);
+        const sequence = boundary.startsSegment ? boundary.sequence - 1 : boundary.sequence;
+        if (this.window === undefined) this.#open(first, { sequence, era: boundary.era });
+        if (this.#awaitsSegment) this.#drop(count);
+        else this.#cut(count);
       }
       const next = this.#pending[0];
-      if (boundary.startsSegment && next !== undefined) this.#open(next, boundary.sequence);
+      if (boundary.startsSegment && next !== undefined) this.#open(next, boundary);
       this.window?.publish();
     }
   }
@@ -115,13 +119,13 @@ export class AudioSegmenter implements TrackConsumer {
     const patienceUs = followsPictures ? PATIENCE_US : 0;
     const isFull = spanUs >= plan.partUs + patienceUs || this.#pendingBytes >= MAX_PART_BYTES;
     if (!isFull) return;
-    if (this.window === undefined || this.#breaks) this.#open(first, undefined);
+    if (this.window === undefined || this.#breaks || this.#awaitsSegment) this.#open(first);
     const endUs = this.#us(first.start) + plan.partUs - this.#us(first.length) / 2;
     const count = this.#pending.findIndex((sample) => this.#us(sample.start) >= endUs);
     this.#cut(count < 1 ? this.#pending.length - 1 : count);
     const next = this.#pending[0];
     if (next !== undefined && this.#us(next.start) - this.#segmentStartUs >= SOUND_SEGMENT_US)
-      this.#open(next, undefined);
+      this.#open(next);
     this.window?.publish();
   }
 
@@ -131,15 +135,21 @@ export class AudioSegmenter implements TrackConsumer {
     return planParts(samplesPerFrame > 0 ? this.#us(samplesPerFrame) : USUAL_FRAME_US);
   }
 
-  /** Begins a segment with `first`. */
-  #open(first: AudioSample, sequence: number | undefined): void {
-    const { era, events, openWindow } = this.#deps;
-    const isFirst = this.window === undefined;
+  /** What comes next does not go on from what was. */
+  #break(): void {
+    if (this.window === undefined) return;
+    this.#deps.era.endAfter(this.window.latest?.era);
+    if (this.#deps.followsPictures) this.#awaitsSegment = true;
+    else this.#breaks = true;
+  }
+
+  /** Begins a segment with `first`: the one of the pictures, or one of its own. */
+  #open(first: AudioSample, place?: { readonly sequence: number; readonly era: number }): void {
+    const { events, openWindow } = this.#deps;
     this.window ??= openWindow(this.#plan());
     this.#cursor ??= new EventCursor(events, this.#us(first.start));
-    // Pictures count the era of a break that both have; sound alone counts its own.
-    if (this.#breaks && !isFirst && era.value === (this.window.latest?.era ?? era.value)) era.value += 1;
     this.#breaks = false;
+    this.#awaitsSegment = false;
     if (this.#needsInit) {
       this.#needsInit = false;
       const { form, config, sampleRate, channels } = this.#audio;
@@ -154,16 +164,26 @@ export class AudioSegmenter implements TrackConsumer {
       this.#init = this.window.addInit(encodeInitSegment(track));
     }
     this.#segmentStartUs = this.#us(first.start);
-    this.window.openSegment({ startUs: this.#segmentStartUs, era: era.value, init: this.#init }, sequence);
+    const era = place?.era ?? this.#deps.era.value;
+    this.window.openSegment({ startUs: this.#segmentStartUs, era, init: this.#init }, place?.sequence);
   }
 
   /** Everything that is there becomes a part: what comes next does not go on from it. */
   #flush(): void {
     const first = this.#pending[0];
     if (first === undefined) return;
-    if (this.window === undefined || this.#breaks) this.#open(first, this.#boundaries[0]?.sequence);
+    if (this.#awaitsSegment) {
+      this.#drop(this.#pending.length);
+      return;
+    }
+    if (this.window === undefined || this.#breaks) this.#open(first, this.#boundaries[0]);
     this.#cut(this.#pending.length);
     this.window?.publish();
+  }
+
+  /** Sound of a moment of which there is no segment. */
+  #drop(count: number): void {
+    for (const { data } of this.#pending.splice(0, count)) this.#pendingBytes -= data.length;
   }
 
   #cut(count: number): void {

@@ -4,10 +4,16 @@ export interface PartBoundary {
   readonly us: number;
   /** Of the segment that begins or goes on here. */
   readonly sequence: number;
+  readonly era: number;
   readonly startsSegment: boolean;
 }
 
 /** Counts the changes of a broadcast's encoding or timeline, for all of its renditions. */
 export class Era {
   value = 0;
+
+  /** Something ends at a rendition whose newest segment has this era; a change that others have counted is the same. */
+  endAfter(era: number | undefined): void {
+    if (era === undefined || era === this.value) this.value += 1;
+  }
 }

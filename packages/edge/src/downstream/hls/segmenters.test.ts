@@ -163,6 +163,51 @@ describe("AudioSegmenter", () => {
     expect(audio.window?.segments[0]?.durationUs).toBeGreaterThan(1_900_000);
   });
 
+  it.each([
+    ["sound", "pictures"],
+    ["pictures", "sound"],
+  ])("breaks at the same segment as the pictures after a hole of both, when %s come first", (first) => {
+    const { video, audio } = setUp();
+    const play = (fromUs: number, toUs: number): void => {
+      const pictures = (): void =>
+        show(video, Math.ceil(fromUs / FRAME_US), Math.ceil((toUs - fromUs) / FRAME_US));
+      if (first === "pictures") pictures();
+      sound(audio, START_US + fromUs, START_US + toUs);
+      if (first === "sound") pictures();
+    };
+    for (let second = 0; second < 5; second += 1) play(second * 1e6, (second + 1) * 1e6);
+    // Pictures come again with a keyframe; sound is there a little sooner, and was gone for longer than a second.
+    sound(audio, START_US + 7_500_000, START_US + 8 * 1e6);
+    for (let second = 8; second < 14; second += 1) play(second * 1e6, (second + 1) * 1e6);
+    const placesOf = ({ window }: { readonly window: SegmentWindow | undefined }) =>
+      (window?.segments ?? []).map(({ sequence, era }) => [sequence, era]);
+    const common = Math.min(placesOf(audio).length, placesOf(video).length);
+    expect(common).toBeGreaterThanOrEqual(6);
+    expect(placesOf(audio).slice(0, common)).toEqual(placesOf(video).slice(0, common));
+    expect(new Set(placesOf(video).map(([, era]) => era))).toEqual(new Set([0, 1]));
+    for (const [index, { startUs }] of (audio.window?.segments ?? []).slice(0, common).entries())
+      expect(Math.abs(startUs - (video.window?.segments[index]?.startUs ?? 0))).toBeLessThan(11_500);
+  });
+
+  it("breaks the pictures, too, where sound alone has a hole", () => {
+    const { video, audio } = setUp();
+    for (let index = 0; index < 240; index += 1) {
+      show(video, index, 1);
+      const atUs = index * FRAME_US;
+      if (atUs < 2_500_000 || atUs > 3_700_000)
+        sound(audio, START_US + atUs, START_US + atUs + FRAME_US - 21_334);
+    }
+    const eras = (window: SegmentWindow | undefined) =>
+      window?.segments.map(({ sequence, era }) => [sequence, era]);
+    expect(eras(audio.window)).toEqual(eras(video.window));
+    expect(eras(video.window)).toEqual([
+      [100, 0],
+      [101, 0],
+      [102, 1],
+      [103, 1],
+    ]);
+  });
+
   it("goes on by itself when the pictures stop", () => {
     const { video, audio } = setUp();
     show(video, 0, 30);

@@ -50,7 +50,7 @@ export class VideoSegmenter implements TrackConsumer {
     } else if (sample.isNewConfig || sample.isBreak) {
       const last = this.#pending[this.#pending.length - 1];
       if (last !== undefined) this.#cut(this.window, last.decodeUs + Math.round(this.#maker.frameUs));
-      this.#deps.era.value += 1;
+      this.#deps.era.endAfter(this.window.latest?.era);
       if (sample.isNewConfig) this.#addInit(this.window);
       this.#openSegment(this.window, sample);
       this.window.publish();
@@ -81,7 +81,8 @@ export class VideoSegmenter implements TrackConsumer {
     if (startsSegment) this.#openSegment(window, sample);
     else {
       const us = sample.decodeUs + this.#offsetUs;
-      this.#deps.onBoundary({ us, sequence: window.nextSequence - 1, startsSegment: false });
+      const era = window.latest?.era ?? this.#deps.era.value;
+      this.#deps.onBoundary({ us, sequence: window.nextSequence - 1, era, startsSegment: false });
     }
     window.publish();
   }
@@ -110,7 +111,7 @@ export class VideoSegmenter implements TrackConsumer {
     const startUs = sample.timestampUs;
     const start = { startUs, era: this.#deps.era.value, init: this.#init };
     const { sequence } = window.openSegment(start, this.#deps.sequenceAt(startUs));
-    this.#deps.onBoundary({ us: startUs, sequence, startsSegment: true });
+    this.#deps.onBoundary({ us: startUs, sequence, era: start.era, startsSegment: true });
   }
 
   #cut(window: SegmentWindow, endUs: number): void {

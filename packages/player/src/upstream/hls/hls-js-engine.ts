@@ -18,6 +18,9 @@ const SEI_USER_DATA = 5;
 /** Before the first playlist says it: three parts of a third of a second. */
 const USUAL_HOLD_BACK_S = 1;
 
+/** Between two playlists the live edge is taken to go on; a server that says nothing for longer has nothing newer. */
+const MAX_SILENCE_S = 1;
+
 /** A decoder that fails again within this is not helped by starting it anew. */
 const RECOVERY_PAUSE_MS = 10_000;
 
@@ -114,9 +117,12 @@ export class HlsJsEngine implements HlsEngine {
     return this.#timeline.mediaUs(seconds);
   }
 
-  behindEdgeS(): number | undefined {
-    const { latency } = this.#hls;
-    return latency > 0 ? latency : undefined;
+  /** hls.js has this figure too, but as old as the last `timeupdate`: of an element that stands still it says nothing. */
+  behindEdgeS(seconds: number): number | undefined {
+    const details = this.#hls.latestLevelDetails;
+    if (details === null) return undefined;
+    const behindS = details.edge + Math.min(details.age, MAX_SILENCE_S) - seconds;
+    return behindS > 0 ? behindS : undefined;
   }
 
   attach(element: HTMLVideoElement): void {

@@ -2,6 +2,7 @@ import type { TimedMessage } from "@canopy/media/timed";
 import type { PlayerError } from "../../player-error.ts";
 import { type ElementFrameMetadata, ElementOutput } from "../element-output.ts";
 import type { ElementStats, UpstreamSink } from "../upstream.ts";
+import { CaughtWatch } from "./caught-watch.ts";
 import type { HlsEngine, HlsEngineDeps } from "./hls-engine.ts";
 import { LiveEdgeControl, type LiveEdgeOptions } from "./live-edge-control.ts";
 import { MessageTimes } from "./message-times.ts";
@@ -45,6 +46,7 @@ export class HlsSession {
   readonly #engine: HlsEngine;
   readonly #output: ElementOutput;
   readonly #control: LiveEdgeControl;
+  readonly #caught = new CaughtWatch();
   readonly #times = new MessageTimes();
   readonly #abort = new AbortController();
   readonly #timers: ReturnType<typeof setInterval>[] = [];
@@ -168,12 +170,18 @@ export class HlsSession {
 
   #steer(): void {
     const element = this.#element;
-    if (!this.#hasPresented || element.seeking) return;
     const { currentTime } = element;
+    const nowMs = performance.now();
     const behindEdgeS = this.#engine.behindEdgeS(currentTime);
     if (behindEdgeS === undefined) return;
+    const aheadS = behindEdgeS - this.#engine.holdBackS;
+    if (this.#caught.update({ nowMs, positionS: currentTime, isPaused: element.paused, aheadS })) {
+      element.currentTime = currentTime + aheadS;
+      return;
+    }
+    if (!this.#hasPresented || element.seeking) return;
     const { rate, jumpS } = this.#control.update({
-      nowMs: performance.now(),
+      nowMs,
       behindEdgeS,
       latencyS: this.#latencyS(currentTime),
       holdBackS: this.#engine.holdBackS,

@@ -78,6 +78,34 @@ describe("LiveEdgeControl", () => {
     }
   });
 
+  it("aims where it did as soon as a server that was silent is heard again", () => {
+    const control = new LiveEdgeControl({ wishS: 0.1, isSync: false });
+    let nowMs = 0;
+    const update = (latencyS: number, behindEdgeS: number) => {
+      nowMs += 200;
+      return control.update({ nowMs, latencyS, behindEdgeS, holdBackS: HOLD_BACK_S, bufferedS: behindEdgeS });
+    };
+    for (let step = 0; step < 25; step += 1) update(1.3, 1);
+    expect(control.targetS).toBeCloseTo(1.3, 2);
+    // Nothing newer is known of: what there is grows old.
+    for (let silentS = 0.2; silentS <= 3; silentS += 0.2) update(1.3 + silentS, 1);
+    expect(control.targetS).toBeGreaterThan(2);
+    expect(update(4.3, 4).jumpS).toBeCloseTo(3, 1);
+    expect(control.targetS).toBeCloseTo(1.3, 2);
+  });
+
+  it("jumps by what a hole has left as soon as the hole lies behind", () => {
+    const control = new LiveEdgeControl({ wishS: 0.1, isSync: false });
+    const before = { latencyS: 3.5, behindEdgeS: 2, holdBackS: HOLD_BACK_S, bufferedS: 0.5 };
+    for (let nowMs = 0; nowMs < 2_000; nowMs += 200)
+      expect(control.update({ ...before, nowMs }).jumpS).toBe(0);
+    const { jumpS } = control.update({
+      ...{ nowMs: 2_000, latencyS: 2.2, behindEdgeS: 1.9 },
+      ...{ holdBackS: HOLD_BACK_S, bufferedS: 1.8 },
+    });
+    expect(jumpS).toBeCloseTo(0.9, 1);
+  });
+
   it("does not jump to what it does not have, unless that is the only way", () => {
     const control = new LiveEdgeControl({ wishS: 0.1, isSync: false });
     const position = { nowMs: 10_000, holdBackS: HOLD_BACK_S };

@@ -44,6 +44,12 @@ const CALM_MS = 20_000;
 /** How much of the live edge's age a new measurement decides: the age swings by a part's length. */
 const AGE_SHARE = 0.1;
 
+/**
+ * Younger by more than it swings: the server was silent and has come back, or a hole in the media that seemed to be age
+ * lies behind. What was true before is forgotten.
+ */
+const AGE_SWING_S = 0.5;
+
 /** In sync mode viewers meet on the same steps: the wish, then twice that, and so on. */
 const SYNC_STEP_FACTOR = 2;
 
@@ -134,16 +140,20 @@ export class LiveEdgeControl {
     this.#stallS = this.#stallS < STALL_STEP_S / 2 ? 0 : this.#stallS / 2;
   }
 
-  #aim({ latencyS, behindEdgeS, holdBackS }: LivePosition): void {
+  #aim({ nowMs, latencyS, behindEdgeS, holdBackS }: LivePosition): void {
     const behindS = holdBackS + this.#stallS;
     if (latencyS === undefined) {
       this.#targetS = behindS;
       return;
     }
     const ageS = latencyS - behindEdgeS;
-    this.#edgeAgeS =
-      this.#edgeAgeS === undefined ? ageS : this.#edgeAgeS + (ageS - this.#edgeAgeS) * AGE_SHARE;
-    const neededS = this.#edgeAgeS + behindS;
+    const knownS = this.#edgeAgeS ?? ageS;
+    const isBack = ageS < knownS - AGE_SWING_S;
+    // The picture stood still anyway, as at the start.
+    if (isBack) this.#startedAtMs = nowMs;
+    const edgeAgeS = isBack ? ageS : knownS + (ageS - knownS) * AGE_SHARE;
+    this.#edgeAgeS = edgeAgeS;
+    const neededS = edgeAgeS + behindS;
     const { wishS, isSync } = this.#options;
     this.#targetS = isSync ? this.#step(neededS) : Math.max(wishS, neededS);
   }
