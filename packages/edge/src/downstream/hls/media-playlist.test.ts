@@ -14,6 +14,7 @@ function makeWindow(segments: number, era: (index: number) => number = () => 0):
   );
   window.addInit(Uint8Array.of(1));
   window.addInit(Uint8Array.of(2));
+  window.addInit(Uint8Array.of(3));
   for (let index = 0; index < segments; index += 1) {
     window.openSegment({ startUs: START_US + index * 1_200_000, era: era(index), init: era(index) });
     for (let part = 0; part < 4; part += 1)
@@ -40,6 +41,17 @@ describe("writePlaylist", () => {
     expect(text).toContain('#EXT-X-PRELOAD-HINT:TYPE=PART,URI="0123456789-19.4.m4s?jwt=x"\n');
     expect(text).toContain("#EXT-X-INDEPENDENT-SEGMENTS");
     expect(text).not.toContain("#EXT-X-ENDLIST");
+  });
+
+  it("counts every era, also one that has no segment here", () => {
+    const text = writePlaylist(
+      makeWindow(3, (index) => (index === 0 ? 0 : 2)),
+      [],
+      { files: "", skips: false },
+    );
+    expect(text.match(/(#EXT-X-DISCONTINUITY\n)+/g)).toEqual([
+      "#EXT-X-DISCONTINUITY\n#EXT-X-DISCONTINUITY\n",
+    ]);
   });
 
   it("keeps to the bounds of the specification", () => {

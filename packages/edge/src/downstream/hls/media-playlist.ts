@@ -52,7 +52,9 @@ export function writePlaylist(
     if (segment === undefined) break;
     // A segment that has only begun is not listed before its first part is there.
     if (segment.parts.length === 0) break;
-    if (previous !== undefined && segment.era !== previous.era) lines.push("#EXT-X-DISCONTINUITY");
+    // One for each: of two, the first may have come and gone in other renditions alone.
+    for (let era = previous?.era ?? segment.era; era < segment.era; era += 1)
+      lines.push("#EXT-X-DISCONTINUITY");
     if (segment.init !== init) {
       init = segment.init;
       lines.push(`#EXT-X-MAP:URI="${initName(window, init)}${options.files}"`);

@@ -43,6 +43,21 @@ describe("SegmentWindow", () => {
     expect(window.isReady).toBe(true);
   });
 
+  it("gives the place of a segment that stayed empty to the next one, also that of the first", () => {
+    const { window } = makeWindow();
+    window.openSegment({ startUs: 0, era: 0, init: 0 }, 50);
+    window.openSegment({ startUs: 1, era: 1, init: 0 }, 51);
+    expect(window.segments.map(({ sequence, era }) => [sequence, era])).toEqual([[51, 1]]);
+    window.addPart({ durationUs: 1, isIndependent: true, bytes: Buffer.alloc(1) });
+    window.openSegment({ startUs: 2, era: 1, init: 0 });
+    window.openSegment({ startUs: 3, era: 2, init: 0 });
+    expect(window.segments.map(({ sequence, startUs, era }) => [sequence, startUs, era])).toEqual([
+      [51, 1, 1],
+      [52, 3, 2],
+    ]);
+    expect(window.nextSequence).toBe(53);
+  });
+
   it("knows what is reached: parts, whole segments, and parts behind a segment's last", () => {
     const { window } = makeWindow();
     fill(window, 2);

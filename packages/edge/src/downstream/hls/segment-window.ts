@@ -99,8 +99,15 @@ export class SegmentWindow {
     return this.#nextSequence;
   }
 
-  /** Ends the segment that was growing. `sequence` counts for the first one only: those that follow count on. */
+  /**
+   * Ends the segment that was growing; one that has stayed without a part has never been listed, and gives its place to
+   * this one. `sequence` counts for the first one only: those that follow count on.
+   */
   openSegment(start: SegmentStart, sequence?: number): HlsSegment {
+    if (this.latest?.parts.length === 0) {
+      this.segments.pop();
+      this.#nextSequence -= 1;
+    }
     this.#complete();
     if (sequence !== undefined && this.segments.length === 0) this.#nextSequence = sequence;
     const segment: HlsSegment = {

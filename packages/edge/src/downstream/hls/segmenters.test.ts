@@ -189,6 +189,27 @@ describe("AudioSegmenter", () => {
       expect(Math.abs(startUs - (video.window?.segments[index]?.startUs ?? 0))).toBeLessThan(11_500);
   });
 
+  it.each([
+    ["begins", 0],
+    ["begins again after a hole", 10],
+  ])("has no empty segment where it %s after two of the pictures", (_, second) => {
+    const { video, audio } = setUp();
+    if (second > 0) {
+      show(video, 0, 121);
+      sound(audio, START_US, START_US + 4e6);
+    }
+    const from = second * 30;
+    const soundUs = START_US + (from + 130) * FRAME_US;
+    sound(audio, soundUs, soundUs + 400_000);
+    show(video, from, 240);
+    sound(audio, soundUs + 405_334, soundUs + 4e6);
+    const segments = audio.window?.segments ?? [];
+    expect(segments.length).toBeGreaterThanOrEqual(2);
+    for (const { parts } of segments) expect(parts.length).toBeGreaterThan(0);
+    const { era: soundEra } = segments.at(-1) ?? {};
+    expect(soundEra).toBe(video.window?.latest?.era);
+  });
+
   it("breaks the pictures, too, where sound alone has a hole", () => {
     const { video, audio } = setUp();
     for (let index = 0; index < 240; index += 1) {
