@@ -35,6 +35,13 @@ export interface QuicConnectionOptions {
   readonly transport: QuicTransportOptions;
 }
 
+/** The arguments of the engine's `close`. */
+interface EngineClose {
+  readonly application: boolean;
+  readonly code: number;
+  readonly reason: Uint8Array;
+}
+
 export interface QuicConnectionDeps {
   readonly native: NativeConnection;
   readonly loop: QuicLoop;
@@ -89,6 +96,8 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   #established = false;
   readonly #linger = new Linger();
   #localClose: SessionClose | undefined;
+  /** What the engine is still to be told of `#localClose`. */
+  #untoldClose: EngineClose | undefined;
   #closed = false;
   #removed = false;
 
@@ -173,8 +182,9 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     if (this.#removed) return;
     this.#counters.flushes += 1;
     this.#flushedMs = nowMs;
-    this.#blocked = !this.#closed && this.#schedule.pump(this.native);
+    this.#blocked = !this.closed && this.#schedule.pump(this.native);
     this.#sendPackets();
+    if (this.#untoldClose !== undefined) this.#tellClose(this.#untoldClose);
     if (this.#stops.release(this.native)) this.#sendPackets();
     try {
       this.#notices.run(this.#isOver);
@@ -379,7 +389,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   }
 
   #deliver(): void {
-    if (!this.#established && this.native.isEstablished()) this.#becomeEstablished();
+    if (!this.#established && !this.closed && this.native.isEstablished()) this.#becomeEstablished();
     this.#checkClosed();
     if (this.#closed || !this.#established) return;
     if (this.#path.changed) this.#followPath();
@@ -411,7 +421,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     const { lastWord } = this.#departure;
     if (lastWord !== undefined) {
       if (this.native.isClosed()) deadlineMs = Math.min(deadlineMs, lastWord.untilMs);
-    } else if (this.#established) {
+    } else if (this.#established && !this.closed) {
       deadlineMs = Math.min(deadlineMs, this.#keepAlive.dueMs);
     }
     this.#loop.wheel.set(this, deadlineMs);
@@ -430,14 +440,24 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   #close(application: boolean, code: number, reason: Uint8Array, close: SessionClose): void {
     if (this.closed) return;
     this.#localClose = close;
+    this.#untoldClose = { application, code, reason };
+    this.urgent = true;
+    this.#engineDeadline.stale = true;
+    this.#loop.scheduleFlush(this);
+  }
+
+  /**
+   * Right behind all that was due, in the same flush: a closing engine sends no probe of the handshake that has become
+   * due, but waits for it, and its close with it.
+   */
+  #tellClose({ application, code, reason }: EngineClose): void {
+    this.#untoldClose = undefined;
     try {
       this.native.close(application, code, reason);
     } catch {
       // Already closing on the engine's own account.
     }
-    this.urgent = true;
-    this.#engineDeadline.stale = true;
-    this.#loop.scheduleFlush(this);
+    this.#sendPackets();
   }
 
   #checkClosed(): void {

@@ -65,6 +65,19 @@ describe("connectQuic", () => {
     session.close(0, "done");
   });
 
+  test.each([0, 5, 100])(
+    "says that it closes, also after its thread stood still for %i ms",
+    async (stillMs) => {
+      const server = await serverWith();
+      const client = await server.connect();
+      const untilMs = performance.now() + stillMs;
+      while (performance.now() < untilMs);
+      // The probe timeout of its handshake comes before the server's packets can be read.
+      client.close(7, "done");
+      await settle(() => server.sessions[0]?.closed === true);
+    },
+  );
+
   test("fails with protocol-mismatch when no ALPN token is common", async () => {
     const server = await serverWith();
     await expect(server.connect({ alpn: ["something-else"] })).rejects.toMatchObject({
