@@ -326,16 +326,25 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.close(code, new TextEncoder().encode(reason), { code, reason, remote: false });
   };
 
-  /** Lets go of all streams but one: the connection is about to end. The peer is told as `releaseWireCode` says. */
-  releaseStreams(except: QuicStream): void {
+  /**
+   * Lets go of all streams but one: the connection is about to end. The peer is told as `releaseWireCode` says; true if
+   * there is one to be told of.
+   */
+  releaseStreams(except: QuicStream): boolean {
     this.windingDown = true;
-    for (const stream of this.#streams.values()) if (stream !== except) stream.release();
+    let isTold = false;
+    for (const stream of this.#streams.values()) {
+      if (stream === except) continue;
+      isTold ||= stream.sendOpen && stream.releaseWireCode !== undefined;
+      stream.release();
+    }
     this.#streams.clear();
     this.#streams.set(except.id, except);
     this.#schedule.clear(except);
     this.#notices.clear();
     this.#reader.unread = [];
     this.bufferedBytes = except.bufferedBytes;
+    return isTold;
   }
 
   /** Closes with an application code unless the peer has closed by then. */
