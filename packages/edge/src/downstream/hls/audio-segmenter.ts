@@ -16,6 +16,8 @@ export interface AudioSegmenterDeps {
   /** Of the pictures, if there are any. */
   readonly plan: PartPlan | undefined;
   readonly openWindow: (plan: PartPlan) => SegmentWindow;
+  /** The first part is there. */
+  readonly onBegin: (era: number) => void;
 }
 
 /** Pictures that are late by more are not waited for. */
@@ -46,11 +48,17 @@ export class AudioSegmenter implements TrackConsumer {
   /** Likewise, and the pictures say where: both playlists have to break at the same segment. */
   #awaitsSegment = false;
   #needsInit = true;
+  #hasBegun = false;
 
   constructor(audio: PackagedAudio, deps: AudioSegmenterDeps) {
     this.#audio = audio;
     this.#deps = deps;
     this.#maker = new AudioSampleMaker(audio);
+  }
+
+  /** There is a part. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
   }
 
   /** The sound is another one from the next frame on. */
@@ -213,6 +221,10 @@ export class AudioSegmenter implements TrackConsumer {
       events: this.#deps.followsPictures ? [] : (this.#cursor?.take(this.#us(end)) ?? []),
     });
     window.addPart(makePart(bytes, this.#us(end) - this.#us(first.start), true));
+    if (!this.#hasBegun) {
+      this.#hasBegun = true;
+      this.#deps.onBegin(window.latest?.era ?? 0);
+    }
     this.#pendingBytes = 0;
     for (const sample of this.#pending) this.#pendingBytes += sample.data.length;
   }

@@ -36,6 +36,8 @@ const ID_BYTES = 5;
  */
 const SEQUENCE_EPOCH_MS = Date.UTC(2025, 0, 1);
 const SEQUENCE_STEP_MS = 250;
+/** The catalog promises sound: pictures of more than this are listed without it. */
+const SOUND_PATIENCE_US = 5_000_000;
 /** Renditions whose segments begin within this time of each other have the same number. */
 const ALIGNED_US = 500_000;
 
@@ -77,6 +79,16 @@ export class HlsBroadcast implements BroadcastFollower<PackagedMedia> {
     }
     if (rendition !== undefined) rendition.lastAskedMs = nowMs;
     return rendition;
+  }
+
+  /**
+   * Players may have its playlist. Pictures wait for the sound: hls.js does not get over a beginning whose pictures are
+   * of an era that has no sound, since it waits for the first segments of both.
+   */
+  isReady({ window }: HlsRendition): boolean {
+    if (window?.isReady !== true) return false;
+    const sound = this.#audio?.segmenter;
+    return sound === undefined || sound.hasBegun || window.spanUs > SOUND_PATIENCE_US;
   }
 
   /** Where the other renditions are, for a playlist of `id`. */
@@ -183,6 +195,7 @@ export class HlsBroadcast implements BroadcastFollower<PackagedMedia> {
       followsPictures: this.#lead !== undefined,
       plan: this.#lead?.segmenter.window?.plan,
       openWindow: (plan) => this.#openWindow(this.#lead?.segmenter.window?.plan ?? plan, pending),
+      onBegin: (era) => this.#onSound(era),
     });
     const source = new TrackSource("audio", audio.name, { broadcast: this.followed, consumer: segmenter });
     const id = AUDIO_RENDITION_ID;
@@ -198,6 +211,14 @@ export class HlsBroadcast implements BroadcastFollower<PackagedMedia> {
     this.#describedAudio = audio;
     rendition.lastAskedMs = this.#deps.nowMs();
     this.renditions.set(id, rendition);
+  }
+
+  /** Sound begins: so do the pictures, at the same era. */
+  #onSound(era: number): void {
+    for (const { kind, window, pending } of this.renditions.values()) {
+      if (kind === "video") window?.forgetBefore(era);
+      pending.wake();
+    }
   }
 
   #remove(rendition: HlsRendition): void {

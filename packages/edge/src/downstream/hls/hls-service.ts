@@ -90,7 +90,7 @@ export class HlsService {
     const nowMs = this.#deps.clock.nowMs();
     settled(
       await rendition.pending.wait(
-        () => rendition.window?.isReady === true,
+        () => broadcast.isReady(rendition),
         nowMs + FIRST_SEGMENT_TIMEOUT_MS,
         requester,
       ),

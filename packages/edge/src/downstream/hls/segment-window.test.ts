@@ -58,6 +58,19 @@ describe("SegmentWindow", () => {
     expect(window.nextSequence).toBe(53);
   });
 
+  it("forgets the eras before one, and keeps a segment", () => {
+    const { window, counts } = makeWindow();
+    for (const era of [0, 0, 1, 1]) {
+      window.openSegment({ startUs: 0, era, init: 0 });
+      window.addPart({ durationUs: 300_000, isIndependent: true, bytes: Buffer.alloc(10) });
+    }
+    window.forgetBefore(1);
+    expect(window.segments.map(({ sequence }) => sequence)).toEqual([102, 103]);
+    expect([counts.bytes, window.spanUs]).toEqual([20, 600_000]);
+    window.forgetBefore(2);
+    expect(window.segments.map(({ sequence }) => sequence)).toEqual([103]);
+  });
+
   it("knows what is reached: parts, whole segments, and parts behind a segment's last", () => {
     const { window } = makeWindow();
     fill(window, 2);

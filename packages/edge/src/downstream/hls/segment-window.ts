@@ -86,6 +86,11 @@ export class SegmentWindow {
     return this.segments[0]?.isComplete === true;
   }
 
+  /** Of all segments. */
+  get spanUs(): number {
+    return this.segments.reduce((sumUs, { durationUs }) => sumUs + durationUs, 0);
+  }
+
   /** Returns the number that segments refer to it by. */
   addInit(bytes: Uint8Array): number {
     const number = this.#nextInit;
@@ -148,6 +153,11 @@ export class SegmentWindow {
     return true;
   }
 
+  /** Gives up the segments of eras before `era`: other renditions begin with it. */
+  forgetBefore(era: number): void {
+    while (this.segments.length > 1 && (this.segments[0]?.era ?? era) < era) this.#removeOldest();
+  }
+
   find(sequence: number): HlsSegment | undefined {
     const first = this.segments[0];
     return first === undefined ? undefined : this.segments[sequence - first.sequence];
@@ -199,8 +209,7 @@ export class SegmentWindow {
 
   #evict(): void {
     const { windowMs, maxBytes } = this.#limits;
-    let spanUs = 0;
-    for (const segment of this.segments) spanUs += segment.durationUs;
+    let { spanUs } = this;
     while (this.segments.length > MIN_SEGMENTS) {
       const [oldest] = this.segments;
       if (oldest === undefined) return;

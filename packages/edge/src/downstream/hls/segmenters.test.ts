@@ -28,8 +28,9 @@ function setUp(options: { readonly withPictures?: boolean } = {}) {
   const era = new Era();
   const events = new TimedEvents();
   const boundaries: PartBoundary[] = [];
+  const begun: number[] = [];
   const audio = new AudioSegmenter(AAC, {
-    ...{ era, events, plan: undefined, openWindow },
+    ...{ era, events, plan: undefined, openWindow, onBegin: (first: number) => begun.push(first) },
     followsPictures: options.withPictures ?? true,
   });
   const video = new VideoSegmenter(
@@ -42,7 +43,7 @@ function setUp(options: { readonly withPictures?: boolean } = {}) {
       },
     },
   );
-  return { era, events, boundaries, audio, video };
+  return { era, events, boundaries, begun, audio, video };
 }
 
 /** Pictures from `from` on, a keyframe every 60. */
@@ -208,6 +209,17 @@ describe("AudioSegmenter", () => {
     for (const { parts } of segments) expect(parts.length).toBeGreaterThan(0);
     const { era: soundEra } = segments.at(-1) ?? {};
     expect(soundEra).toBe(video.window?.latest?.era);
+  });
+
+  it("says with which era it begins, once", () => {
+    const { video, audio, begun } = setUp();
+    show(video, 0, 60);
+    expect(begun).toEqual([]);
+    sound(audio, START_US + 120 * FRAME_US, START_US + 150 * FRAME_US);
+    show(video, 120, 120);
+    sound(audio, START_US + 151 * FRAME_US, START_US + 240 * FRAME_US);
+    expect(begun).toEqual([1]);
+    expect(audio.window?.segments.map(({ era }) => era)).toEqual([1, 1]);
   });
 
   it("breaks the pictures, too, where sound alone has a hole", () => {
