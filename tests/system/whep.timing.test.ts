@@ -55,7 +55,14 @@ describe.concurrent("WHEP in Chromium", () => {
       );
       return messages.filter(({ type }) => type === "cue").map(({ id }) => id);
     };
-    await waitFor("the messages", async () => (await received()).length >= ids.length);
+    let arrived: readonly string[] = [];
+    await waitFor(
+      () => `messages ${ids.map((id, index) => (arrived.includes(id) ? "" : index)).join(" ")}`,
+      async () => {
+        arrived = await received();
+        return arrived.length >= ids.length;
+      },
+    );
     expect(await received()).toEqual(ids);
     await page.close();
   });
