@@ -15,6 +15,14 @@ export interface TrackReader {
   onClosed(code: ErrorCode | undefined): void;
 }
 
+export interface ReadOptions extends Partial<SubscribeOptions> {
+  /**
+   * Every group is read when it comes, also one that others have overtaken: for tracks whose groups stand alone. Else a
+   * group that comes after a newer one was begun is left out, as media of the past is.
+   */
+  readonly anyOrder?: boolean;
+}
+
 /** A reading in progress. `close` is idempotent. */
 export interface TrackReading {
   close(): void;
@@ -23,18 +31,15 @@ export interface TrackReading {
 /** A reader waits this long for the rest of a group once a newer one is there, unless it asked for more. */
 const LATE_GROUP_GRACE_MS = 500;
 
-export function readTrack(
-  track: Track,
-  reader: TrackReader,
-  options?: Partial<SubscribeOptions>,
-): TrackReading {
-  const cursor = new TrackCursor(track, reader, {
+export function readTrack(track: Track, reader: TrackReader, options?: ReadOptions): TrackReading {
+  const demand = {
     priority: options?.priority ?? 0,
     ordered: options?.ordered ?? true,
     maxLatencyMs: options?.maxLatencyMs ?? 0,
     startGroup: options?.startGroup,
     endGroup: options?.endGroup,
-  });
+  };
+  const cursor = new TrackCursor(track, reader, demand, options?.anyOrder ?? false);
   track.attach(cursor);
   cursor.begin();
   if (track.info !== undefined) reader.onInfo?.(track.info);
@@ -52,11 +57,14 @@ class TrackCursor implements TrackObserver, TrackReading {
   private nextFrame = 0;
   private nextSequence = 0;
   private closed = false;
+  /** Groups of the cache that were read, when they are read in any order. */
+  private readonly read: Set<number> | undefined;
 
-  constructor(track: Track, reader: TrackReader, options: SubscribeOptions) {
+  constructor(track: Track, reader: TrackReader, demand: SubscribeOptions, anyOrder: boolean) {
     this.track = track;
     this.reader = reader;
-    this.demand = options;
+    this.demand = demand;
+    this.read = anyOrder ? new Set() : undefined;
   }
 
   /** Chooses the first group, once attached: attaching may have emptied a cache that had grown old. */
@@ -79,7 +87,8 @@ class TrackCursor implements TrackObserver, TrackReading {
       }
       if (this.closed || (!group.done && !this.isLate(group, nowMs))) return;
       this.group = undefined;
-      this.nextSequence = group.sequence + 1;
+      if (this.read === undefined) this.nextSequence = group.sequence + 1;
+      else this.remember(this.read, group);
       this.reader.onGroupEnd?.(group, group.finished);
     }
   }
@@ -107,9 +116,21 @@ class TrackCursor implements TrackObserver, TrackReading {
     for (let index = groups.length - 1; index >= 0; index -= 1) {
       const group = groups[index];
       if (group === undefined || group.sequence < this.nextSequence) break;
-      wanted = group;
+      if (this.read?.has(group.sequence) !== true) wanted = group;
     }
     return wanted;
+  }
+
+  /** No longer than the cache holds it, so that there are as many as there may be groups. */
+  private remember(read: Set<number>, group: Group): void {
+    const oldest = this.track.groups[0]?.sequence ?? group.sequence;
+    for (const sequence of read) {
+      if (sequence >= oldest) continue;
+      read.delete(sequence);
+      // It must not be read again when it comes once more.
+      this.nextSequence = Math.max(this.nextSequence, sequence + 1);
+    }
+    read.add(group.sequence);
   }
 
   onTrackClosed(code: ErrorCode | undefined): void {

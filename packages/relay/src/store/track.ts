@@ -8,7 +8,7 @@ import {
 import { RelayError } from "../relay-error.ts";
 import type { Group } from "./group.ts";
 import { GroupCache } from "./group-cache.ts";
-import { readTrack, type TrackReader, type TrackReading } from "./read-track.ts";
+import { type ReadOptions, readTrack, type TrackReader, type TrackReading } from "./read-track.ts";
 import type { TrackFeed } from "./route.ts";
 import type { StoreContext } from "./store-context.ts";
 import { mergeDemand, NO_DEMAND } from "./track-demand.ts";
@@ -236,7 +236,7 @@ export class Track {
   }
 
   /** Push-style reading for consumers inside this process; frames in order, group after group. */
-  subscribe(reader: TrackReader, options?: Partial<SubscribeOptions>): TrackReading {
+  subscribe(reader: TrackReader, options?: ReadOptions): TrackReading {
     return readTrack(this, reader, options);
   }
 

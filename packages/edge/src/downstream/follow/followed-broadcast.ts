@@ -198,7 +198,8 @@ export class FollowedBroadcast<Media extends FollowedMedia> {
           this.#timed = undefined;
         },
       },
-      { priority: TIMED_PRIORITY, maxLatencyMs: DOCUMENT_LATENCY_MS },
+      // Each message is a group, and one stream may overtake another.
+      { priority: TIMED_PRIORITY, maxLatencyMs: DOCUMENT_LATENCY_MS, anyOrder: true },
     );
   }
 
