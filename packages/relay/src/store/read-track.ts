@@ -17,10 +17,10 @@ export interface TrackReader {
 
 export interface ReadOptions extends Partial<SubscribeOptions> {
   /**
-   * Every group is read when it comes, also one that others have overtaken: for tracks whose groups stand alone. Else a
-   * group that comes after a newer one was begun is left out, as media of the past is.
+   * No group is left out because another has overtaken it: a missing one is waited for a moment, and read late if it
+   * comes after that. For tracks whose groups stand alone; media of the past is not wanted.
    */
-  readonly anyOrder?: boolean;
+  readonly leavesNoneOut?: boolean;
 }
 
 /** A reading in progress. `close` is idempotent. */
@@ -31,6 +31,9 @@ export interface TrackReading {
 /** A reader waits this long for the rest of a group once a newer one is there, unless it asked for more. */
 const LATE_GROUP_GRACE_MS = 500;
 
+/** Streams overtake each other by some ms; a group that was lost on the way does not come at all. */
+const GAP_GRACE_MS = 200;
+
 export function readTrack(track: Track, reader: TrackReader, options?: ReadOptions): TrackReading {
   const demand = {
     priority: options?.priority ?? 0,
@@ -39,7 +42,7 @@ export function readTrack(track: Track, reader: TrackReader, options?: ReadOptio
     startGroup: options?.startGroup,
     endGroup: options?.endGroup,
   };
-  const cursor = new TrackCursor(track, reader, demand, options?.anyOrder ?? false);
+  const cursor = new TrackCursor(track, reader, demand, options?.leavesNoneOut ?? false);
   track.attach(cursor);
   cursor.begin();
   if (track.info !== undefined) reader.onInfo?.(track.info);
@@ -57,14 +60,17 @@ class TrackCursor implements TrackObserver, TrackReading {
   private nextFrame = 0;
   private nextSequence = 0;
   private closed = false;
-  /** Groups of the cache that were read, when they are read in any order. */
+  /** Groups of the cache that were read, when none is to be left out. */
   private readonly read: Set<number> | undefined;
+  private lastRead = -1;
+  private gapSinceMs = 0;
+  private gapTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(track: Track, reader: TrackReader, demand: SubscribeOptions, anyOrder: boolean) {
+  constructor(track: Track, reader: TrackReader, demand: SubscribeOptions, leavesNoneOut: boolean) {
     this.track = track;
     this.reader = reader;
     this.demand = demand;
-    this.read = anyOrder ? new Set() : undefined;
+    this.read = leavesNoneOut ? new Set() : undefined;
   }
 
   /** Chooses the first group, once attached: attaching may have emptied a cache that had grown old. */
@@ -78,7 +84,7 @@ class TrackCursor implements TrackObserver, TrackReading {
 
   onTrackNews(nowMs: number): void {
     while (!this.closed) {
-      const group = this.group ?? this.startGroup();
+      const group = this.group ?? this.startGroup(nowMs);
       if (group === undefined) return;
       while (this.nextFrame < group.frames.length && !this.closed) {
         const frame = group.frames[this.nextFrame];
@@ -98,9 +104,9 @@ class TrackCursor implements TrackObserver, TrackReading {
     return nowMs - group.supersededAtMs > Math.max(this.demand.maxLatencyMs, LATE_GROUP_GRACE_MS);
   }
 
-  private startGroup(): Group | undefined {
+  private startGroup(nowMs: number): Group | undefined {
     const group = this.chooseGroup();
-    if (group === undefined) return undefined;
+    if (group === undefined || this.awaitsGap(group, nowMs)) return undefined;
     const { endGroup } = this.demand;
     if (endGroup !== undefined && group.sequence > endGroup) return undefined;
     this.group = group;
@@ -121,6 +127,22 @@ class TrackCursor implements TrackObserver, TrackReading {
     return wanted;
   }
 
+  /** A group before this one is missing, and may still come. */
+  private awaitsGap(group: Group, nowMs: number): boolean {
+    if (this.read === undefined || this.lastRead < 0 || group.sequence <= this.lastRead + 1) {
+      this.gapSinceMs = 0;
+      return false;
+    }
+    if (this.gapSinceMs === 0) {
+      clearTimeout(this.gapTimer);
+      this.gapSinceMs = nowMs;
+      this.gapTimer = setTimeout(() => this.track.markDirty(), GAP_GRACE_MS + 1);
+    }
+    if (nowMs - this.gapSinceMs < GAP_GRACE_MS) return true;
+    this.gapSinceMs = 0;
+    return false;
+  }
+
   /** No longer than the cache holds it, so that there are as many as there may be groups. */
   private remember(read: Set<number>, group: Group): void {
     const oldest = this.track.groups[0]?.sequence ?? group.sequence;
@@ -131,17 +153,20 @@ class TrackCursor implements TrackObserver, TrackReading {
       this.nextSequence = Math.max(this.nextSequence, sequence + 1);
     }
     read.add(group.sequence);
+    this.lastRead = Math.max(this.lastRead, group.sequence);
   }
 
   onTrackClosed(code: ErrorCode | undefined): void {
     if (this.closed) return;
     this.closed = true;
+    clearTimeout(this.gapTimer);
     this.reader.onClosed(code);
   }
 
   close(): void {
     if (this.closed) return;
     this.closed = true;
+    clearTimeout(this.gapTimer);
     this.track.detach(this);
   }
 }

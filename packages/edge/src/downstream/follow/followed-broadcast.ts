@@ -199,7 +199,7 @@ export class FollowedBroadcast<Media extends FollowedMedia> {
         },
       },
       // Each message is a group, and one stream may overtake another.
-      { priority: TIMED_PRIORITY, maxLatencyMs: DOCUMENT_LATENCY_MS, anyOrder: true },
+      { priority: TIMED_PRIORITY, maxLatencyMs: DOCUMENT_LATENCY_MS, leavesNoneOut: true },
     );
   }
 
