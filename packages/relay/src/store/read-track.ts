@@ -129,18 +129,24 @@ class TrackCursor implements TrackObserver, TrackReading {
 
   /** A group before this one is missing, and may still come. */
   private awaitsGap(group: Group, nowMs: number): boolean {
-    if (this.read === undefined || this.lastRead < 0 || group.sequence <= this.lastRead + 1) {
+    const mayCome = this.read !== undefined && this.lastRead >= 0 && !this.track.closed;
+    if (!mayCome || group.sequence <= this.lastRead + 1) {
       this.gapSinceMs = 0;
       return false;
     }
-    if (this.gapSinceMs === 0) {
-      clearTimeout(this.gapTimer);
-      this.gapSinceMs = nowMs;
-      this.gapTimer = setTimeout(() => this.track.markDirty(), GAP_GRACE_MS + 1);
+    if (this.gapSinceMs === 0) this.gapSinceMs = nowMs;
+    if (nowMs - this.gapSinceMs < GAP_GRACE_MS) {
+      // Asked again as long as it waits: the store's clock may stand still where the timer's does not.
+      this.gapTimer ??= setTimeout(() => this.askAgain(), GAP_GRACE_MS + 1);
+      return true;
     }
-    if (nowMs - this.gapSinceMs < GAP_GRACE_MS) return true;
     this.gapSinceMs = 0;
     return false;
+  }
+
+  private askAgain(): void {
+    this.gapTimer = undefined;
+    this.track.markDirty();
   }
 
   /** No longer than the cache holds it, so that there are as many as there may be groups. */
