@@ -1,6 +1,6 @@
 import { type Catalog, encodeCatalog } from "@canopy/media/catalog";
 import { encodeTimedMessage, type TimedMessage } from "@canopy/media/timed";
-import { Store, type Track } from "@canopy/relay";
+import { type RouteSource, Store, type Track } from "@canopy/relay";
 import { createSilentLogger } from "@canopy/runtime";
 import { afterEach, describe, expect, it } from "vitest";
 import { FollowedBroadcast } from "./followed-broadcast.ts";
@@ -9,6 +9,7 @@ const NOW_MS = 1_780_000_000_000;
 const INFO = { priority: 60, ordered: true, maxLatencyMs: 10_000, timescale: 1_000_000 };
 const CATALOG: Catalog = { canopy: { timed: { track: "timed" } } };
 const CUE: TimedMessage = { v: 1, id: "cue", type: "cue", at: NOW_MS * 1_000, data: null };
+const SOURCE: RouteSource = { openTrack: () => ({ update: () => {}, close: () => {} }) };
 const open: { close(): void }[] = [];
 
 afterEach(() => {
@@ -19,9 +20,7 @@ afterEach(() => {
 function follow(maxTracksPerBroadcast: number) {
   const clock = { nowMs: () => NOW_MS, nowUs: () => NOW_MS * 1_000 };
   const store = new Store({ limits: { maxTracksPerBroadcast } }, { clock, schedule: () => {} });
-  const broadcast = store.publish("live/x", {
-    source: { openTrack: () => ({ update: () => {}, close: () => {} }) },
-  });
+  const broadcast = store.publish("live/x", { source: SOURCE });
   const start = () => {
     const told: string[] = [];
     const followed = new FollowedBroadcast(
@@ -81,5 +80,29 @@ describe("FollowedBroadcast", () => {
     send(broadcast.track("timed"), encodeTimedMessage(CUE));
     store.flush();
     expect(told).toEqual(["media", "cue"]);
+  });
+
+  it.each([
+    ["ends", false],
+    ["is followed by another one of its publisher", true],
+  ])("tells of the last messages of a broadcast that %s", (_, comesAgain) => {
+    const { store, broadcast, start } = follow(8);
+    const { told } = start();
+    send(broadcast.track("catalog.json"), encodeCatalog(CATALOG));
+    store.flush();
+    const timed = broadcast.track("timed");
+    // The one between them has got lost.
+    for (const sequence of [1, 3]) {
+      timed?.setInfo(INFO);
+      const group = timed?.receiveGroup(sequence);
+      group?.append(NOW_MS * 1_000, encodeTimedMessage({ ...CUE, id: `cue ${sequence}` }));
+      group?.finish();
+      store.flush();
+    }
+    expect(told).toEqual(["media", "cue 1"]);
+    store.removeRoute(broadcast.route, { linger: false });
+    if (comesAgain) store.publish("live/x", { source: SOURCE });
+    store.flush();
+    expect(told).toEqual(["media", "cue 1", "cue 3"]);
   });
 });

@@ -139,7 +139,10 @@ export class FollowedBroadcast<Media extends FollowedMedia> {
 
   #onEnded(broadcast: Broadcast): void {
     if (broadcast !== this.#broadcast) return;
-    this.#unbind();
+    this.#catalog?.close();
+    this.#catalog = undefined;
+    // Left to its track, which has ended as well, and tells what it still has before it says so.
+    this.#timed = undefined;
     this.#broadcast = undefined;
     this.goneSinceMs = this.#deps.nowMs();
     this.#follower.onGone();
@@ -191,11 +194,12 @@ export class FollowedBroadcast<Media extends FollowedMedia> {
     if (this.#timed !== undefined && name === this.#timedTrack) return;
     this.#stopTimed();
     this.#timedTrack = name;
+    const broadcast = this.#broadcast;
     this.#timed = this.request(name)?.subscribe(
       {
         onFrame: (frame) => this.#onTimed(framePayload(frame)),
         onClosed: () => {
-          this.#timed = undefined;
+          if (broadcast === this.#broadcast) this.#timed = undefined;
         },
       },
       // Each message is a group, and one stream may overtake another.
