@@ -110,6 +110,7 @@ export class AudioSegmenter implements TrackConsumer {
         const count = this.#pending.findIndex((sample) => this.#us(sample.start) >= at);
         const sequence = boundary.startsSegment ? boundary.sequence - 1 : boundary.sequence;
         if (this.window === undefined) this.#open(first, { sequence, era: boundary.era });
+        else if (this.#breaks) this.#open(first);
         if (this.#awaitsSegment) this.#drop(count);
         else this.#cut(count);
       }

@@ -82,13 +82,15 @@ export class HlsBroadcast implements BroadcastFollower<PackagedMedia> {
   }
 
   /**
-   * Players may have its playlist. Pictures wait for the sound: hls.js does not get over a beginning whose pictures are
-   * of an era that has no sound, since it waits for the first segments of both.
+   * Players may have its playlist, from now on. Pictures wait for the sound: hls.js does not get over a beginning whose
+   * pictures are of an era that has no sound, since it waits for the first segments of both.
    */
-  isReady({ window }: HlsRendition): boolean {
+  isReady(rendition: HlsRendition): boolean {
+    const { window } = rendition;
     if (window?.isReady !== true) return false;
     const sound = this.#audio?.segmenter;
-    return sound === undefined || sound.hasBegun || window.spanUs > SOUND_PATIENCE_US;
+    rendition.isListed ||= sound === undefined || sound.hasBegun || window.spanUs > SOUND_PATIENCE_US;
+    return rendition.isListed;
   }
 
   /** Where the other renditions are, for a playlist of `id`. */

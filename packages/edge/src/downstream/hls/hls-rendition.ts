@@ -39,6 +39,8 @@ export class HlsRendition {
   readonly source: TrackSource;
   readonly pending: PendingRequests;
   lastAskedMs = 0;
+  /** Players have had its playlist. */
+  isListed = false;
   readonly #events: TimedEvents;
   readonly #heads = new Map<string, WrittenHead>();
   #headsVersion = "";

@@ -53,7 +53,7 @@ export class SegmentWindow {
   readonly inits = new Map<number, Buffer>();
   /** Oldest first. The last one is not complete. */
   readonly segments: HlsSegment[] = [];
-  /** Grows with every part. */
+  /** Grows with every change of what is listed. */
   version = 0;
   /** EXT-X-TARGETDURATION. */
   targetSeconds = 1;
@@ -156,6 +156,7 @@ export class SegmentWindow {
   /** Gives up the segments of eras before `era`: other renditions begin with it. */
   forgetBefore(era: number): void {
     while (this.segments.length > 1 && (this.segments[0]?.era ?? era) < era) this.#removeOldest();
+    this.version += 1;
   }
 
   find(sequence: number): HlsSegment | undefined {

@@ -241,6 +241,17 @@ describe("AudioSegmenter", () => {
     ]);
   });
 
+  it("takes up another configuration at once where it began before there were pictures", () => {
+    const { video, audio } = setUp({ withPictures: false });
+    sound(audio, START_US, START_US + 3_000_000);
+    show(video, 60, 60);
+    audio.reconfigure({ ...AAC, sampleRate: 44_100, config: Uint8Array.of(0x12, 0x10) });
+    sound(audio, START_US + 3_000_000, START_US + 3_900_000);
+    const { startUs, era, init } = audio.window?.latest ?? {};
+    expect([era, init]).toEqual([1, 1]);
+    expect(Math.abs((startUs ?? 0) - START_US - 3_000_000)).toBeLessThan(30_000);
+  });
+
   it("goes on by itself when the pictures stop", () => {
     const { video, audio } = setUp();
     show(video, 0, 30);
