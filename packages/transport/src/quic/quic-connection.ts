@@ -344,6 +344,8 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
     this.#notices.clear();
     this.#reader.unread = [];
     this.bufferedBytes = except.bufferedBytes;
+    // Not held back for the sake of larger flushes: what is told next must not come with the resets.
+    if (isTold) this.urgent = true;
     return isTold;
   }
 
@@ -426,7 +428,7 @@ export class QuicConnection extends TimerEntry implements LoopMember, StreamOwne
   #setTimer(nowMs: number): void {
     this.#engineDeadline.update(this.native, nowMs);
     let deadlineMs = Math.min(this.#engineDeadline.atMs, this.#sweep.nextMs, this.#linger.atMs);
-    if (!this.sessionOpen) deadlineMs = Math.min(deadlineMs, this.#handshakeDeadlineMs);
+    if (!this.sessionOpen && !this.closed) deadlineMs = Math.min(deadlineMs, this.#handshakeDeadlineMs);
     const { lastWord } = this.#departure;
     if (lastWord !== undefined) {
       if (this.native.isClosed()) deadlineMs = Math.min(deadlineMs, lastWord.untilMs);

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
 import type { ReceiveStream, Session, SessionClose, SessionHandler } from "../session.ts";
 import type { ConnectQuicOptions } from "./connect-quic.ts";
@@ -92,6 +93,22 @@ describe("QuicConnection", () => {
     await settle(() => client.fins === 1);
     await settle(() => pair.endpoint.server.counters.migrations === 1);
     expect(server.closes).toEqual([]);
+  });
+
+  test("sends the resets of a session that ends at once, also where flushes are put together", async () => {
+    const pair = await pairWith({ webtransportPath: "/live" }, { flush: 60 });
+    const client = attach(pair.client);
+    attach(pair.server);
+    pair.server.openUni()?.write(new Uint8Array(100));
+    await settle(() => client.bytes === 100);
+    const { counters } = pair.endpoint.server;
+    const sent = counters.packetsSent;
+    pair.server.close(7, "over");
+    // The capsule comes with a timer, and no timer runs before these turns are over.
+    for (let turns = 0; turns < 3; turns += 1) await turn();
+    expect(counters.packetsSent).toBeGreaterThan(sent);
+    await settle(() => client.closes.length === 1);
+    expect(client.closes).toEqual([{ code: 7, reason: "over", remote: true }]);
   });
 
   test.each([undefined, "/live"])("closes a session whose reader is too slow (path %s)", async (path) => {

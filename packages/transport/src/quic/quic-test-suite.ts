@@ -4,7 +4,7 @@ import { settle } from "../settle-suite.ts";
 import { createDevelopmentCertificate, type DevelopmentCertificate } from "./certificate.ts";
 import { type ConnectQuicOptions, connectQuic, type QuicClientSession } from "./connect-quic.ts";
 import { type ListenQuicOptions, listenQuic, type QuicServer } from "./listen-quic.ts";
-import { QuicLoop } from "./quic-loop.ts";
+import { QuicLoop, type QuicLoopOptions } from "./quic-loop.ts";
 
 export { settle };
 
@@ -22,13 +22,16 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-export type TestServerOptions = Partial<ListenQuicOptions> & Partial<SessionServerHandler>;
+export interface TestServerOptions extends Partial<ListenQuicOptions>, Partial<SessionServerHandler> {
+  /** Of the server's loop. */
+  readonly flush?: QuicLoopOptions["flush"];
+}
 
 /** A server on a free loopback port that takes every session, and clients for it. */
-export async function openTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+export async function openTestServer({ flush, ...options }: TestServerOptions = {}): Promise<TestServer> {
   const certificate = await createDevelopmentCertificate(["localhost", "127.0.0.1"]);
   const sessions: Session[] = [];
-  const loop = new QuicLoop();
+  const loop = new QuicLoop(flush === undefined ? {} : { flush });
   const server = await listenQuic(
     { host: "127.0.0.1", port: 0, tls: certificate, alpn: ["h3", ...TEST_ALPN], ...options },
     {
