@@ -1,1 +1,2 @@
+export { bearerToken } from "./bearer-token.ts";
 export * from "./session.ts";

@@ -104,6 +104,8 @@ export interface Session {
   readonly protocol: string;
   /** Path and query of the session's URL (WebTransport, WebSocket), such as `/live?jwt=…`; "" on raw QUIC. */
   readonly path: string;
+  /** On a server: the token that came as `Authorization: Bearer`, if one did. Browsers cannot send it. */
+  readonly bearer?: string | undefined;
   /** Address of the peer as `ip:port`, for limits; never a metrics label. */
   readonly remoteAddress: string;
   /** Largest datagram in bytes; 0 if datagrams are not available. */
@@ -129,6 +131,8 @@ export interface SessionRequest {
   readonly remoteAddress: string;
   /** Path with query; "" on raw QUIC. */
   readonly path: string;
+  /** Of `Authorization: Bearer`, if any. */
+  readonly bearer?: string | undefined;
   /** Value of the `origin` header, if any. */
   readonly origin: string | undefined;
   /** Subprotocols that the client offers, in its order of preference; on raw QUIC the negotiated ALPN alone. */

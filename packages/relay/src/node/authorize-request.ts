@@ -1,4 +1,5 @@
 import { mayGet, mayPut, ProblemError } from "@canopy/runtime";
+import { bearerToken } from "@canopy/transport";
 import type { Admission, Admitted, Refused, RejectReason } from "./admission.ts";
 
 const TITLES: Readonly<Record<Refused["status"], string>> = {
@@ -30,7 +31,7 @@ export async function authorizeRequest(
 ): Promise<Admitted> {
   const question = request.url.indexOf("?");
   const query = question < 0 ? "" : request.url.slice(question);
-  const bearer = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
+  const bearer = bearerToken(request.headers.authorization);
   return admitted(await admission.authorize(`/${query}`, bearer), refusals);
 }
 

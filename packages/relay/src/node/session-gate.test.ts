@@ -64,6 +64,24 @@ const answering = (answer: Admitted | Refused): Admission =>
   ({ admitsAnonymous: false, authorize: () => Promise.resolve(answer) }) as unknown as Admission;
 
 describe("SessionGate", () => {
+  it("looks at the token that comes beside the path, before a session and in it", async () => {
+    const seen: (string | undefined)[] = [];
+    const admission = {
+      admitsAnonymous: false,
+      authorize: (_path: string, bearer?: string): Promise<Admitted> => {
+        seen.push(bearer);
+        const scope = { root: "", put: [], get: [""] };
+        return Promise.resolve({ admitted: true, scope, expiresAtMs: undefined, claims: undefined });
+      },
+    } as unknown as Admission;
+    const { gate } = setUp(admission);
+    await ask(gate, { ...request(["moq-lite-05"]), bearer: "a.b.c" });
+    const session: FakeSession = Object.assign(fakeSession(), { bearer: "a.b.c" });
+    await gate.admit(session)("/live");
+    expect(seen).toEqual(["a.b.c", "a.b.c"]);
+    expect(session.closed).toBe(false);
+  });
+
   it("chooses its best protocol among the offered ones, and the legacy start for no offer", async () => {
     const { gate } = setUp();
     expect(await ask(gate, request(["moq-lite-04", "moq-lite-05"]))).toEqual({

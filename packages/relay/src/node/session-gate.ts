@@ -152,7 +152,7 @@ export class SessionGate {
     }
     const decision = this.#decide(request);
     if (!decision.accept || request.kind === "quic") return decision;
-    this.#deps.admission.authorize(request.path).then(
+    this.#deps.admission.authorize(request.path, request.bearer).then(
       (answer) => {
         if (!answer.admitted) later(this.#refuse(answer.reason, answer.status, answer.message));
         // Others may have been let in meanwhile.
@@ -256,7 +256,7 @@ export class SessionGate {
   }
 
   async #authorize(entry: OpenSession, session: Session, path: string): Promise<SessionScope | undefined> {
-    const answer = await this.#deps.admission.authorize(path);
+    const answer = await this.#deps.admission.authorize(path, session.bearer);
     if (session.closed) return undefined;
     if (!answer.admitted) {
       this.#rejected(answer.reason);

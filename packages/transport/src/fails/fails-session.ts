@@ -17,6 +17,7 @@ export interface FailsSessionOptions {
   readonly kind: TransportKind;
   readonly protocol: string;
   readonly path: string;
+  readonly bearer?: string | undefined;
   readonly remoteAddress: string;
   readonly limits: FailsLimits;
 }
@@ -47,6 +48,7 @@ export class FailsSession implements Session, FailsOwner, SessionEvents {
   readonly id: number;
   readonly kind: TransportKind;
   readonly path: string;
+  readonly bearer: string | undefined;
   readonly remoteAddress: string;
   readonly streamHighWaterBytes: number;
   readonly streamLowWaterBytes: number;
@@ -85,6 +87,7 @@ export class FailsSession implements Session, FailsOwner, SessionEvents {
     this.kind = options.kind;
     this.protocol = options.protocol;
     this.path = options.path;
+    this.bearer = options.bearer;
     this.remoteAddress = options.remoteAddress;
     this.#limits = options.limits;
     this.streamHighWaterBytes = options.limits.streamHighWaterBytes;

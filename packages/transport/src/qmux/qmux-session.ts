@@ -31,6 +31,7 @@ export interface QmuxSessionOptions {
   /** The protocol inside; "" if SETUP agrees it. */
   readonly protocol: string;
   readonly path: string;
+  readonly bearer?: string | undefined;
   readonly remoteAddress: string;
   readonly limits: QmuxLimits;
 }
@@ -70,6 +71,7 @@ export class QmuxSession implements Session, StreamOwner, FrameHandler {
   readonly id: number;
   readonly protocol: string;
   readonly path: string;
+  readonly bearer: string | undefined;
   readonly remoteAddress: string;
   readonly streamHighWaterBytes: number;
   readonly streamLowWaterBytes: number;
@@ -109,6 +111,7 @@ export class QmuxSession implements Session, StreamOwner, FrameHandler {
     this.id = options.id;
     this.protocol = options.protocol;
     this.path = options.path;
+    this.bearer = options.bearer;
     this.remoteAddress = options.remoteAddress;
     this.streamHighWaterBytes = limits.streamHighWaterBytes;
     this.streamLowWaterBytes = limits.streamLowWaterBytes;

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
+import { bearerToken } from "../bearer-token.ts";
 import {
   chooseSubprotocol,
   DEFAULT_QMUX_LIMITS,
@@ -164,6 +165,7 @@ class WebSocketAcceptor implements WebSocketSessions {
         kind: "websocket",
         remoteAddress,
         path: request.url ?? "/",
+        bearer: bearerToken(request.headers.authorization),
         origin: request.headers.origin,
         protocols: offeredProtocols(offer, protocols),
       },
@@ -218,6 +220,7 @@ class WebSocketAcceptor implements WebSocketSessions {
         version,
         protocol,
         path: request.url ?? "/",
+        bearer: bearerToken(request.headers.authorization),
         remoteAddress: remoteAddressOf(socket, request, this.#options.clientOf),
         limits: this.#limits,
       },

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { bearerToken } from "../../bearer-token.ts";
 import { AddressLimiter } from "../../quic/address-limiter.ts";
 import { createQuicCounters, type DropReason } from "../../quic/quic-counters.ts";
 import { DEFAULT_SERVER_LIMITS, DEFAULT_TRANSPORT, type QuicServerLimits } from "../../quic/quic-limits.ts";
@@ -244,7 +245,8 @@ class ListeningHttp3 implements Http3SessionServer {
 
   #onRequest(server: PackageServer, request: Http3Request): void {
     const { header, peerAddress } = request;
-    const path = header[":path"] ?? "/";
+    const asked = { path: header[":path"] ?? "/", bearer: bearerToken(header.authorization), peerAddress };
+    const { path } = asked;
     const offered = offeredProtocols(header["wt-available-protocols"]);
     const refuse = (status: number): void =>
       server.transportInt.finishSessionRequest({ ...request, status, path, header: {} });
@@ -267,6 +269,7 @@ class ListeningHttp3 implements Http3SessionServer {
           kind: "webtransport",
           remoteAddress: peerAddress,
           path,
+          bearer: asked.bearer,
           origin: header.origin,
           protocols: offered,
         },
@@ -280,7 +283,7 @@ class ListeningHttp3 implements Http3SessionServer {
     // the session opens now, and one that is refused later is closed.
     const protocol = early?.protocol ?? this.#options.protocols.find((one) => offered.includes(one)) ?? "";
     const opened: OpenSession = {
-      session: this.#createSession(protocol, path, peerAddress, () => this.#forget(opened)),
+      session: this.#createSession(protocol, asked, () => this.#forget(opened)),
       protocol,
       isAdmitted: false,
     };
@@ -305,11 +308,15 @@ class ListeningHttp3 implements Http3SessionServer {
     return this.#asked >= this.#limits.maxHandshakes ? "handshake-limit" : undefined;
   }
 
-  #createSession(protocol: string, path: string, remoteAddress: string, onClosed: () => void): FailsSession {
+  #createSession(
+    protocol: string,
+    { path, bearer, peerAddress: remoteAddress }: AskedSession,
+    onClosed: () => void,
+  ): FailsSession {
     const id = this.#nextId;
     this.#nextId += 1;
     return new FailsSession(
-      { id, kind: "webtransport", protocol, path, remoteAddress, limits: this.#sessionLimits },
+      { id, kind: "webtransport", protocol, path, bearer, remoteAddress, limits: this.#sessionLimits },
       {
         nowMs: this.#nowMs,
         defer: (work) => queueMicrotask(work),
@@ -352,9 +359,16 @@ interface Http3Request {
   readonly peerAddress: string;
 }
 
+interface AskedSession {
+  readonly path: string;
+  readonly bearer: string | undefined;
+  readonly peerAddress: string;
+}
+
 interface Http3Headers {
   readonly ":path"?: string;
   readonly origin?: string;
+  readonly authorization?: string;
   /** A list, or the header itself where it could not be read. */
   readonly "wt-available-protocols"?: readonly string[] | string;
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
+import { bearerToken } from "../../bearer-token.ts";
 import { createDevelopmentCertificate } from "../../quic/certificate.ts";
 import type { SessionDecision, SessionServerHandler } from "../../session.ts";
 import { type Handshake, type HandshakeLimits, Handshakes } from "../../websocket/handshakes.ts";
@@ -97,6 +98,7 @@ class FailsAcceptor implements UpgradeTaker {
         kind: "websocket",
         remoteAddress,
         path: pathOf(request),
+        bearer: bearerToken(request.headers.authorization),
         origin: request.headers.origin,
         protocols: [...new Set(offer.map(({ protocol }) => protocol))].filter((protocol) => protocol !== ""),
       },
@@ -158,6 +160,7 @@ class FailsAcceptor implements UpgradeTaker {
         kind: "websocket",
         protocol,
         path: pathOf(request),
+        bearer: bearerToken(request.headers.authorization),
         remoteAddress: remoteAddressOf(socket, request, this.#options.clientOf),
         limits: this.#limits,
       },

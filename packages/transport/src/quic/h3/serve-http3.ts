@@ -1,4 +1,5 @@
-import type { SessionDecision, SessionServerHandler } from "../../session.ts";
+import { bearerToken } from "../../bearer-token.ts";
+import type { SessionDecision, SessionRequest, SessionServerHandler } from "../../session.ts";
 import { countSession, createSessionId, once } from "../accept-session.ts";
 import type { QuicConnection } from "../quic-connection.ts";
 import type { QuicCounters } from "../quic-counters.ts";
@@ -136,18 +137,19 @@ class Http3Server implements Http3Role {
       return;
     }
     const protocols = parseStringList(fieldValue(fields, "wt-available-protocols") ?? "");
+    const bearer = bearerToken(fieldValue(fields, "authorization"));
+    const asked = { path, bearer, protocols };
     const decide = once((decision: SessionDecision) => {
       this.#deciding = false;
-      if (!this.#http.connection.closed) decided(this.#openSession(stream, path, protocols, decision));
+      if (!this.#http.connection.closed) decided(this.#openSession(stream, asked, decision));
     });
     this.#deciding = true;
     const decision = this.#deps.handler.onRequest(
       {
         kind: "webtransport",
         remoteAddress: formatAddress(this.#http.connection),
-        path,
+        ...asked,
         origin: fieldValue(fields, "origin"),
-        protocols,
       },
       decide,
     );
@@ -157,8 +159,7 @@ class Http3Server implements Http3Role {
   /** Answers as decided; true if it opened the session. */
   #openSession(
     stream: QuicStream,
-    path: string,
-    protocols: readonly string[],
+    { path, bearer, protocols }: Pick<SessionRequest, "path" | "bearer" | "protocols">,
     decision: SessionDecision,
   ): boolean {
     const { handler, counters } = this.#deps;
@@ -173,7 +174,7 @@ class Http3Server implements Http3Role {
     const extra: FieldLines = protocol === "" ? [] : [["wt-protocol", encodeString(protocol)]];
     respond(stream, STATUS_OK, [["sec-webtransport-http3-draft", "draft02"], ...extra]);
     const session = new WebTransportSession(
-      { id: createSessionId(), protocol, path },
+      { id: createSessionId(), protocol, path, bearer },
       { connection, connectStream: stream, onEnd: countSession(counters) },
     );
     stream.setPriority(255);

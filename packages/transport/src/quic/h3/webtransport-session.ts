@@ -36,6 +36,7 @@ export interface WebTransportSessionOptions {
   readonly id: number;
   readonly protocol: string;
   readonly path: string;
+  readonly bearer?: string | undefined;
 }
 
 export interface WebTransportSessionDeps {
@@ -51,6 +52,7 @@ export class WebTransportSession implements Session {
   readonly kind = "webtransport";
   readonly protocol: string;
   readonly path: string;
+  readonly bearer: string | undefined;
   readonly remoteAddress: string;
   readonly #connection: QuicConnection;
   readonly #connectStream: QuicStream;
@@ -67,6 +69,7 @@ export class WebTransportSession implements Session {
     this.id = options.id;
     this.protocol = options.protocol;
     this.path = options.path;
+    this.bearer = options.bearer;
     this.#connection = deps.connection;
     this.#connectStream = deps.connectStream;
     this.#onEnd = deps.onEnd;
