@@ -1,8 +1,16 @@
 import { ConfigError, type ConfigOf, createLogger } from "@canopy/runtime";
-import { BroadcastError, runBroadcast } from "../broadcast/index.ts";
+import { BroadcastError, type BroadcastErrorCode, runBroadcast } from "../broadcast/index.ts";
 import { CliError } from "../cli-error.ts";
 import type { CommandContext } from "../command-line/command-context.ts";
 import type { COMMAND_GROUPS } from "../config/command-groups.ts";
+
+/** Trying again would not help. */
+const WRONG_USAGE: ReadonlySet<BroadcastErrorCode> = new Set([
+  "bad_target",
+  "bad_option",
+  "source_unreadable",
+  "source_unsupported",
+]);
 
 /** Publishes until the process is asked to stop, the duration is over, or the source fails. */
 export async function broadcast(
@@ -21,8 +29,7 @@ export async function broadcast(
     await runBroadcast({ ...rest, source, to, audio: !noAudio }, { logger, signal: context.signal });
   } catch (error) {
     if (!(error instanceof BroadcastError)) throw error;
-    // Wrong usage, which trying again would not help.
-    if (error.code !== "bad_target" && error.code !== "bad_option") throw error;
+    if (!WRONG_USAGE.has(error.code)) throw error;
     throw new CliError("usage", error.message, { cause: error });
   }
 }

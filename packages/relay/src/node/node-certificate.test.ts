@@ -68,4 +68,27 @@ describe("NodeCertificate", () => {
     certificate.close();
     await rm(folder, { recursive: true });
   });
+
+  it.each([
+    ["there is no such file", undefined, "--tls-cert", "cannot be read"],
+    ["the file is no certificate", "not PEM", "--tls-cert", "holds no certificate"],
+    ["the file is no key", "not PEM", "--tls-key", "holds no private key"],
+  ])("says which option is wrong when %s", async (_, text, source, message) => {
+    const folder = await mkdtemp(join(tmpdir(), "canopy-certificate-"));
+    const certPath = join(folder, "cert.pem");
+    const keyPath = join(folder, "key.pem");
+    const { certPem, keyPem } = await createDevelopmentCertificate(["localhost"]);
+    const [path, good] = source === "--tls-cert" ? [certPath, keyPath] : [keyPath, certPath];
+    if (text !== undefined) await writeFile(path, text);
+    await writeFile(good, good === keyPath ? keyPem : certPem);
+    const deps = {
+      logger: createSilentLogger(),
+      createDevelopmentCertificate: () => Promise.reject(new Error("there are files")),
+    };
+    await expect(NodeCertificate.open({ certPath, keyPath }, deps)).rejects.toMatchObject({
+      ...{ name: "ConfigError", code: "config-invalid", source },
+      message: expect.stringContaining(message),
+    });
+    await rm(folder, { recursive: true });
+  });
 });

@@ -101,14 +101,15 @@ export class NodeCertificate {
 }
 
 async function readCertificate(files: CertificateFiles): Promise<TlsCertificate> {
+  const { certPath, keyPath } = files;
   const [certPem, keyPem] = await Promise.all([
-    readFile(files.certPath, "utf8"),
-    readFile(files.keyPath, "utf8"),
+    readPem(certPath, "--tls-cert"),
+    readPem(keyPath, "--tls-key"),
   ]);
-  const leaf = new X509Certificate(certPem);
+  const leaf = parsePem(() => new X509Certificate(certPem), "certificate", certPath, "--tls-cert");
+  const key = parsePem(() => createPrivateKey(keyPem), "private key", keyPath, "--tls-key");
   // Files are exchanged one after the other: a pair that is read in between is tried again, not taken over by half.
-  if (!leaf.checkPrivateKey(createPrivateKey(keyPem))) {
-    const { certPath, keyPath } = files;
+  if (!leaf.checkPrivateKey(key)) {
     const message = `the key in ${keyPath} is not that of the certificate in ${certPath}`;
     throw new ConfigError("config-invalid", message, "--tls-key");
   }
@@ -118,4 +119,30 @@ async function readCertificate(files: CertificateFiles): Promise<TlsCertificate>
     sha256Hex: createHash("sha256").update(leaf.raw).digest("hex"),
     notAfter: new Date(leaf.validTo),
   };
+}
+
+async function readPem(path: string, option: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw invalid(`the file of ${option} cannot be read: ${path}`, option, cause);
+  }
+}
+
+function parsePem<Parsed>(parse: () => Parsed, what: string, path: string, option: string): Parsed {
+  try {
+    return parse();
+  } catch (cause) {
+    throw invalid(
+      `the file of ${option} holds no ${what} as PEM (without a passphrase): ${path}`,
+      option,
+      cause,
+    );
+  }
+}
+
+function invalid(message: string, option: string, cause: unknown): ConfigError {
+  const failure = new ConfigError("config-invalid", message, option);
+  failure.cause = cause;
+  return failure;
 }
