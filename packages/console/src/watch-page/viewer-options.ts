@@ -39,7 +39,7 @@ export function viewerOptions(query: URLSearchParams, addresses: NetworkAddresse
     type: "number",
     name: "latency",
     min: 0,
-    max: 10_000,
+    max: 8_000,
     step: 10,
     placeholder: "automatic",
     value: query.get("latency") ?? "",

@@ -28,6 +28,13 @@ describe("viewerAttributes", () => {
     });
   });
 
+  it("takes a latency of 0, and for nothing what the form leaves empty", () => {
+    const query = new URLSearchParams("latency=0&transports=&sync=0");
+    expect(viewerAttributes(query, EDGES)).toMatchObject({ latency: "0" });
+    expect(viewerAttributes(query, EDGES)).not.toHaveProperty("transports");
+    expect(viewerAttributes(query, EDGES)).not.toHaveProperty("sync");
+  });
+
   it("ignores names that are no attributes, and an edge that does not exist", () => {
     const attributes = viewerAttributes(new URLSearchParams("onclick=x&edge=9"), EDGES);
     expect(attributes).not.toHaveProperty("onclick");

@@ -12,15 +12,25 @@ export function viewerAttributes(query: URLSearchParams, edges: readonly string[
   const attributes: Record<string, string> = {};
   for (const name of PLAYER_ATTRIBUTES) {
     const value = query.get(name);
-    if (value !== null && value !== "false" && value !== "0") attributes[name] = value;
+    // The page's form sends what is left empty, too.
+    if (value === null || (isFlag(name) ? isOff(value) : value === "")) continue;
+    attributes[name] = value;
   }
   const token = query.get("jwt");
   if (token !== null) attributes.token ??= token;
   attributes.broadcast ??= "live/demo";
-  if (query.get("muted") !== "false" && query.get("muted") !== "0") attributes.muted = "";
-  if (query.get("controls") !== "false" && query.get("controls") !== "0") attributes.controls = "";
+  if (!isOff(query.get("muted"))) attributes.muted = "";
+  if (!isOff(query.get("controls"))) attributes.controls = "";
   const edge = edges[Math.max(1, Number(query.get("edge") ?? 1) || 1) - 1] ?? edges[0] ?? "";
   const src = query.get("src") ?? (attributes.locate === undefined ? sessionUrl(edge) : undefined);
   if (src !== undefined) attributes.src = src;
   return attributes;
+}
+
+function isFlag(name: (typeof PLAYER_ATTRIBUTES)[number]): boolean {
+  return name === "sync" || name === "muted" || name === "controls";
+}
+
+function isOff(value: string | null): boolean {
+  return value === "false" || value === "0";
 }
