@@ -5,12 +5,12 @@ import type { Restreams } from "./downstream/restream/restreams.ts";
 import type { OriginErrorCode } from "./origin-error.ts";
 import type { TimedKind } from "./timed/timed-lane.ts";
 import type { RtmpServerCounters } from "./upstream/rtmp/rtmp-server.ts";
-import type { WhipTotals } from "./upstream/whip/whip-counters.ts";
+import type { WhipCounters } from "./upstream/whip/whip-counters.ts";
 
 /** What the origin counts beside its relay node. Names and labels are the contract's. */
 export interface OriginCounters {
   readonly rtmp: RtmpServerCounters;
-  readonly whip: WhipTotals;
+  readonly whip: WhipCounters;
   countTimed(kind: TimedKind): void;
 }
 
@@ -18,6 +18,7 @@ export function createOriginCounters(metrics: Metrics): OriginCounters {
   const rejected = metrics.counter("canopy_sessions_rejected_total");
   const received = metrics.counter("canopy_received_bytes_total");
   const timed = metrics.counter("canopy_timed_messages_total");
+  const refusedPackets = metrics.counter("canopy_webrtc_refused_packets_total");
   const sessionRejected = (code: OriginErrorCode): void => {
     const reason = rejectReason(code);
     if (reason !== undefined) rejected(reason);
@@ -29,7 +30,11 @@ export function createOriginCounters(metrics: Metrics): OriginCounters {
       sessionRejected,
       receivedBytes: (bytes) => received("rtmp", bytes),
     },
-    whip: { refused: sessionRejected, receivedBytes: (bytes) => received("whip", bytes) },
+    whip: {
+      refused: sessionRejected,
+      receivedBytes: (bytes) => received("whip", bytes),
+      dropped: (reason) => refusedPackets(reason),
+    },
     countTimed: (kind) => timed(kind),
   };
 }

@@ -52,7 +52,7 @@ import { MoqPublishers } from "./upstream/moq/moq-publishers.ts";
 import { createRtmpIngest } from "./upstream/rtmp/rtmp-ingest.ts";
 import { DEFAULT_RTMP_OPTIONS } from "./upstream/rtmp/rtmp-options.ts";
 import type { RtmpPublisher, RtmpServer, RtmpServerOptions } from "./upstream/rtmp/rtmp-server.ts";
-import type { WhipTotals } from "./upstream/whip/whip-counters.ts";
+import type { WhipCounters } from "./upstream/whip/whip-counters.ts";
 import { WhipIngest } from "./upstream/whip/whip-ingest.ts";
 import { DEFAULT_WHIP_OPTIONS, type WhipOptions } from "./upstream/whip/whip-options.ts";
 
@@ -340,7 +340,7 @@ export class OriginNode implements AsyncDisposable {
     );
   }
 
-  #createWhip(totals: WhipTotals): WhipIngest {
+  #createWhip(totals: WhipCounters): WhipIngest {
     const { clock, logger } = this.#deps;
     return new WhipIngest(
       { ...DEFAULT_WHIP_OPTIONS, ...this.#options.whip },

@@ -160,8 +160,8 @@ export const METRICS = {
   },
   canopy_webrtc_refused_packets_total: {
     type: "counter",
-    help: "What WebRTC peers sent or asked for and was not heeded: packets that are not here any more or too many, RTCP over the rate or malformed, media in a session without.",
-    label: { name: "reason", values: ["nack", "rtcp-rate", "malformed", "unexpected"] },
+    help: "What WebRTC peers sent or asked for and was not heeded: packets that are not here any more or too many, RTCP over the rate, packets that break their format, media that was not agreed on, payloads that cannot be read.",
+    label: { name: "reason", values: ["nack", "rtcp-rate", "malformed", "unexpected", "media"] },
   },
   canopy_webrtc_stray_checks_total: {
     type: "counter",

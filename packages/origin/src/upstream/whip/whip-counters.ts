@@ -11,15 +11,11 @@ export type WhipDropReason =
   /** Payloads that are not what they should be. */
   | "media";
 
-/** What of it is exported. */
-export interface WhipTotals {
+/** What WHIP counts beside the sessions. */
+export interface WhipCounters {
   /** A publisher was connected and could not have its path after all. */
   refused(code: OriginErrorCode): void;
   receivedBytes(bytes: number): void;
-}
-
-/** What WHIP counts beside the sessions. */
-export interface WhipCounters extends WhipTotals {
   /** Cheap enough for every packet. */
   dropped(reason: WhipDropReason): void;
 }

@@ -6,7 +6,7 @@ import type { BroadcastRegistry } from "../../ingest/broadcast-registry.ts";
 import type { Publisher } from "../../ingest/publisher.ts";
 import { OriginError } from "../../origin-error.ts";
 import { chooseMedia } from "./choose-media.ts";
-import type { WhipCounters, WhipTotals } from "./whip-counters.ts";
+import type { WhipCounters } from "./whip-counters.ts";
 import type { WhipOptions } from "./whip-options.ts";
 import { WhipSession } from "./whip-session.ts";
 
@@ -14,7 +14,8 @@ export interface WhipIngestDeps {
   readonly registry: BroadcastRegistry;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly totals: WhipTotals;
+  /** Exported; what was dropped is logged here as well. */
+  readonly totals: WhipCounters;
   /** See `WhipSessionDeps`. */
   readonly onPublisher: (publisher: Publisher, path: string) => () => void;
 }
@@ -40,7 +41,10 @@ export class WhipIngest implements Disposable {
       { logger: deps.logger },
     );
     this.#counters = {
-      dropped: (reason) => this.#drops.drop(reason),
+      dropped: (reason) => {
+        deps.totals.dropped(reason);
+        this.#drops.drop(reason);
+      },
       refused: (code) => deps.totals.refused(code),
       receivedBytes: (bytes) => deps.totals.receivedBytes(bytes),
     };
