@@ -1,4 +1,6 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CANOPY_COMMAND, type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
 import { type StartedProcess, startProcess } from "../harness/child-process.ts";
@@ -51,6 +53,19 @@ describe.concurrent("canopy", () => {
     const closed = run("origin");
     expect(await closed.exited).toBe(2);
     expect(closed.output()).toContain("--allow-anonymous");
+  });
+
+  it.sequential("exits with 2, and without a stack, when a file that is named is not what it should be", async () => {
+    const missing = join(tmpdir(), "canopy-no-such-file");
+    const ports = ["--host", "127.0.0.1", "--port", "0", "--rtmp-port", "0", "--webrtc-port", "0"];
+    const certificate = ["--tls-cert", missing, "--tls-key", missing];
+    const origin = run("origin", "--allow-anonymous", ...ports, ...certificate);
+    expect(await origin.exited).toBe(2);
+    expect(origin.output()).toContain("--tls-cert");
+    const broadcast = run("broadcast", missing, "--to", "rtmp://127.0.0.1:1/live/x");
+    expect(await broadcast.exited).toBe(2);
+    expect(broadcast.output()).toContain(`cannot open ${missing}`);
+    for (const { output } of [origin, broadcast]) expect(output()).not.toMatch(/^ {4}at /m);
   });
 
   it.sequential("exits with 1 and names the option when a port is taken", async () => {
@@ -153,6 +168,32 @@ describe.concurrent("canopy dev", () => {
     expect(await dev.stop()).toBe(0);
     expect(performance.now() - stopsAt).toBeLessThan(8_000);
     expect(pids.filter(isAlive)).toEqual([]);
+  });
+});
+
+describe.concurrent("canopy dev with a key", () => {
+  it.sequential("lets in whoever has a token, prints such tokens, and shows them to no other process", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "canopy-dev-key-"));
+    const made = run("token", "--new-key", "HS256");
+    expect(await made.exited).toBe(0);
+    const keyPath = join(folder, "key.json");
+    writeFileSync(keyPath, made.output());
+    await using dev = await startCanopyDev({ broadcaster: true, edges: 1, args: ["--token-key", keyPath] });
+    const printed = dev.process.output();
+    const [, operator = ""] = /console .*#jwt=(\S+)/.exec(printed) ?? [];
+    const [, viewer = ""] = /watch .*&jwt=(\S+)/.exec(printed) ?? [];
+    const status = async (url: string, token?: string): Promise<number> => {
+      const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+      return (await fetch(url, { headers })).status;
+    };
+    const broadcast = `${dev.origin}/v1/broadcasts/live/demo`;
+    expect([await status(broadcast), await status(broadcast, operator)]).toEqual([401, 200]);
+    const playlist = `${dev.edges[0]}/hls/live/demo/index.m3u8`;
+    expect([await status(playlist), await status(playlist, viewer)]).toEqual([401, 200]);
+    expect(await status(`${dev.origin}/v1/broadcasts`, viewer)).toBe(200);
+    for (const pid of pidsOf(await processesOf(dev)))
+      expect(readFileSync(`/proc/${pid}/cmdline`, "utf8")).not.toContain("eyJ");
+    rmSync(folder, { recursive: true });
   });
 });
 

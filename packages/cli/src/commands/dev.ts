@@ -10,6 +10,7 @@ import type { CommandContext } from "../command-line/command-context.ts";
 import type { devGroup } from "../config/dev-group.ts";
 import { type DevInfo, openConsoleServer } from "../dev/console-server.ts";
 import { DevSupervisor } from "../dev/dev-supervisor.ts";
+import { createDevTokens, type DevTokens } from "../dev/dev-tokens.ts";
 import { DEMO_BROADCAST, type DevNode, devTree, httpUrl, nodeEnvironment, rtmpUrl } from "../dev/dev-tree.ts";
 import { checkPortsAreFree, type DevPorts, planPorts } from "../dev/port-plan.ts";
 import { untilAborted } from "../node/until-aborted.ts";
@@ -26,7 +27,9 @@ export async function runDev(config: GroupValues<typeof devGroup>, context: Comm
   await checkPortsAreFree(ports);
   const logger = createLogger({ level: config.logLevel, pretty: true, component: "dev" });
   await using lifetime = new Lifetime({ logger });
-  const tree = devTree({ ports, logLevel: config.logLevel, broadcaster: !config.noBroadcaster });
+  const { tokenKey: keyPath } = config;
+  const access = keyPath === undefined ? undefined : { keyPath, tokens: await createDevTokens(keyPath) };
+  const tree = devTree({ ports, logLevel: config.logLevel, broadcaster: !config.noBroadcaster, access });
 
   const supervisor = new DevSupervisor(tree, {
     report: (message) => context.writeErr(`canopy: ${message}\n`),
@@ -39,14 +42,14 @@ export async function runDev(config: GroupValues<typeof devGroup>, context: Comm
   context.writeOut(`canopy: starting ${tree.map(({ name }) => name).join(", ")}\n`);
   const ending = AbortSignal.any([context.signal, supervisor.failed]);
   try {
-    await startTree(tree, broadcast, supervisor, ending);
+    await startTree(tree, { broadcast, token: access?.tokens.viewer }, supervisor, ending);
   } catch (error) {
     supervisor.failed.throwIfAborted();
     // Ctrl-C before everything was up is a clean stop.
     if (context.signal.aborted) return;
     throw error;
   }
-  context.writeOut(`${describeUrls(info())}canopy: ready\n`);
+  context.writeOut(`${describeUrls(info(), access?.tokens)}canopy: ready\n`);
   await untilAborted(ending);
   supervisor.failed.throwIfAborted();
 }
@@ -61,7 +64,7 @@ function openConsole(port: number, logger: Logger, info: () => DevInfo) {
 /** Starts from the origin down: a node finds its parent at once, so nobody reports one that is not there yet. */
 async function startTree(
   tree: readonly DevNode[],
-  broadcast: string | null,
+  { broadcast, token }: { readonly broadcast: string | null; readonly token: string | undefined },
   supervisor: DevSupervisor,
   signal: AbortSignal,
 ): Promise<void> {
@@ -77,9 +80,10 @@ async function startTree(
   if (broadcast === null) return;
   const isAnnounced = (status: number, body: string) => isOk(status) && body.split("\n").includes(broadcast);
   const edges = tree.filter(({ role }) => role === "edge");
+  const announced = `/announced${token === undefined ? "" : `?jwt=${token}`}`;
   await Promise.all(
     edges.map(({ name, url }) =>
-      waitUntilUp(`${url}/announced`, isAnnounced, options(`${broadcast} at ${name}`)),
+      waitUntilUp(`${url}${announced}`, isAnnounced, options(`${broadcast} at ${name}`)),
     ),
   );
 }
@@ -100,12 +104,15 @@ function describe(ports: DevPorts, broadcast: string | null, supervisor: DevSupe
   };
 }
 
-function describeUrls(info: DevInfo): string {
-  const rows: [string, string][] = [["console", `${info.console}/`]];
-  if (info.broadcast !== null) rows.push(["watch", `${info.console}/watch?broadcast=${info.broadcast}`]);
+function describeUrls(info: DevInfo, tokens: DevTokens | undefined): string {
+  const tokened = (url: string, token: string | undefined, mark: string): string =>
+    token === undefined ? url : `${url}${mark}jwt=${token}`;
+  const rows: [string, string][] = [["console", tokened(`${info.console}/`, tokens?.operator, "#")]];
+  if (info.broadcast !== null)
+    rows.push(["watch", tokened(`${info.console}/watch?broadcast=${info.broadcast}`, tokens?.viewer, "&")]);
   rows.push(
-    ["publish", `${info.rtmp}/live/<name>   (RTMP: OBS, ffmpeg)`],
-    ["", `${info.console}/publish   (browser)`],
+    ["publish", `${tokened(`${info.rtmp}/live/<name>`, tokens?.publisher, "?")}   (RTMP: OBS, ffmpeg)`],
+    ["", `${tokened(`${info.console}/publish`, tokens?.publisher, "?")}   (browser)`],
   );
   rows.push(["origin", info.origin]);
   for (const relay of info.relays) rows.push(["relay", relay]);

@@ -7,11 +7,11 @@ import {
   normalizeScopePath,
   signToken,
   type TokenAlgorithm,
-  type TokenKey,
 } from "@canopy/runtime";
 import { exportJWK, generateKeyPair, generateSecret, type JWK } from "jose";
 import type { CommandContext } from "../command-line/command-context.ts";
 import type { tokenGroup } from "../config/token-group.ts";
+import { loadSigningKey } from "../node/load-signing-key.ts";
 import { readText } from "../node/read-text.ts";
 
 /** Prints one token, or with `--new-key` one key, or with `--public-keys` the keys for nodes. */
@@ -33,7 +33,7 @@ export async function printToken(
     throw wrong("the token would grant nothing: give --put or --get", "--put");
   }
   if (config.tokenKey === undefined) throw noKeyFile();
-  const key = await chooseKey(config.tokenKey, config.kid);
+  const key = await loadSigningKey(config.tokenKey, config.kid);
   const issuedAtSeconds = Math.floor(createClock().nowMs() / 1_000);
   const canopy = {
     ...(config.user === undefined ? {} : { user: config.user }),
@@ -56,22 +56,6 @@ export async function printToken(
 
 function noKeyFile(): ConfigError {
   return wrong("--token-key is needed; canopy token --new-key HS256 makes one", "--token-key");
-}
-
-async function chooseKey(path: string, kid: string | undefined): Promise<TokenKey> {
-  const keys = await loadTokenKeys(await readText(path, "--token-key"));
-  const named = kid === undefined ? keys : keys.filter(({ id }) => id === kid);
-  if (named.length === 0) {
-    const known = keys.flatMap(({ id }) => id ?? []).join(", ");
-    throw wrong(`the file of --token-key has no key ${kid}; it has ${known || "none with a kid"}`, "--kid");
-  }
-  const key = named.find(({ signKey }) => signKey !== undefined);
-  if (key === undefined) {
-    const which =
-      kid === undefined ? "no key that signs" : `only the public part of ${kid}, which does not sign`;
-    throw wrong(`the file of --token-key has ${which}`, "--token-key");
-  }
-  return key;
 }
 
 async function newKeys(

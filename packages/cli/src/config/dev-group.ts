@@ -5,6 +5,7 @@ import {
   numberOption,
   portOption,
   switchOption,
+  textOption,
 } from "@canopy/runtime";
 
 export const devGroup = defineGroup("A whole tree on this machine, on 127.0.0.1.", {
@@ -29,6 +30,12 @@ export const devGroup = defineGroup("A whole tree on this machine, on 127.0.0.1.
   noBroadcaster: switchOption({
     name: "no-broadcaster",
     description: "Does not publish the test picture as `live/demo`.",
+  }),
+  tokenKey: textOption({
+    name: "token-key",
+    default: undefined,
+    description:
+      "File with the key (JWK or JWK set, one of which signs) that the nodes check tokens with; tokens for pages and publishers are printed. Without it the tree is open to this machine.",
   }),
   logLevel: choiceOption({
     name: "log-level",

@@ -18,7 +18,7 @@ export class DevSupervisor {
     this.#nodes = nodes.map((node) => ({
       node,
       process: new SupervisedProcess(
-        { name: node.name, script: MAIN_SCRIPT, args: node.args, env: deps.env },
+        { name: node.name, script: MAIN_SCRIPT, args: node.args, env: { ...deps.env, ...node.env } },
         {
           report: deps.report,
           onHopeless: (message) => this.#failure.abort(new CliError("node-failed", message)),

@@ -1,4 +1,5 @@
 import { ENVIRONMENT_PREFIX } from "@canopy/runtime";
+import type { DevTokens } from "./dev-tokens.ts";
 import { DEV_HOST, type DevPorts } from "./port-plan.ts";
 
 /** The broadcast of the built-in broadcaster. */
@@ -8,19 +9,29 @@ export interface DevTreeOptions {
   readonly ports: DevPorts;
   readonly logLevel: string;
   readonly broadcaster: boolean;
+  /** Undefined: the tree is open. */
+  readonly access: DevAccess | undefined;
+}
+
+/** Who gets in: whoever has a token of this key. */
+export interface DevAccess {
+  readonly keyPath: string;
+  readonly tokens: DevTokens;
 }
 
 export interface DevNode {
   readonly name: string;
   readonly role: "origin" | "relay" | "edge" | "broadcaster";
   readonly args: readonly string[];
+  /** Beside the arguments, which everybody on the machine can read. */
+  readonly env: Readonly<Record<string, string>>;
   /** HTTP address of a node; undefined for the broadcaster. */
   readonly url: string | undefined;
 }
 
 /** The processes of `canopy dev`, from the origin down: each needs those before it. */
 export function devTree(options: DevTreeOptions): readonly DevNode[] {
-  const { ports, logLevel } = options;
+  const { ports, logLevel, access } = options;
   const log = ["--log-level", logLevel, "--log-format", "text"];
   const node = (name: string, port: number): string[] => [
     "--host",
@@ -29,11 +40,12 @@ export function devTree(options: DevTreeOptions): readonly DevNode[] {
     String(port),
     "--node-name",
     name,
-    "--allow-anonymous",
+    ...(access === undefined ? ["--allow-anonymous"] : ["--token-key", access.keyPath]),
     "--drain-time",
     "0",
     ...log,
   ];
+  const child = access === undefined ? {} : { CANOPY_PARENT_TOKEN: access.tokens.operator };
   const nodes: DevNode[] = [
     {
       name: "origin",
@@ -47,12 +59,14 @@ export function devTree(options: DevTreeOptions): readonly DevNode[] {
         "--recordings-dir",
         `.canopy/recordings-${ports.origin}`,
       ],
+      env: {},
       url: httpUrl(ports.origin),
     },
     {
       name: "relay",
       role: "relay",
       args: ["edge", "--tier", "1", "--parent", sessionUrl(ports.origin), ...node("relay", ports.relay)],
+      env: child,
       url: httpUrl(ports.relay),
     },
   ];
@@ -62,6 +76,7 @@ export function devTree(options: DevTreeOptions): readonly DevNode[] {
       name,
       role: "edge",
       args: ["edge", "--tier", "2", "--parent", sessionUrl(ports.relay), ...node(name, port)],
+      env: child,
       url: httpUrl(port),
     });
   }
@@ -70,6 +85,7 @@ export function devTree(options: DevTreeOptions): readonly DevNode[] {
       name: "broadcaster",
       role: "broadcaster",
       args: ["broadcast", "test", "--to", `${rtmpUrl(ports.rtmp)}/${DEMO_BROADCAST}`, ...log],
+      env: access === undefined ? {} : { CANOPY_TOKEN: access.tokens.publisher },
       url: undefined,
     });
   }
