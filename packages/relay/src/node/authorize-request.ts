@@ -59,9 +59,13 @@ export async function authorizePublishing(
   return who;
 }
 
-/** What a session with this path and query may do. Throws 400, 401 or 403. */
-export async function authorizeSessionPath(path: string, admission: Admission): Promise<Admitted> {
-  return admitted(await admission.authorize(path));
+/** What a session with this path and query, and the header of `request`, may do. Throws 400, 401 or 403. */
+export async function authorizeSessionPath(
+  path: string,
+  request: AuthorizableRequest,
+  admission: Admission,
+): Promise<Admitted> {
+  return admitted(await admission.authorize(path, bearerToken(request.headers.authorization)));
 }
 
 function admitted(answer: Admitted | Refused, refusals?: RefusalCounter): Admitted {

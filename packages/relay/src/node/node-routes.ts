@@ -48,7 +48,7 @@ export function registerNodeRoutes(app: HttpServer["app"], deps: NodeRoutesDeps)
     if (typeof path !== "string") {
       throw new ProblemError(400, "Bad Request", "`path` must be the path and query of a session's URL");
     }
-    await authorizeSessionPath(path, deps.admission);
+    await authorizeSessionPath(path, request, deps.admission);
     return reply.header("cache-control", "no-store").code(204).send();
   });
 

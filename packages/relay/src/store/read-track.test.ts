@@ -75,6 +75,30 @@ describe("readTrack", () => {
     expect(seen).toEqual([3, 5, 4, 6]);
   });
 
+  it("waits for each missing group anew", () => {
+    const { come, read, pass } = setUp();
+    const { seen } = read(true);
+    come(3);
+    come(5);
+    pass(100);
+    come(4);
+    come(7);
+    pass(150);
+    expect(seen).toEqual([3, 4, 5]);
+    pass(52);
+    expect(seen).toEqual([3, 4, 5, 7]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("does not wait for the store's clock when that is set back", () => {
+    const { come, read, pass } = setUp();
+    const { seen } = read(true);
+    come(3);
+    come(5);
+    pass(250, -60_000);
+    expect(seen).toEqual([3, 5]);
+  });
+
   it("does not wait for ever when the store's clock stands still", () => {
     const { come, read, pass } = setUp();
     const { seen } = read(true);

@@ -63,7 +63,7 @@ class TrackCursor implements TrackObserver, TrackReading {
   /** Groups of the cache that were read, when none is to be left out. */
   private readonly read: Set<number> | undefined;
   private lastRead = -1;
-  private gapSinceMs = 0;
+  private gapSinceMs: number | undefined;
   private gapTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(track: Track, reader: TrackReader, demand: SubscribeOptions, leavesNoneOut: boolean) {
@@ -129,24 +129,29 @@ class TrackCursor implements TrackObserver, TrackReading {
 
   /** A group before this one is missing, and may still come. */
   private awaitsGap(group: Group, nowMs: number): boolean {
-    const mayCome = this.read !== undefined && this.lastRead >= 0 && !this.track.closed;
-    if (!mayCome || group.sequence <= this.lastRead + 1) {
-      this.gapSinceMs = 0;
+    if (this.read === undefined) return false;
+    const isGap = this.lastRead >= 0 && group.sequence > this.lastRead + 1 && !this.track.closed;
+    if (isGap && this.gapSinceMs === undefined) this.gapSinceMs = nowMs;
+    const waitedMs = nowMs - (this.gapSinceMs ?? nowMs);
+    // A clock that was set back says nothing of how long it has been.
+    if (!isGap || waitedMs < 0 || waitedMs >= GAP_GRACE_MS) {
+      this.endWait();
       return false;
     }
-    if (this.gapSinceMs === 0) this.gapSinceMs = nowMs;
-    if (nowMs - this.gapSinceMs < GAP_GRACE_MS) {
-      // Asked again as long as it waits: the store's clock may stand still where the timer's does not.
-      this.gapTimer ??= setTimeout(() => this.askAgain(), GAP_GRACE_MS + 1);
-      return true;
-    }
-    this.gapSinceMs = 0;
-    return false;
+    // Asked again as long as it waits: the store's clock may stand still where the timer's does not.
+    this.gapTimer ??= setTimeout(() => this.askAgain(), GAP_GRACE_MS - waitedMs + 1);
+    return true;
   }
 
   private askAgain(): void {
     this.gapTimer = undefined;
     this.track.markDirty();
+  }
+
+  private endWait(): void {
+    this.gapSinceMs = undefined;
+    clearTimeout(this.gapTimer);
+    this.gapTimer = undefined;
   }
 
   /** No longer than the cache holds it, so that there are as many as there may be groups. */
@@ -165,14 +170,14 @@ class TrackCursor implements TrackObserver, TrackReading {
   onTrackClosed(code: ErrorCode | undefined): void {
     if (this.closed) return;
     this.closed = true;
-    clearTimeout(this.gapTimer);
+    this.endWait();
     this.reader.onClosed(code);
   }
 
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    clearTimeout(this.gapTimer);
+    this.endWait();
     this.track.detach(this);
   }
 }
