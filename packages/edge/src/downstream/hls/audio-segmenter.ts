@@ -173,7 +173,8 @@ export class AudioSegmenter implements TrackConsumer {
       this.#init = this.window.addInit(encodeInitSegment(track));
     }
     this.#segmentStartUs = this.#us(first.start);
-    const era = place?.era ?? this.#deps.era.value;
+    // A boundary may be older than the break of a sound that was cut by itself.
+    const era = Math.max(place?.era ?? this.#deps.era.value, this.window.latest?.era ?? 0);
     this.window.openSegment({ startUs: this.#segmentStartUs, era, init: this.#init }, place?.sequence);
   }
 

@@ -111,4 +111,25 @@ describe("HlsBroadcast", () => {
     expect(after).not.toContain("#EXT-X-DISCONTINUITY\n");
     expect(new Set(pictures.window?.segments.map(({ era }) => era))).toEqual(new Set([1]));
   });
+
+  it("goes on listing pictures whose only segment grows where sound begins", () => {
+    const { hls, pictures, show, play } = setUp();
+    show(0, 7);
+    expect(hls.isReady(pictures)).toBe(true);
+    show(10, 11);
+    play(10, 10.9);
+    expect(pictures.window?.segments.map(({ era, isComplete }) => [era, isComplete])).toEqual([[1, false]]);
+    expect(hls.isReady(pictures)).toBe(true);
+  });
+
+  it("lists no segment that was given up for the sake of others", () => {
+    const { hls, pictures, show, play } = setUp();
+    show(0, 7);
+    play(0, 6.5);
+    expect(hls.isReady(pictures)).toBe(true);
+    const oldest = pictures.window?.segments[0]?.sequence;
+    expect(playlistOf(pictures)).toContain(`#EXT-X-MEDIA-SEQUENCE:${oldest}\n`);
+    expect(pictures.window?.evictOldest()).toBe(true);
+    expect(playlistOf(pictures)).toContain(`#EXT-X-MEDIA-SEQUENCE:${(oldest ?? 0) + 1}\n`);
+  });
 });

@@ -87,6 +87,8 @@ export class HlsBroadcast implements BroadcastFollower<PackagedMedia> {
    */
   isReady(rendition: HlsRendition): boolean {
     const { window } = rendition;
+    // Then a player has what else it needs to know, also where all that it has seen is given up.
+    if (rendition.isListed) return (window?.segments[0]?.parts.length ?? 0) > 0;
     if (window?.isReady !== true) return false;
     const sound = this.#audio?.segmenter;
     rendition.isListed ||= sound === undefined || sound.hasBegun || window.spanUs > SOUND_PATIENCE_US;

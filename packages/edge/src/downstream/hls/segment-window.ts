@@ -156,7 +156,6 @@ export class SegmentWindow {
   /** Gives up the segments of eras before `era`: other renditions begin with it. */
   forgetBefore(era: number): void {
     while (this.segments.length > 1 && (this.segments[0]?.era ?? era) < era) this.#removeOldest();
-    this.version += 1;
   }
 
   find(sequence: number): HlsSegment | undefined {
@@ -224,6 +223,7 @@ export class SegmentWindow {
   #removeOldest(): void {
     const oldest = this.segments.shift();
     if (oldest === undefined) return;
+    this.version += 1;
     this.#addBytes(-oldest.bytes);
     const first = this.segments[0];
     if (first === undefined) return;

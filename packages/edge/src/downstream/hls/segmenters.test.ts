@@ -252,6 +252,18 @@ describe("AudioSegmenter", () => {
     expect(Math.abs((startUs ?? 0) - START_US - 3_000_000)).toBeLessThan(30_000);
   });
 
+  it("counts no era back at a boundary that is older than its break", () => {
+    const { video, audio } = setUp({ withPictures: false });
+    sound(audio, START_US, START_US + 3_000_000);
+    show(video, 60, 61);
+    audio.reconfigure({ ...AAC, sampleRate: 44_100, config: Uint8Array.of(0x12, 0x10) });
+    show(video, 121, 120);
+    sound(audio, START_US + 3_000_000, START_US + 7_900_000);
+    const eras = audio.window?.segments.map((segment) => segment.era) ?? [];
+    expect(eras).toEqual([...eras].sort());
+    expect(eras.at(-1)).toBe(1);
+  });
+
   it("goes on by itself when the pictures stop", () => {
     const { video, audio } = setUp();
     show(video, 0, 30);
