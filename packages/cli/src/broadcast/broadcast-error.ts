@@ -2,6 +2,7 @@ export type BroadcastErrorCode =
   | "bad_target"
   | "bad_option"
   | "source_unreadable"
+  | "source_lost"
   | "source_unsupported"
   | "encoder_failed"
   | "target_refused"

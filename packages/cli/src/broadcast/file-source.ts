@@ -113,7 +113,7 @@ async function play(
       if ((await file.readFrame(packet)) < 0) {
         if (spans.longestUs <= 0) throw new BroadcastError("source_unreadable", "the file holds no packets");
         if ((await file.seekFrame(-1, 0n, ffmpeg.AVSEEK_FLAG_BACKWARD)) < 0) {
-          throw new BroadcastError("source_unreadable", "the file cannot be played from its start again");
+          throw new BroadcastError("source_lost", "the file cannot be played from its start again");
         }
         for (const track of tracks.values()) track.rewind();
         loopStartUs += spans.longestUs;

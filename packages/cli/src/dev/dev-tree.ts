@@ -45,7 +45,7 @@ export function devTree(options: DevTreeOptions): readonly DevNode[] {
     "0",
     ...log,
   ];
-  const child = access === undefined ? {} : { CANOPY_PARENT_TOKEN: access.tokens.operator };
+  const child = access === undefined ? {} : { CANOPY_PARENT_TOKEN: access.tokens.viewer };
   const nodes: DevNode[] = [
     {
       name: "origin",

@@ -104,7 +104,7 @@ describe("QuicConnection", () => {
     const { counters } = pair.endpoint.server;
     const sent = counters.packetsSent;
     pair.server.close(7, "over");
-    // The capsule comes with a timer, and no timer runs before these turns are over.
+    // The capsule comes with a timer of its own, some turns later.
     for (let turns = 0; turns < 3; turns += 1) await turn();
     expect(counters.packetsSent).toBeGreaterThan(sent);
     await settle(() => client.closes.length === 1);
