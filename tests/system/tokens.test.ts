@@ -1,3 +1,5 @@
+import { randomBytes } from "node:crypto";
+import { get } from "node:http";
 import { PeerConnection, Video } from "node-datachannel";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { GuardedNodes } from "../harness/guarded-nodes.ts";
@@ -261,6 +263,27 @@ function listEntries(): readonly Entry[] {
   return list;
 }
 
+/** What a node answers whoever asks for a WebSocket; one that it opens is closed. */
+function upgradeStatus(port: number, path: string, more: Readonly<Record<string, string>>): Promise<number> {
+  const headers = {
+    ...{ connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": "13" },
+    ...{ "sec-websocket-key": randomBytes(16).toString("base64") },
+    ...{ "sec-websocket-protocol": "qmux-02.moq-lite-05", ...more },
+  };
+  return new Promise((resolve, reject) => {
+    const asked = get({ host: "127.0.0.1", port, path, headers, agent: false });
+    asked.on("error", reject);
+    asked.on("upgrade", (response, socket) => {
+      socket.destroy();
+      resolve(response.statusCode ?? 0);
+    });
+    asked.on("response", (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    });
+  });
+}
+
 function entry(name: string): Entry {
   const found = entries.get(name);
   if (found === undefined) throw new Error(`no entry is named ${name}`);
@@ -332,6 +355,18 @@ describe("entry points", () => {
       expect(status, `${name}: ${text}`).toBe(good);
     }
     await publisher.ended;
+  });
+
+  it("take the token of a session from its header as well", async () => {
+    const { origin, edge, forge } = nodes;
+    const token = await forge.sign(VIEWER);
+    for (const { url, port } of [origin, edge]) {
+      const asked = `${url}/v1/admission?path=%2Flive%2Froom`;
+      expect((await request(asked, token, { asHeader: true })).status).toBe(204);
+      expect(await upgradeStatus(port, "/live/room", { authorization: `Bearer ${token}` })).toBe(101);
+      expect(await upgradeStatus(port, "/live/room", { authorization: "Bearer a.b.c" })).toBe(401);
+      expect(await upgradeStatus(port, "/live/room", {})).toBe(401);
+    }
   });
 
   it("count refusals by their reason", async () => {
