@@ -1,7 +1,8 @@
 import { TIMED_SEI_UUID } from "@canopy/media/timed";
 import type Hls from "hls.js";
-import type { ErrorData, HlsConfig, LevelDetails } from "hls.js";
+import type { ErrorData, FragBufferedData, HlsConfig, LevelDetails } from "hls.js";
 import { PlayerError } from "../../player-error.ts";
+import { BackBuffer } from "./back-buffer.ts";
 import type { HlsEngine, HlsEngineDeps } from "./hls-engine.ts";
 import { type DatedSegment, MediaTimeline } from "./media-timeline.ts";
 import {
@@ -24,9 +25,10 @@ const MAX_SILENCE_S = 1;
 /** A decoder that fails again within this is not helped by starting it anew. */
 const RECOVERY_PAUSE_MS = 10_000;
 
-/** Live playback needs no more of what has been seen. */
-const BACK_BUFFER_S = 10;
 const FORWARD_BUFFER_S = 10;
+
+/** Parts that end within this of each other are the same. */
+const NEWEST_S = 0.05;
 
 /** Date ranges are listed for some seconds each, at 30 a second. */
 const MAX_KNOWN_RANGES = 2_048;
@@ -57,7 +59,8 @@ const GOAWAY_HEADER = "canopy-goaway";
 
 const CONFIG: Partial<HlsConfig> = {
   lowLatencyMode: true,
-  backBufferLength: BACK_BUFFER_S,
+  // See `BackBuffer`.
+  backBufferLength: Number.POSITIVE_INFINITY,
   maxBufferLength: FORWARD_BUFFER_S,
   // Rate and distance are ours to keep: it would only ever hurry, and never come back after a stall.
   maxLiveSyncPlaybackRate: 1,
@@ -76,6 +79,7 @@ export class HlsJsEngine implements HlsEngine {
   readonly #hls: Hls;
   readonly #deps: HlsEngineDeps;
   readonly #timeline = new MediaTimeline();
+  readonly #backBuffer = new BackBuffer();
   readonly #knownRanges = new Set<string>();
   #receivedBytes = 0;
   #recoveredAtMs = Number.NEGATIVE_INFINITY;
@@ -162,6 +166,10 @@ export class HlsJsEngine implements HlsEngine {
     hls.on(Events.FRAG_LOADED, (_event, { payload }) => {
       this.#receivedBytes += payload.byteLength;
     });
+    hls.on(Events.FRAG_BUFFERED, (_event, data) => {
+      const removed = this.#removable(data);
+      if (removed !== undefined) hls.trigger(Events.BUFFER_FLUSHING, { startOffset: 0, ...removed });
+    });
     hls.on(Events.FRAG_PARSING_USERDATA, (_event, { samples }) => {
       for (const { payloadType, uuid, userDataBytes } of samples) {
         if (payloadType !== SEI_USER_DATA || uuid !== TIMED_SEI_UUID || userDataBytes === undefined) continue;
@@ -175,6 +183,22 @@ export class HlsJsEngine implements HlsEngine {
       }
     });
     hls.on(Events.ERROR, (_event, data) => this.#onError(data));
+  }
+
+  /** What there is no need to keep any longer, now that something else is in the buffer. */
+  #removable({ frag, part }: FragBufferedData) {
+    const { media, latestLevelDetails, audioTracks, audioTrack } = this.#hls;
+    if (media === null) return undefined;
+    const isMain = frag.type === "main";
+    const type = isMain && frag.elementaryStreams.audio === null ? ("video" as const) : ("audio" as const);
+    const details = isMain ? latestLevelDetails : audioTracks[audioTrack]?.details;
+    const isIdle = part === null || part.end >= (details?.partEnd ?? 0) - NEWEST_S;
+    const endOffset = this.#backBuffer.update({
+      ...{ type, isIdle },
+      startS: frag.start,
+      positionS: media.currentTime,
+    });
+    return endOffset === undefined ? undefined : { endOffset, type };
   }
 
   #readDateRanges({ dateRanges }: LevelDetails): void {
