@@ -51,6 +51,8 @@ export interface MediaPageOptions {
   readonly url: string;
   /** False: hls.js plays whole segments, as a classic player does. */
   readonly lowLatency?: boolean;
+  /** Whatever the page gives its workers to do is begun this much later, as on a slow device. */
+  readonly workerDelayMs?: number;
 }
 
 const LIBRARIES = {
@@ -64,6 +66,7 @@ export async function openMediaPage(chromium: TestChromium, options: MediaPageOp
   await page.evaluate(clockReaderScript());
   await page.addScriptTag({ path: LIBRARIES[options.kind] });
   await page.evaluate(observeElement);
+  await page.evaluate(delayWorkers, options.workerDelayMs ?? 0);
   await page.evaluate(options.kind === "hls" ? playHls : playFlv, {
     url: options.url,
     lowLatency: options.lowLatency ?? true,
@@ -139,6 +142,15 @@ function observeElement(): void {
     for (const { json } of due) media.reached.push({ json, frame: clock?.frame });
   };
   video.requestVideoFrameCallback(onFrame);
+}
+
+/** Runs in the page. */
+function delayWorkers(delayMs: number): void {
+  if (delayMs === 0) return;
+  const { postMessage } = Worker.prototype;
+  Worker.prototype.postMessage = function (this: Worker, ...message: unknown[]) {
+    setTimeout(() => Reflect.apply(postMessage, this, message), delayMs);
+  };
 }
 
 /** Runs in the page. */

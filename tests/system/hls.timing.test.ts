@@ -23,6 +23,8 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 /** Of low latency; classic HLS cannot come near it. */
 const CLOSE_MS = 2_000;
+/** As long as the shortest last part that there was before parts were planned by the length of segments. */
+const SLOW_WORKER_MS = 100;
 /** Four seconds and more: as many segments, and what a player has in its buffer. */
 const PICTURES = 130;
 
@@ -77,8 +79,10 @@ describe.concurrent("LL-HLS in Chromium with hls.js", () => {
     await page.close();
   });
 
-  it("finds every timed message in SEI, in ID3 and as a date range, at its moment", async () => {
-    const page = await openMediaPage(stage.chromium, { kind: "hls", url: hlsUrl("live/demo") });
+  it("finds every timed message in SEI, in ID3 and as a date range, at its moment, on a slow device", async () => {
+    // Playlists say that a segment is complete while the part before its last one is still being parsed.
+    const slow = { workerDelayMs: SLOW_WORKER_MS };
+    const page = await openMediaPage(stage.chromium, { kind: "hls", url: hlsUrl("live/demo"), ...slow });
     await showsPictures(page);
     await sleep(2_000);
     const posted: PostedMessage[] = [];

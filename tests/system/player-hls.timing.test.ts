@@ -68,6 +68,19 @@ function tally(values: readonly number[]): Record<number, number> {
   return counts;
 }
 
+/** Ends a recording. Returns what is burnt into the first picture not before a media time; undefined outside of it. */
+async function readNumbers(recorder: BroadcastRecorder): Promise<(timeUs: number) => number | undefined> {
+  const video = recorder.frames("video");
+  recorder.close();
+  const file = join(folder, "video.h264");
+  writeFileSync(file, Buffer.concat(video.map(({ payload }) => payload)));
+  const numbers = await readBurntInNumbers(file);
+  const timesUs = video.map(({ timestampUs }) => timestampUs).sort((a, b) => a - b);
+  const firstUs = timesUs[0] ?? Number.POSITIVE_INFINITY;
+  return (timeUs) =>
+    timeUs < firstUs - CLOCK_US ? undefined : numbers[timesUs.findIndex((time) => time >= timeUs - CLOCK_US)];
+}
+
 describe("the player over HLS", () => {
   let viewer: BrowserViewer;
 
@@ -92,9 +105,8 @@ describe("the player over HLS", () => {
       return painted.length > 150;
     });
     const stats = await viewer.stats();
-    recorder.close();
+    const numberAt = await readNumbers(recorder);
     const ages = painted.map(({ captureMs, seenMs }) => seenMs - captureMs);
-    const away = painted.map(({ captureMs, mediaTimeUs }) => mediaTimeUs / 1_000 - captureMs);
     console.log(
       `hls: join ${stats.joinMs} ms, age p50 ${Math.round(percentile(ages, 0.5))} ms, p95 ${Math.round(percentile(ages, 0.95))} ms, ${painted.length} pictures, ${JSON.stringify({ ...stats, presentedTimestampsUs: undefined })}`,
     );
@@ -109,8 +121,13 @@ describe("the player over HLS", () => {
     // A player that stalled on a busy machine keeps more, as it has to, and that it keeps.
     const farthestMs = stats.stalls < FEW_STALLS ? 2_000 : stats.targetLatencyMs + 2 * NEAR_MS;
     expect(percentile(ages, 0.5)).toBeLessThan(farthestMs);
-    // Capture is stamped before the encoder; media time is anchored where it arrived.
-    expect(percentile(away, 0.95) - percentile(away, 0.05)).toBeLessThan(40);
+    // The picture of that time, as another decoder finds it, or the next one, which the element shows already.
+    const recorded = painted.filter(({ mediaTimeUs }) => numberAt(mediaTimeUs) !== undefined);
+    const off = recorded.map(({ frame, mediaTimeUs }) => frame - (numberAt(mediaTimeUs) ?? Number.NaN));
+    console.log(`pictures after the one of their media time: ${JSON.stringify(tally(off))}`);
+    expect(recorded.length).toBeGreaterThan(painted.length / 2);
+    expect(Math.min(...off)).toBeGreaterThanOrEqual(0);
+    expect(off.filter((frames) => frames <= 1).length).toBeGreaterThanOrEqual(0.9 * off.length);
     expect([stats.state, stats.transport]).toEqual(["playing", "hls"]);
     expect(stats.isLatencyAbsolute).toBe(true);
     expect(stats.targetLatencyMs).toBeGreaterThan(500);
@@ -149,16 +166,9 @@ describe("the player over HLS", () => {
       wanted.map(({ at }) => shownUs.find((timeUs) => timeUs >= at)),
     );
     // What stood on screen at the moment of the event, against what another decoder finds in the message's picture.
-    const video = recorder.frames("video");
-    recorder.close();
-    const file = join(folder, "video.h264");
-    writeFileSync(file, Buffer.concat(video.map(({ payload }) => payload)));
-    const numbers = await readBurntInNumbers(file);
-    const timesUs = video.map(({ timestampUs }) => timestampUs).sort((a, b) => a - b);
-    const numberAt = (timeUs: number): number =>
-      numbers[timesUs.findIndex((time) => time >= timeUs - CLOCK_US)] ?? -1;
-    const offShown = fired.map(({ frame, mediaTimeUs }) => (frame ?? -1) - numberAt(mediaTimeUs));
-    const offMeant = fired.map(({ frame, at }) => (frame ?? -1) - numberAt(at));
+    const numberAt = await readNumbers(recorder);
+    const offShown = fired.map(({ frame, mediaTimeUs }) => (frame ?? -1) - (numberAt(mediaTimeUs) ?? -1));
+    const offMeant = fired.map(({ frame, at }) => (frame ?? -1) - (numberAt(at) ?? -1));
     console.log(
       `hls: ${fired.length} of ${posted.length} fired; frames after their own: ${JSON.stringify(tally(offMeant))}; after the one presented: ${JSON.stringify(tally(offShown))}`,
     );

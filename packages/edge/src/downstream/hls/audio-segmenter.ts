@@ -3,7 +3,7 @@ import { type AudioSample, AudioSampleMaker, usOfSamples } from "../packaging/au
 import type { PackagedAudio } from "../packaging/packaged-media.ts";
 import type { TrackConsumer } from "../packaging/track-source.ts";
 import type { Era, PartBoundary } from "./part-boundary.ts";
-import { MAX_PART_BYTES, type PartPlan, planParts, SOUND_SEGMENT_US } from "./part-plan.ts";
+import { MAX_PART_BYTES, type PartPlan, planSoundParts, SOUND_SEGMENT_US } from "./part-plan.ts";
 import type { SegmentWindow } from "./segment-window.ts";
 import { EventCursor, type TimedEvents } from "./timed-events.ts";
 import { makePart } from "./video-segmenter.ts";
@@ -103,8 +103,10 @@ export class AudioSegmenter implements TrackConsumer {
         return;
       }
       // The frame that reaches over the boundary goes where most of it is.
-      const at = boundary.us - this.#us(first.length) / 2;
-      if (this.#us(last.start) < at) return;
+      const halfUs = this.#us(first.length) / 2;
+      const at = boundary.us - halfUs;
+      const until = boundary.endsShortPart ? this.#boundaries[1] : boundary;
+      if (until === undefined || this.#us(last.start) < until.us - halfUs) return;
       this.#boundaries.shift();
       if (this.#us(first.start) < at) {
         const count = this.#pending.findIndex((sample) => this.#us(sample.start) >= at);
@@ -141,7 +143,7 @@ export class AudioSegmenter implements TrackConsumer {
   #plan(): PartPlan {
     if (this.#deps.plan !== undefined) return this.#deps.plan;
     const { samplesPerFrame } = this.#audio;
-    return planParts(samplesPerFrame > 0 ? this.#us(samplesPerFrame) : USUAL_FRAME_US);
+    return planSoundParts(samplesPerFrame > 0 ? this.#us(samplesPerFrame) : USUAL_FRAME_US);
   }
 
   /** What comes next does not go on from what was. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { writePlaylist, writeReports } from "./media-playlist.ts";
-import { planParts } from "./part-plan.ts";
+import { planPictureParts } from "./part-plan.ts";
 import { SegmentWindow } from "./segment-window.ts";
 import { TimedEvents } from "./timed-events.ts";
 
@@ -8,7 +8,7 @@ const START_US = Date.UTC(2026, 0, 1) * 1_000;
 
 function makeWindow(segments: number, era: (index: number) => number = () => 0): SegmentWindow {
   const window = new SegmentWindow(
-    { id: "0123456789", firstSequence: 10, plan: planParts(33_333) },
+    { id: "0123456789", firstSequence: 10, plan: planPictureParts(33_333) },
     { windowMs: 60_000, maxBytes: 1_000_000 },
     { onBytes: () => {}, onGrowth: () => {} },
   );
@@ -41,6 +41,20 @@ describe("writePlaylist", () => {
     expect(text).toContain('#EXT-X-PRELOAD-HINT:TYPE=PART,URI="0123456789-19.4.m4s?jwt=x"\n');
     expect(text).toContain("#EXT-X-INDEPENDENT-SEGMENTS");
     expect(text).not.toContain("#EXT-X-ENDLIST");
+  });
+
+  it("does not list parts again when a longer segment makes the target duration grow", () => {
+    const window = makeWindow(10);
+    const firstListed = (): string | undefined =>
+      lines(writePlaylist(window, [], { files: "", skips: false }), "#EXT-X-PART:")[0];
+    expect(firstListed()).toContain("0123456789-17.0.m4s");
+    for (let part = 4; part < 7; part += 1)
+      window.addPart({ durationUs: 300_000, isIndependent: false, bytes: Buffer.alloc(1) });
+    expect(firstListed()).toContain("0123456789-18.0.m4s");
+    window.openSegment({ startUs: START_US + 12_900_000, era: 0, init: 0 });
+    window.addPart({ durationUs: 300_000, isIndependent: true, bytes: Buffer.alloc(1) });
+    expect(window.targetSeconds).toBe(2);
+    expect(firstListed()).toContain("0123456789-18.0.m4s");
   });
 
   it("counts every era, also one that has no segment here", () => {

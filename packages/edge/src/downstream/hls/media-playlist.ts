@@ -9,9 +9,7 @@ export interface RenditionReport {
   readonly lastPart: number;
 }
 
-/** Partial Segments are listed as far back as players may begin (draft-pantos-hls-rfc8216bis §4.4.4.9). */
-const PARTS_LISTED_IN_TARGETS = 3;
-/** The least that a server may promise to be skippable (§4.4.3.8). */
+/** The least that a server may promise to be skippable (draft-pantos-hls-rfc8216bis §4.4.3.8). */
 const SKIP_UNTIL_IN_TARGETS = 6;
 const HOLD_BACK_IN_TARGETS = 3;
 /** Three times is recommended, twice is the least (§4.4.3.8). */
@@ -41,10 +39,9 @@ export function writePlaylist(
     `#EXT-X-DISCONTINUITY-SEQUENCE:${first.era}`,
   ];
   if (segments.every(isIndependent)) lines.push("#EXT-X-INDEPENDENT-SEGMENTS");
-  const skipped = options.skips ? countBefore(segments, SKIP_UNTIL_IN_TARGETS * targetSeconds) : 0;
+  const skipped = options.skips ? window.countBefore(SKIP_UNTIL_IN_TARGETS * targetSeconds) : 0;
   if (skipped > 0) lines.push(`#EXT-X-SKIP:SKIPPED-SEGMENTS=${skipped}`);
   for (const event of events) lines.push(dateRange(event));
-  const partsFrom = countBefore(segments, PARTS_LISTED_IN_TARGETS * targetSeconds);
   let previous: HlsSegment | undefined = segments[skipped - 1];
   let init = Number.NaN;
   for (let index = skipped; index < segments.length; index += 1) {
@@ -60,7 +57,7 @@ export function writePlaylist(
       lines.push(`#EXT-X-MAP:URI="${initName(window, init)}${options.files}"`);
     }
     lines.push(`#EXT-X-PROGRAM-DATE-TIME:${isoTime(segment.startUs)}`);
-    if (index >= partsFrom) pushParts(lines, window, segment, options.files);
+    if (segment.sequence >= window.partsFrom) pushParts(lines, window, segment, options.files);
     if (segment.isComplete) {
       lines.push(`#EXTINF:${seconds(segment.durationUs / US_PER_SECOND)},`);
       lines.push(`${segmentName(window, segment.sequence)}${options.files}`);
@@ -114,17 +111,6 @@ function pushParts(lines: string[], window: SegmentWindow, segment: HlsSegment, 
 
 function isIndependent(segment: HlsSegment): boolean {
   return segment.parts[0]?.isIndependent ?? true;
-}
-
-/** Segments that lie wholly further from the end of the playlist than that, such as the Skip Boundary (§4.4.5.2). */
-function countBefore(segments: readonly HlsSegment[], secondsFromEnd: number): number {
-  let fromEndUs = 0;
-  let index = segments.length;
-  while (index > 0 && fromEndUs < secondsFromEnd * US_PER_SECOND) {
-    index -= 1;
-    fromEndUs += segments[index]?.durationUs ?? 0;
-  }
-  return index;
 }
 
 /** Base64 fits a quoted-string (§4.2), which JSON does not. */

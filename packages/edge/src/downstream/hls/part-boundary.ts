@@ -6,6 +6,8 @@ export interface PartBoundary {
   readonly sequence: number;
   readonly era: number;
   readonly startsSegment: boolean;
+  /** The part that ends here is short: players get to know of it together with the one that begins here. */
+  readonly endsShortPart: boolean;
 }
 
 /** Counts the changes of a broadcast's encoding or timeline, for all of its renditions. */

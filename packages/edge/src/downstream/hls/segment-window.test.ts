@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { planParts } from "./part-plan.ts";
+import { planPictureParts } from "./part-plan.ts";
 import { SegmentWindow } from "./segment-window.ts";
 
 function makeWindow(limits: { windowMs?: number; maxBytes?: number } = {}) {
   const counts = { bytes: 0, growths: 0 };
   const window = new SegmentWindow(
-    { id: "0123456789", firstSequence: 100, plan: planParts(33_333) },
+    { id: "0123456789", firstSequence: 100, plan: planPictureParts(33_333) },
     { windowMs: 10_000, maxBytes: 1_000_000, ...limits },
     {
       onBytes: (delta) => {

@@ -42,6 +42,8 @@ export interface PlaylistPosition {
 
 /** A player needs three target durations at least, and more to skip what it has already. */
 const MIN_SEGMENTS = 4;
+/** Partial Segments are listed as far back as players may begin (draft-pantos-hls-rfc8216bis §4.4.4.9). */
+const PARTS_LISTED_IN_TARGETS = 3;
 const US_PER_MS = 1_000;
 const US_PER_SECOND = 1_000_000;
 
@@ -57,6 +59,11 @@ export class SegmentWindow {
   version = 0;
   /** EXT-X-TARGETDURATION. */
   targetSeconds = 1;
+  /**
+   * The first segment whose parts are listed. It never goes back, also where the target duration grows: hls.js takes
+   * parts that are listed again for new ones, and all that follow them.
+   */
+  partsFrom = 0;
   bytes = 0;
   readonly #limits: WindowLimits;
   readonly #onBytes: (delta: number) => void;
@@ -137,6 +144,8 @@ export class SegmentWindow {
     segment.durationUs += part.durationUs;
     segment.bytes += part.bytes.byteLength;
     this.#addBytes(part.bytes.byteLength);
+    const listed = this.segments[this.countBefore(PARTS_LISTED_IN_TARGETS * this.targetSeconds)];
+    this.partsFrom = Math.max(this.partsFrom, listed?.sequence ?? 0);
     this.version += 1;
   }
 
@@ -156,6 +165,17 @@ export class SegmentWindow {
   /** Gives up the segments of eras before `era`: other renditions begin with it. */
   forgetBefore(era: number): void {
     while (this.segments.length > 1 && (this.segments[0]?.era ?? era) < era) this.#removeOldest();
+  }
+
+  /** Segments that lie wholly further from the end of the playlist than that, such as the Skip Boundary (§4.4.5.2). */
+  countBefore(secondsFromEnd: number): number {
+    let fromEndUs = 0;
+    let index = this.segments.length;
+    while (index > 0 && fromEndUs < secondsFromEnd * US_PER_SECOND) {
+      index -= 1;
+      fromEndUs += this.segments[index]?.durationUs ?? 0;
+    }
+    return index;
   }
 
   find(sequence: number): HlsSegment | undefined {

@@ -30,10 +30,11 @@ function setUp(options: { readonly withPictures?: boolean } = {}) {
   const boundaries: PartBoundary[] = [];
   const begun: number[] = [];
   const audio = new AudioSegmenter(AAC, {
-    ...{ era, events, plan: undefined, openWindow, onBegin: (first: number) => begun.push(first) },
+    ...{ era, events, plan: undefined, onBegin: (first: number) => begun.push(first) },
+    openWindow: (plan: PartPlan) => openWindow(video.window?.plan ?? plan),
     followsPictures: options.withPictures ?? true,
   });
-  const video = new VideoSegmenter(
+  const video: VideoSegmenter = new VideoSegmenter(
     { bFrames: false, framerate: 30, jitterMs: undefined },
     {
       ...{ era, events, openWindow, carriesEvents: true, sequenceAt: () => undefined },
@@ -47,11 +48,15 @@ function setUp(options: { readonly withPictures?: boolean } = {}) {
 }
 
 /** Pictures from `from` on, a keyframe every 60. */
-function show(video: VideoSegmenter, from: number, count: number, sps = BASELINE_SPS): void {
+function show(video: VideoSegmenter, from: number, count: number, sps = BASELINE_SPS, interval = 60): void {
   for (let index = from; index < from + count; index += 1) {
-    video.onFrame(START_US + index * FRAME_US, index % 60 === 0 ? keyframe(sps) : PICTURE);
+    video.onFrame(START_US + index * FRAME_US, index % interval === 0 ? keyframe(sps) : PICTURE);
   }
 }
+
+/** Likewise, a keyframe every 63: segments end in a part of three pictures. */
+const showUneven = (video: VideoSegmenter, from: number, count: number): void =>
+  show(video, from, count, BASELINE_SPS, 63);
 
 function sound(audio: AudioSegmenter, fromUs: number, toUs: number): void {
   const frameUs = (1_024 * 1e6) / 48_000;
@@ -62,7 +67,7 @@ const cue = (id: string, at: number): TimedMessage => ({ v: 1, id, type: "cue", 
 const holds = (bytes: Buffer | undefined, text: string): boolean => bytes?.includes(text) ?? false;
 
 describe("VideoSegmenter", () => {
-  it("makes a segment per group and parts of 300 ms whose durations add up exactly", () => {
+  it("makes a segment per group and equal parts whose durations add up exactly", () => {
     const { video } = setUp();
     show(video, 0, 181);
     const segments = video.window?.segments ?? [];
@@ -74,17 +79,45 @@ describe("VideoSegmenter", () => {
     ]);
     for (const segment of segments.slice(0, 3)) {
       expect(segment.durationUs).toBe(60 * FRAME_US);
-      expect(segment.parts.map(({ durationUs }) => durationUs)).toEqual([
-        ...new Array(6).fill(9 * FRAME_US),
-        6 * FRAME_US,
-      ]);
+      expect(segment.parts.map(({ durationUs }) => durationUs)).toEqual(new Array(6).fill(10 * FRAME_US));
       expect(segment.parts.map(({ isIndependent }) => isIndependent)).toEqual([
         true,
-        ...new Array(6).fill(false),
+        ...new Array(5).fill(false),
       ]);
     }
     expect(segments[1]?.startUs).toBe(START_US + 60 * FRAME_US);
     expect(video.window?.targetSeconds).toBe(2);
+  });
+
+  it("tells of a short last part with the first one of the next segment, of pictures and of sound", () => {
+    const { video, audio } = setUp();
+    const partsOf = ({ window }: { readonly window: SegmentWindow | undefined }) =>
+      window?.segments.map(({ parts }) => parts.length);
+    const seen = new Map<number, unknown>();
+    const soundUs = (1_024 * 1e6) / 48_000;
+    let soundAt = START_US;
+    for (let index = 0; index < 140; index += 1) {
+      for (; soundAt < START_US + index * FRAME_US + 500_000; soundAt += soundUs)
+        sound(audio, soundAt, soundAt + 1);
+      showUneven(video, index, 1);
+      seen.set(index, [partsOf(video), partsOf(audio)]);
+    }
+    // Nobody knows of the first segment before it is complete.
+    expect(seen.get(63)).toEqual(new Array(2).fill([7, 0]));
+    expect([seen.get(123), seen.get(126), seen.get(135)]).toEqual(
+      new Array(3).fill(new Array(2).fill([7, 6])),
+    );
+    expect(seen.get(136)).toEqual(new Array(2).fill([7, 7, 1]));
+  });
+
+  it("keeps back a short last part of sound that comes after the pictures, too", () => {
+    const { video, audio } = setUp();
+    showUneven(video, 0, 140);
+    const parts = () => audio.window?.segments.map((segment) => segment.parts.length);
+    sound(audio, START_US, START_US + 135 * FRAME_US);
+    expect(parts()).toEqual([7, 6]);
+    sound(audio, START_US + 135 * FRAME_US, START_US + 137 * FRAME_US);
+    expect(parts()).toEqual([7, 7, 1]);
   });
 
   it("puts short groups together and cuts a group without end", () => {
@@ -122,7 +155,7 @@ describe("VideoSegmenter", () => {
     const { video, events } = setUp();
     show(video, 0, 1);
     events.add(cue("first", START_US + 2 * FRAME_US));
-    events.add(cue("second", START_US + 9 * FRAME_US));
+    events.add(cue("second", START_US + 10 * FRAME_US));
     show(video, 1, 20);
     events.add(cue("late", START_US + FRAME_US));
     show(video, 21, 20);
@@ -153,7 +186,7 @@ describe("AudioSegmenter", () => {
       for (const { durationUs } of segment.parts)
         expect(durationUs / 1e6).toBeLessThanOrEqual(audio.window?.plan.partTargetSeconds ?? 0);
     }
-    expect(boundaries.length).toBeGreaterThan(20);
+    expect(boundaries.length).toBe(3 * 6 + 1);
   });
 
   it("comes after the pictures as well as before them", () => {

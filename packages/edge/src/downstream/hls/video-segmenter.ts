@@ -2,7 +2,14 @@ import { type CmafSample, encodeFragment, encodeInitSegment } from "@canopy/medi
 import type { TrackConsumer } from "../packaging/track-source.ts";
 import { type VideoSample, type VideoSampleHints, VideoSampleMaker } from "../packaging/video-samples.ts";
 import type { Era, PartBoundary } from "./part-boundary.ts";
-import { MAX_PART_BYTES, MAX_SEGMENT_US, MIN_SEGMENT_US, type PartPlan, planParts } from "./part-plan.ts";
+import {
+  MAX_PART_BYTES,
+  MAX_SEGMENT_US,
+  MIN_LAST_PART_US,
+  MIN_SEGMENT_US,
+  type PartPlan,
+  planPictureParts,
+} from "./part-plan.ts";
 import type { HlsPart, SegmentWindow } from "./segment-window.ts";
 import { EventCursor, type TimedEvents } from "./timed-events.ts";
 
@@ -22,7 +29,8 @@ const TIMESCALE = 1_000_000;
 
 /**
  * Makes CMAF parts and segments of one rendition of pictures: a segment per group, cut into parts of a whole number of
- * pictures. A part is made when the picture behind it is there, which tells how long its last one is shown.
+ * pictures. A part is made when the picture behind it is there, which tells how long its last one is shown; a short one
+ * that ends a segment is made with the part behind it.
  */
 export class VideoSegmenter implements TrackConsumer {
   window: SegmentWindow | undefined;
@@ -30,6 +38,8 @@ export class VideoSegmenter implements TrackConsumer {
   readonly #maker: VideoSampleMaker;
   readonly #pending: VideoSample[] = [];
   #pendingBytes = 0;
+  /** A short last part that waits for the first part of its next segment, which begins with `next`. */
+  #tail: { readonly samples: readonly VideoSample[]; readonly next: VideoSample } | undefined;
   #cursor: EventCursor | undefined;
   #init = -1;
   #fragments = 0;
@@ -48,6 +58,7 @@ export class VideoSegmenter implements TrackConsumer {
     if (this.window === undefined) {
       this.#begin(sample);
     } else if (sample.isNewConfig || sample.isBreak) {
+      this.#addTail(this.window);
       const last = this.#pending[this.#pending.length - 1];
       if (last !== undefined) this.#cut(this.window, last.decodeUs + Math.round(this.#maker.frameUs));
       this.#deps.era.endAfter(this.window.latest?.era);
@@ -60,7 +71,7 @@ export class VideoSegmenter implements TrackConsumer {
   }
 
   #begin(sample: VideoSample): void {
-    const window = this.#deps.openWindow(planParts(this.#maker.frameUs));
+    const window = this.#deps.openWindow(planPictureParts(this.#maker.frameUs));
     this.window = window;
     this.#cursor = new EventCursor(this.#deps.events, sample.timestampUs);
     this.#addInit(window);
@@ -77,14 +88,30 @@ export class VideoSegmenter implements TrackConsumer {
     const startsSegment =
       (sample.isKeyframe && segmentUs >= MIN_SEGMENT_US) || (isFull && segmentUs >= MAX_SEGMENT_US);
     if (!isFull && !startsSegment) return;
+    if (startsSegment && partUs < MIN_LAST_PART_US && window.isReady) {
+      this.#tail = { samples: this.#pending.splice(0), next: sample };
+      this.#pendingBytes = 0;
+      this.#segmentDecodeUs = sample.decodeUs;
+      return;
+    }
+    this.#addTail(window);
     this.#cut(window, sample.decodeUs);
     if (startsSegment) this.#openSegment(window, sample);
     else {
       const us = sample.decodeUs + this.#offsetUs;
       const era = window.latest?.era ?? this.#deps.era.value;
-      this.#deps.onBoundary({ us, sequence: window.nextSequence - 1, era, startsSegment: false });
+      const place = { sequence: window.nextSequence - 1, era, startsSegment: false, endsShortPart: false };
+      this.#deps.onBoundary({ us, ...place });
     }
     window.publish();
+  }
+
+  #addTail(window: SegmentWindow): void {
+    if (this.#tail === undefined) return;
+    const { samples, next } = this.#tail;
+    this.#tail = undefined;
+    this.#addPart(window, samples, next.decodeUs);
+    this.#openSegment(window, next, true);
   }
 
   #addInit(window: SegmentWindow): void {
@@ -105,23 +132,28 @@ export class VideoSegmenter implements TrackConsumer {
     );
   }
 
-  #openSegment(window: SegmentWindow, sample: VideoSample): void {
+  #openSegment(window: SegmentWindow, sample: VideoSample, endsShortPart = false): void {
     this.#segmentDecodeUs = sample.decodeUs;
     this.#offsetUs = sample.timestampUs - sample.decodeUs;
     const startUs = sample.timestampUs;
     const start = { startUs, era: this.#deps.era.value, init: this.#init };
     const { sequence } = window.openSegment(start, this.#deps.sequenceAt(startUs));
-    this.#deps.onBoundary({ us: startUs, sequence, era: start.era, startsSegment: true });
+    this.#deps.onBoundary({ us: startUs, sequence, era: start.era, startsSegment: true, endsShortPart });
   }
 
   #cut(window: SegmentWindow, endUs: number): void {
-    const pending = this.#pending;
-    const [first] = pending;
+    this.#addPart(window, this.#pending, endUs);
+    this.#pending.length = 0;
+    this.#pendingBytes = 0;
+  }
+
+  #addPart(window: SegmentWindow, pictures: readonly VideoSample[], endUs: number): void {
+    const [first] = pictures;
     if (first === undefined) return;
     this.#fragments += 1;
-    const samples: CmafSample[] = pending.map((sample, index) => ({
+    const samples: CmafSample[] = pictures.map((sample, index) => ({
       data: sample.data,
-      duration: (pending[index + 1]?.decodeUs ?? endUs) - sample.decodeUs,
+      duration: (pictures[index + 1]?.decodeUs ?? endUs) - sample.decodeUs,
       compositionOffset: sample.timestampUs - sample.decodeUs,
       isSync: sample.isKeyframe,
     }));
@@ -133,8 +165,6 @@ export class VideoSegmenter implements TrackConsumer {
       events,
     });
     window.addPart(makePart(bytes, endUs - first.decodeUs, first.isKeyframe));
-    pending.length = 0;
-    this.#pendingBytes = 0;
   }
 }
 

@@ -59,6 +59,9 @@ const GOAWAY_HEADER = "canopy-goaway";
 
 const CONFIG: Partial<HlsConfig> = {
   lowLatencyMode: true,
+  // Taking parts apart is little work. While a worker does it a playlist can complete the segment; hls.js then takes a
+  // last part of less than 200 ms for buffered, and stands still.
+  enableWorker: false,
   // See `BackBuffer`.
   backBufferLength: Number.POSITIVE_INFINITY,
   maxBufferLength: FORWARD_BUFFER_S,
