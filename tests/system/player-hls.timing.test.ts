@@ -68,17 +68,27 @@ function tally(values: readonly number[]): Record<number, number> {
   return counts;
 }
 
-/** Ends a recording. Returns what is burnt into the first picture not before a media time; undefined outside of it. */
-async function readNumbers(recorder: BroadcastRecorder): Promise<(timeUs: number) => number | undefined> {
+/** Pictures of a broadcast in their order, told by their place in it. */
+interface Pictures {
+  /** The first one not before a media time; -1 outside of the recording. */
+  atTime(timeUs: number): number;
+  /** The one with that burnt-in number; -1 if it is not among them. */
+  withNumber(number: number | undefined): number;
+}
+
+/** Ends a recording, and has another decoder read it. */
+async function readPictures(recorder: BroadcastRecorder): Promise<Pictures> {
   const video = recorder.frames("video");
   recorder.close();
   const file = join(folder, "video.h264");
   writeFileSync(file, Buffer.concat(video.map(({ payload }) => payload)));
   const numbers = await readBurntInNumbers(file);
   const timesUs = video.map(({ timestampUs }) => timestampUs).sort((a, b) => a - b);
-  const firstUs = timesUs[0] ?? Number.POSITIVE_INFINITY;
-  return (timeUs) =>
-    timeUs < firstUs - CLOCK_US ? undefined : numbers[timesUs.findIndex((time) => time >= timeUs - CLOCK_US)];
+  const firstUs = (timesUs[0] ?? Number.POSITIVE_INFINITY) - CLOCK_US;
+  return {
+    atTime: (timeUs) => (timeUs < firstUs ? -1 : timesUs.findIndex((time) => time >= timeUs - CLOCK_US)),
+    withNumber: (number) => (number === undefined ? -1 : numbers.indexOf(number)),
+  };
 }
 
 describe("the player over HLS", () => {
@@ -105,7 +115,7 @@ describe("the player over HLS", () => {
       return painted.length > 150;
     });
     const stats = await viewer.stats();
-    const numberAt = await readNumbers(recorder);
+    const pictures = await readPictures(recorder);
     const ages = painted.map(({ captureMs, seenMs }) => seenMs - captureMs);
     console.log(
       `hls: join ${stats.joinMs} ms, age p50 ${Math.round(percentile(ages, 0.5))} ms, p95 ${Math.round(percentile(ages, 0.95))} ms, ${painted.length} pictures, ${JSON.stringify({ ...stats, presentedTimestampsUs: undefined })}`,
@@ -122,8 +132,10 @@ describe("the player over HLS", () => {
     const farthestMs = stats.stalls < FEW_STALLS ? 2_000 : stats.targetLatencyMs + 2 * NEAR_MS;
     expect(percentile(ages, 0.5)).toBeLessThan(farthestMs);
     // The picture of that time, as another decoder finds it, or the next one, which the element shows already.
-    const recorded = painted.filter(({ mediaTimeUs }) => numberAt(mediaTimeUs) !== undefined);
-    const off = recorded.map(({ frame, mediaTimeUs }) => frame - (numberAt(mediaTimeUs) ?? Number.NaN));
+    const recorded = painted
+      .map(({ frame, mediaTimeUs }) => [pictures.withNumber(frame), pictures.atTime(mediaTimeUs)] as const)
+      .filter(([shown, meant]) => shown >= 0 && meant >= 0);
+    const off = recorded.map(([shown, meant]) => shown - meant);
     console.log(`pictures after the one of their media time: ${JSON.stringify(tally(off))}`);
     expect(recorded.length).toBeGreaterThan(painted.length / 2);
     expect(Math.min(...off)).toBeGreaterThanOrEqual(0);
@@ -166,9 +178,11 @@ describe("the player over HLS", () => {
       wanted.map(({ at }) => shownUs.find((timeUs) => timeUs >= at)),
     );
     // What stood on screen at the moment of the event, against what another decoder finds in the message's picture.
-    const numberAt = await readNumbers(recorder);
-    const offShown = fired.map(({ frame, mediaTimeUs }) => (frame ?? -1) - (numberAt(mediaTimeUs) ?? -1));
-    const offMeant = fired.map(({ frame, at }) => (frame ?? -1) - (numberAt(at) ?? -1));
+    const pictures = await readPictures(recorder);
+    const offFrom = (timeUs: number, frame: number | undefined): number =>
+      pictures.withNumber(frame) - pictures.atTime(timeUs);
+    const offShown = fired.map(({ frame, mediaTimeUs }) => offFrom(mediaTimeUs, frame));
+    const offMeant = fired.map(({ frame, at }) => offFrom(at, frame));
     console.log(
       `hls: ${fired.length} of ${posted.length} fired; frames after their own: ${JSON.stringify(tally(offMeant))}; after the one presented: ${JSON.stringify(tally(offShown))}`,
     );

@@ -47,6 +47,8 @@ export class AudioSegmenter implements TrackConsumer {
   #breaks = false;
   /** Likewise, and the pictures say where: both playlists have to break at the same segment. */
   #awaitsSegment = false;
+  /** Since its last break. */
+  #era = 0;
   #needsInit = true;
   #hasBegun = false;
 
@@ -92,7 +94,8 @@ export class AudioSegmenter implements TrackConsumer {
     return usOfSamples(samples, this.#audio.sampleRate);
   }
 
-  #drain(): void {
+  /** `withoutNext`: also cuts a short last part whose successor has not been cut. */
+  #drain(withoutNext = false): void {
     for (;;) {
       const first = this.#pending[0];
       const last = this.#pending[this.#pending.length - 1];
@@ -105,8 +108,12 @@ export class AudioSegmenter implements TrackConsumer {
       // The frame that reaches over the boundary goes where most of it is.
       const halfUs = this.#us(first.length) / 2;
       const at = boundary.us - halfUs;
-      const until = boundary.endsShortPart ? this.#boundaries[1] : boundary;
-      if (until === undefined || this.#us(last.start) < until.us - halfUs) return;
+      const aheadUs = this.#us(last.start) - at;
+      if (aheadUs < 0) return;
+      if (boundary.endsShortPart && !withoutNext && aheadUs < PATIENCE_US) {
+        const next = this.#boundaries[1];
+        if (next === undefined || this.#us(last.start) < next.us - halfUs) return;
+      }
       this.#boundaries.shift();
       if (this.#us(first.start) < at) {
         const count = this.#pending.findIndex((sample) => this.#us(sample.start) >= at);
@@ -150,6 +157,7 @@ export class AudioSegmenter implements TrackConsumer {
   #break(): void {
     if (this.window === undefined) return;
     this.#deps.era.endAfter(this.window.latest?.era);
+    this.#era = this.#deps.era.value;
     if (this.#deps.followsPictures) this.#awaitsSegment = true;
     else this.#breaks = true;
   }
@@ -175,13 +183,14 @@ export class AudioSegmenter implements TrackConsumer {
       this.#init = this.window.addInit(encodeInitSegment(track));
     }
     this.#segmentStartUs = this.#us(first.start);
-    // A boundary may be older than the break of a sound that was cut by itself.
-    const era = Math.max(place?.era ?? this.#deps.era.value, this.window.latest?.era ?? 0);
+    // A boundary may be older than the break of the sound.
+    const era = Math.max(place?.era ?? this.#deps.era.value, this.#era, this.window.latest?.era ?? 0);
     this.window.openSegment({ startUs: this.#segmentStartUs, era, init: this.#init }, place?.sequence);
   }
 
   /** Everything that is there becomes a part: what comes next does not go on from it. */
   #flush(): void {
+    this.#drain(true);
     const first = this.#pending[0];
     if (first === undefined) return;
     if (this.#awaitsSegment) {

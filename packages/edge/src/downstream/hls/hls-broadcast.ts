@@ -248,8 +248,9 @@ export class HlsBroadcast implements BroadcastFollower<PackagedMedia> {
   }
 
   #leadSequenceAt(startUs: number): number | undefined {
-    for (const segment of this.#lead?.segmenter.window?.segments ?? []) {
-      if (Math.abs(segment.startUs - startUs) < ALIGNED_US) return segment.sequence;
+    const { window, begun } = this.#lead?.segmenter ?? {};
+    for (const segment of [begun, ...(window?.segments ?? [])]) {
+      if (segment !== undefined && Math.abs(segment.startUs - startUs) < ALIGNED_US) return segment.sequence;
     }
     return undefined;
   }

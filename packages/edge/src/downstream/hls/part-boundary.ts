@@ -6,7 +6,7 @@ export interface PartBoundary {
   readonly sequence: number;
   readonly era: number;
   readonly startsSegment: boolean;
-  /** The part that ends here is short: players get to know of it together with the one that begins here. */
+  /** The part that ends here is short: it is to be published with the one that begins here, up to the next boundary. */
   readonly endsShortPart: boolean;
 }
 

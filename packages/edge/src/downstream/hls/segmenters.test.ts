@@ -224,6 +224,62 @@ describe("AudioSegmenter", () => {
   });
 
   it.each([
+    ["sound", 130, 130],
+    ["sound", 130, 124],
+    ["pictures", 130, 130],
+    ["pictures", 130, 124],
+  ])(
+    "breaks once after a hole of both that begins in a short last part, when %s come first",
+    (first, shown, heard) => {
+      const { video, audio, era } = setUp();
+      const soundUs = (1_024 * 1e6) / 48_000;
+      let soundAt = START_US;
+      const hear = (toIndex: number): void => {
+        for (; soundAt < START_US + toIndex * FRAME_US; soundAt += soundUs)
+          sound(audio, soundAt, soundAt + 1);
+      };
+      for (let index = 0; index < shown; index += 1) {
+        showUneven(video, index, 1);
+        hear(Math.min(index, heard));
+      }
+      // Again with the keyframe of picture 252, the sound a little sooner.
+      soundAt = START_US + 247 * FRAME_US;
+      if (first === "sound") hear(252);
+      for (let index = 252; index < 500; index += 1) {
+        showUneven(video, index, 1);
+        hear(index);
+      }
+      expect(era.value).toBe(1);
+      const [pictures, sounds] = [video.window?.segments ?? [], audio.window?.segments ?? []];
+      for (const segment of [...pictures, ...sounds])
+        expect([segment.startUs, segment.era]).toEqual([
+          segment.startUs,
+          segment.startUs > START_US + 200 * FRAME_US ? 1 : 0,
+        ]);
+      expect(pictures.map(({ sequence }) => sequence)).toEqual([100, 101, 102, 103, 104, 105, 106]);
+      expect(sounds.map(({ sequence }) => sequence)).toEqual([100, 101, 102, 103, 104, 105, 106]);
+      for (const [index, { startUs }] of sounds.entries())
+        if (index > 2) expect(Math.abs(startUs - (pictures[index]?.startUs ?? 0))).toBeLessThan(11_500);
+    },
+  );
+
+  it("keeps to the parts of the pictures when it is another one from the middle of a short last part on", () => {
+    const { video, audio } = setUp();
+    showUneven(video, 0, 129);
+    sound(audio, START_US, START_US + 128 * FRAME_US);
+    audio.reconfigure({ ...AAC, sampleRate: 44_100, config: Uint8Array.of(0x12, 0x10) });
+    showUneven(video, 129, 140);
+    sound(audio, START_US + 128 * FRAME_US, START_US + 260 * FRAME_US);
+    const target = audio.window?.plan.partTargetSeconds ?? 0;
+    for (const { parts } of audio.window?.segments ?? [])
+      for (const { durationUs } of parts) expect(durationUs / 1e6).toBeLessThanOrEqual(target);
+    const placesOf = ({ window }: { readonly window: SegmentWindow | undefined }) =>
+      (window?.segments ?? []).map((segment) => [segment.sequence, segment.era]);
+    expect(placesOf(audio)).toEqual(placesOf(video).slice(0, placesOf(audio).length));
+    for (const { init, era } of audio.window?.segments ?? []) expect(init).toBe(era);
+  });
+
+  it.each([
     ["begins", 0],
     ["begins again after a hole", 10],
   ])("has no empty segment where it %s after two of the pictures", (_, second) => {

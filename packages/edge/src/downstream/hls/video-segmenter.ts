@@ -24,6 +24,14 @@ export interface VideoSegmenterDeps {
   readonly onBoundary: (boundary: PartBoundary) => void;
 }
 
+/** A short last part that waits for the first part of the next segment, which begins with `next`. */
+interface Tail {
+  readonly samples: readonly VideoSample[];
+  readonly next: VideoSample;
+  /** Of both. */
+  readonly era: number;
+}
+
 /** µs, so that every time is exact. */
 const TIMESCALE = 1_000_000;
 
@@ -38,8 +46,7 @@ export class VideoSegmenter implements TrackConsumer {
   readonly #maker: VideoSampleMaker;
   readonly #pending: VideoSample[] = [];
   #pendingBytes = 0;
-  /** A short last part that waits for the first part of its next segment, which begins with `next`. */
-  #tail: { readonly samples: readonly VideoSample[]; readonly next: VideoSample } | undefined;
+  #tail: Tail | undefined;
   #cursor: EventCursor | undefined;
   #init = -1;
   #fragments = 0;
@@ -50,6 +57,12 @@ export class VideoSegmenter implements TrackConsumer {
   constructor(hints: VideoSampleHints, deps: VideoSegmenterDeps) {
     this.#maker = new VideoSampleMaker(hints);
     this.#deps = deps;
+  }
+
+  /** The segment that has begun, but is not in the window before its first part is. */
+  get begun(): { readonly startUs: number; readonly sequence: number } | undefined {
+    if (this.#tail === undefined || this.window === undefined) return undefined;
+    return { startUs: this.#tail.next.timestampUs, sequence: this.window.nextSequence };
   }
 
   onFrame(timestampUs: number, payload: Uint8Array): void {
@@ -89,9 +102,7 @@ export class VideoSegmenter implements TrackConsumer {
       (sample.isKeyframe && segmentUs >= MIN_SEGMENT_US) || (isFull && segmentUs >= MAX_SEGMENT_US);
     if (!isFull && !startsSegment) return;
     if (startsSegment && partUs < MIN_LAST_PART_US && window.isReady) {
-      this.#tail = { samples: this.#pending.splice(0), next: sample };
-      this.#pendingBytes = 0;
-      this.#segmentDecodeUs = sample.decodeUs;
+      this.#holdTail(window, sample);
       return;
     }
     this.#addTail(window);
@@ -106,12 +117,22 @@ export class VideoSegmenter implements TrackConsumer {
     window.publish();
   }
 
+  #holdTail(window: SegmentWindow, next: VideoSample): void {
+    const { value: era } = this.#deps.era;
+    this.#tail = { samples: this.#pending.splice(0), next, era };
+    this.#pendingBytes = 0;
+    this.#segmentDecodeUs = next.decodeUs;
+    const place = { sequence: window.nextSequence, era, startsSegment: true, endsShortPart: true };
+    this.#deps.onBoundary({ us: next.timestampUs, ...place });
+  }
+
   #addTail(window: SegmentWindow): void {
     if (this.#tail === undefined) return;
-    const { samples, next } = this.#tail;
+    const { samples, next, era } = this.#tail;
     this.#tail = undefined;
     this.#addPart(window, samples, next.decodeUs);
-    this.#openSegment(window, next, true);
+    this.#offsetUs = next.timestampUs - next.decodeUs;
+    window.openSegment({ startUs: next.timestampUs, era, init: this.#init });
   }
 
   #addInit(window: SegmentWindow): void {
@@ -132,13 +153,19 @@ export class VideoSegmenter implements TrackConsumer {
     );
   }
 
-  #openSegment(window: SegmentWindow, sample: VideoSample, endsShortPart = false): void {
+  #openSegment(window: SegmentWindow, sample: VideoSample): void {
     this.#segmentDecodeUs = sample.decodeUs;
     this.#offsetUs = sample.timestampUs - sample.decodeUs;
     const startUs = sample.timestampUs;
     const start = { startUs, era: this.#deps.era.value, init: this.#init };
     const { sequence } = window.openSegment(start, this.#deps.sequenceAt(startUs));
-    this.#deps.onBoundary({ us: startUs, sequence, era: start.era, startsSegment: true, endsShortPart });
+    this.#deps.onBoundary({
+      us: startUs,
+      sequence,
+      era: start.era,
+      startsSegment: true,
+      endsShortPart: false,
+    });
   }
 
   #cut(window: SegmentWindow, endUs: number): void {
