@@ -10,7 +10,7 @@ import { waitFor } from "../harness/wait-for.ts";
 
 /** Pictures that two players in sync mode are compared by: a pause of the machine for half a second is a twentieth of them. */
 const MEASURED_FRAMES = 300;
-/** A player this close to its latency has arrived there; a picture stands for 33 ms. */
+/** A player this close to its latency, by a clock that is as certain, has arrived there; a picture stands for 33 ms. */
 const ARRIVED_MS = 10;
 /** A player that has to wait for a busy machine takes the next step of latency in sync mode, and comes back later. */
 const SYNC_DEADLINE_MS = 60_000;
@@ -113,7 +113,8 @@ async function takeTogether(
   const readTargets = async (): Promise<number[]> => {
     const stats = await Promise.all(viewers.map((viewer) => viewer.stats()));
     const isThere = stats.every(
-      ({ latencyMs, targetLatencyMs }) => Math.abs(latencyMs - targetLatencyMs) < ARRIVED_MS,
+      ({ latencyMs, targetLatencyMs, clockUncertaintyMs }) =>
+        Math.abs(latencyMs - targetLatencyMs) < ARRIVED_MS && clockUncertaintyMs < ARRIVED_MS,
     );
     return isThere ? [...new Set(stats.map(({ targetLatencyMs }) => targetLatencyMs))] : [];
   };

@@ -11,6 +11,13 @@ const PROBES = 5;
 /** When the first measurement is replaced by a better one. */
 const SECOND_PROBE_MS = 1_500;
 
+/** A first measurement that may be off by more, as on a machine that is busy at the start, is repeated sooner... */
+const ROUGH_US = 25_000;
+const ROUGH_PAUSE_MS = 200;
+
+/** ...a few times: a long path does not get shorter by it. */
+const ROUGH_ROUNDS = 5;
+
 /** The offset is measured again so often; crystals drift by milliseconds in this time. */
 const PROBE_INTERVAL_MS = 30_000;
 
@@ -40,7 +47,7 @@ export class ClockProbe {
   start(timeBaseUrl: string): void {
     this.stop();
     this.#abort = new AbortController();
-    void this.#probe(timeBaseUrl, FIRST_PROBES, this.#abort.signal);
+    void this.#probe(timeBaseUrl, 1, this.#abort.signal);
   }
 
   /** Idempotent. */
@@ -49,8 +56,10 @@ export class ClockProbe {
     this.#abort.abort();
   }
 
-  async #probe(timeBaseUrl: string, count: number, signal: AbortSignal): Promise<void> {
+  /** `round`: counts those that are there to start with; 0 for the regular ones. */
+  async #probe(timeBaseUrl: string, round: number, signal: AbortSignal): Promise<void> {
     const { clock, fetch, onOffset } = this.#deps;
+    const count = round > 0 ? FIRST_PROBES : PROBES;
     const fresh = await probeTime(timeBaseUrl, count, { clock, fetch, signal });
     if (signal.aborted) return;
     if (fresh !== undefined) {
@@ -59,7 +68,9 @@ export class ClockProbe {
       if (this.#offset === fresh) this.#offsetAtUs = nowUs;
       onOffset(this.#offset);
     }
-    const pauseMs = count === FIRST_PROBES ? SECOND_PROBE_MS : PROBE_INTERVAL_MS;
-    this.#timer = setTimeout(() => void this.#probe(timeBaseUrl, PROBES, signal), pauseMs);
+    const isRough = fresh !== undefined && (this.#offset?.uncertaintyUs ?? 0) > ROUGH_US;
+    const again = round > 0 && round < ROUGH_ROUNDS && isRough;
+    const pauseMs = again ? ROUGH_PAUSE_MS : round > 0 ? SECOND_PROBE_MS : PROBE_INTERVAL_MS;
+    this.#timer = setTimeout(() => void this.#probe(timeBaseUrl, again ? round + 1 : 0, signal), pauseMs);
   }
 }
