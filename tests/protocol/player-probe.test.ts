@@ -44,6 +44,7 @@ async function connect(version: Version) {
       onElementReset: nothing,
       onElementSoundBlocked: nothing,
       onTimed: nothing,
+      onTimedReady: nothing,
       onAnnounced: nothing,
       onEnded: nothing,
       onMove: nothing,

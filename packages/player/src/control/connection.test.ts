@@ -239,6 +239,7 @@ describe("Connection", () => {
     await vi.advanceTimersByTimeAsync(100);
     expect([second?.src, connection.src, first.closed]).toEqual(["https://c/", "https://a/", false]);
     second?.sink.onTimed({ ...MESSAGE, id: "before" }, "track");
+    second?.sink.onTimedReady();
     frames = [];
     // The other edge is ahead by one group of pictures, and level with the sound.
     second?.sink.onGroupOpen("video", "video", 2);
@@ -285,6 +286,7 @@ describe("Connection", () => {
     connection.select({ video: "video", audio: undefined });
     first.sink.onMove("https://c/");
     await vi.advanceTimersByTimeAsync(100);
+    opened[1]?.sink.onTimedReady();
     opened[1]?.sink.onFrame("video", "video", 2, FRAME);
     await vi.advanceTimersByTimeAsync(1_900);
     expect(first.closed).toBe(false);
@@ -399,6 +401,7 @@ describe("Connection", () => {
     const playing = setInterval(() => connection.onMedia(), 33);
     await vi.advanceTimersByTimeAsync(400 + 450 + 60);
     expect(opened.map(({ src }) => src)).toEqual(["https://a/", "https://b/"]);
+    opened[1]?.sink.onTimedReady();
     opened[1]?.sink.onFrame("video", "video", 7, FRAME);
     expect(connection.src).toBe("https://b/");
     await vi.advanceTimersByTimeAsync(2_000);
@@ -457,6 +460,7 @@ describe("Connection", () => {
     connect(["a", "b"], ["webtransport"]);
     await vi.advanceTimersByTimeAsync(1_100);
     expect(opened.map(({ src }) => src)).toEqual(["https://a/", "https://b/"]);
+    opened[1]?.sink.onTimedReady();
     opened[1]?.sink.onFrame("video", "video", 7, FRAME);
     connection.onMedia();
     expect([connection.src, connection.reconnects]).toEqual(["https://b/", 0]);

@@ -50,7 +50,7 @@ export interface ConnectionDeps {
   /** Finds the edges at the beginning, and again whenever all of them have failed. */
   readonly locate?: LocateEdges | undefined;
   /** Gets everything of the upstream in use but its end. */
-  readonly sink: Omit<UpstreamSink, "onConnected" | "onMove" | "onClosed">;
+  readonly sink: Omit<UpstreamSink, "onTimedReady" | "onConnected" | "onMove" | "onClosed">;
   readonly onTransport: (transport: TransportName) => void;
   readonly onClockOffset: (offset: ClockOffset) => void;
   /** Capture to picture that the player paints at, ms. */

@@ -9,7 +9,7 @@ export interface CurrentSinkDeps
 
 /** Passes on what an upstream tells for as long as it is the one in use. */
 export function currentSink(
-  sink: Omit<UpstreamSink, "onConnected" | "onMove" | "onClosed">,
+  sink: Omit<UpstreamSink, "onTimedReady" | "onConnected" | "onMove" | "onClosed">,
   isCurrent: () => boolean,
   own: CurrentSinkDeps,
 ): UpstreamSink {
@@ -33,6 +33,8 @@ export function currentSink(
     onElementReset: () => sink.onElementReset(),
     onElementSoundBlocked: () => isCurrent() && sink.onElementSoundBlocked(),
     onTimed: (...args) => isCurrent() && sink.onTimed(...args),
+    // Matters only while a session is left for another one.
+    onTimedReady: () => {},
     onAnnounced: () => isCurrent() && own.onAnnounced(),
     onEnded: () => isCurrent() && own.onEnded(),
     onConnected: (timeBaseUrl) => isCurrent() && own.onConnected(timeBaseUrl),

@@ -1,3 +1,4 @@
+import type { TimedMessage } from "@canopy/media/timed";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { TrackKind, UpstreamSink } from "../upstream/upstream.ts";
 import { SessionMedia } from "./session-media.ts";
@@ -24,8 +25,13 @@ function noting(name: string): UpstreamSink {
     onGroupOpen: (kind, _track, sequence) => note(`open ${kind} ${sequence}`),
     onFrame: (kind, _track, sequence) => note(`frame ${kind} ${sequence}`),
     onTimed: ({ id }) => note(`timed ${id}`),
+    onTimedReady: () => {},
     onGroupEnd: (kind, _track, sequence) => note(`end ${kind} ${sequence}`),
   } as Partial<UpstreamSink> as UpstreamSink;
+}
+
+function message(id: string): TimedMessage {
+  return { v: 1, id, type: "cue", at: 1, data: null };
 }
 
 function watch() {
@@ -45,6 +51,7 @@ describe("SessionMedia", () => {
   it("lets of a session that is left pass what the next one does not bring, kind by kind", () => {
     const old = watch();
     const next = watch();
+    next.sink.onTimedReady();
     for (const kind of KINDS) old.sink.onGroupOpen(kind, kind, 5);
     const left = vi.fn();
     old.media.leave(next.media, KINDS, left);
@@ -70,14 +77,15 @@ describe("SessionMedia", () => {
     expect(left).toHaveBeenCalledOnce();
   });
 
-  it("is not left before half a second has passed, in which messages are asked for there", () => {
+  it("is not left before half a second has passed, in which messages come that were on their way", () => {
     const old = watch();
     const next = watch();
+    next.sink.onTimedReady();
     const left = vi.fn();
     old.sink.onGroupOpen("video", "video", 5);
     old.media.leave(next.media, ["video"], left);
     next.sink.onFrame("video", "video", 5, FRAME);
-    old.sink.onTimed({ v: 1, id: "a", type: "cue", at: 1, data: null }, "track");
+    old.sink.onTimed(message("a"), "track", 1);
     expect(seen.at(-1)).toBe("past timed a");
     vi.advanceTimersByTime(499);
     expect(left).not.toHaveBeenCalled();
@@ -85,9 +93,49 @@ describe("SessionMedia", () => {
     expect(left).toHaveBeenCalledOnce();
   });
 
+  it("is not left before the next edge sends messages, and half a second for what was on its way then", () => {
+    const old = watch();
+    const next = watch();
+    const left = vi.fn();
+    old.sink.onGroupOpen("video", "video", 5);
+    old.media.leave(next.media, ["video"], left);
+    next.sink.onFrame("video", "video", 5, FRAME);
+    vi.advanceTimersByTime(3_000);
+    next.sink.onTimedReady();
+    next.sink.onTimedReady();
+    vi.advanceTimersByTime(499);
+    expect(left).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(1);
+    expect(left).toHaveBeenCalledOnce();
+    next.sink.onTimedReady();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("waits for the messages from before the next edge's first one", () => {
+    const old = watch();
+    const next = watch();
+    const left = vi.fn();
+    old.sink.onTimed(message("3"), "track", 3);
+    old.sink.onGroupOpen("video", "video", 5);
+    old.media.leave(next.media, ["video"], left);
+    next.sink.onFrame("video", "video", 5, FRAME);
+    next.sink.onTimed(message("5"), "track", 5);
+    next.sink.onTimedReady();
+    vi.advanceTimersByTime(1_000);
+    expect(left).not.toHaveBeenCalled();
+    old.sink.onTimed(message("4"), "track", 4);
+    expect(left).toHaveBeenCalledOnce();
+    expect(seen.filter((text) => text.includes("timed"))).toEqual([
+      "inner timed 3",
+      "inner timed 5",
+      "past timed 4",
+    ]);
+  });
+
   it("waits for a group that has not begun yet where it is left", () => {
     const old = watch();
     const next = watch();
+    next.sink.onTimedReady();
     old.sink.onGroupOpen("video", "video", 5);
     const left = vi.fn();
     old.media.leave(next.media, ["video"], left);
@@ -102,16 +150,22 @@ describe("SessionMedia", () => {
     expect(left).toHaveBeenCalledOnce();
   });
 
-  it("ends the wait after two seconds, or when it is closed, once", () => {
-    for (const end of [() => vi.advanceTimersByTime(2_000), (media: SessionMedia) => media.close()]) {
-      const old = watch();
-      const left = vi.fn();
-      old.media.leave(new SessionMedia(), ["video"], left);
-      end(old.media);
-      old.media.close();
-      expect(left).toHaveBeenCalledOnce();
-      expect(vi.getTimerCount()).toBe(0);
-    }
+  it.each([
+    ["after two seconds", true, () => vi.advanceTimersByTime(1)],
+    ["after five if the next edge does not send messages", false, () => vi.advanceTimersByTime(1)],
+    ["when it is closed", true, (media: SessionMedia) => media.close()],
+  ])("ends the wait %s, once", (_when, isReady, end) => {
+    const old = watch();
+    const next = watch();
+    if (isReady) next.sink.onTimedReady();
+    const left = vi.fn();
+    old.media.leave(next.media, ["video"], left);
+    vi.advanceTimersByTime(isReady ? 1_999 : 4_999);
+    expect(left).not.toHaveBeenCalled();
+    end(old.media);
+    old.media.close();
+    expect(left).toHaveBeenCalledOnce();
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it("tells of the groups that are on their way", () => {

@@ -3,8 +3,11 @@ import type { TrackKind, Upstream, UpstreamSink } from "../upstream/upstream.ts"
 /** What is on its way when a session is left comes within this, or not at all. */
 const LEAVE_MS = 2_000;
 
-/** And it is not left sooner: the other edge may have to ask for the messages first, while media is there already. */
+/** And it is not left sooner: messages come each on a stream of its own, which a lost packet holds up. */
 const MIN_LEAVE_MS = 500;
+
+/** Both count from when the other edge sends messages, too. On slow paths that is seconds after its first frame. */
+const MAX_READY_MS = 5_000;
 
 /** A session and the account of what it brings. */
 export interface WatchedSession {
@@ -23,13 +26,23 @@ interface Lane {
   first: number | undefined;
 }
 
+/** The messages' track: each has a group of its own. */
+interface TimedLane {
+  /** The edge sends what appears from now on. */
+  isReady: boolean;
+  newest: number;
+  first: number | undefined;
+}
+
 /**
  * Keeps account of the groups of one session, so that it can be left for another edge without losing a frame: the two
  * edges are not at the same frame, and the other one begins at a group's start. What the session that is left still
- * brings of groups before that one passes; of that one and later ones it is not wanted any more.
+ * brings of groups before that one passes; of that one and later ones it is not wanted any more. Messages of both pass:
+ * which of them came twice is for their queue to see.
  */
 export class SessionMedia {
   readonly #lanes: Readonly<Record<TrackKind, Lane>> = { video: createLane(), audio: createLane() };
+  readonly #timed: TimedLane = { isReady: false, newest: -1, first: undefined };
   #leaving: { readonly to: SessionMedia; readonly kinds: readonly TrackKind[] } | undefined;
   /** The session that is being left for this one. */
   #predecessor: SessionMedia | undefined;
@@ -41,7 +54,20 @@ export class SessionMedia {
   watch(inner: UpstreamSink, past: MediaSink): UpstreamSink {
     return {
       ...inner,
-      onTimed: (...args) => (this.#leaving === undefined ? inner : past).onTimed(...args),
+      onTimed: (message, source, sequence) => {
+        if (sequence !== undefined) {
+          this.#timed.first ??= sequence;
+          this.#timed.newest = Math.max(this.#timed.newest, sequence);
+        }
+        (this.#leaving === undefined ? inner : past).onTimed(message, source, sequence);
+        this.#settle();
+      },
+      onTimedReady: () => {
+        if (this.#timed.isReady) return;
+        this.#timed.isReady = true;
+        inner.onTimedReady();
+        if (this.#predecessor !== undefined) this.#predecessor.#ripen();
+      },
       onGroupOpen: (kind, track, sequence) => {
         this.#begin(kind, track, sequence);
         if (this.#leaving === undefined) inner.onGroupOpen(kind, track, sequence);
@@ -76,21 +102,27 @@ export class SessionMedia {
     }
   }
 
-  /** Calls `onLeft` when `to` has taken over all of `kinds` and nothing from before is on its way any more. */
+  /** Calls `onLeft` when `to` has taken over all of `kinds` and the messages, and nothing from before is on its way. */
   leave(to: SessionMedia, kinds: readonly TrackKind[], onLeft: () => void): void {
     this.#leaving = { to, kinds };
     this.#onLeft = onLeft;
     to.#predecessor = this;
-    this.#timer = setTimeout(() => {
-      this.#isRipe = true;
-      this.#timer = setTimeout(() => this.#end(), LEAVE_MS - MIN_LEAVE_MS);
-      this.#settle();
-    }, MIN_LEAVE_MS);
+    if (to.#timed.isReady) this.#ripen();
+    else this.#timer = setTimeout(() => this.#end(), MAX_READY_MS);
   }
 
   /** The session that is left is closed at once, if it is still there. Idempotent. */
   close(): void {
     this.#end();
+  }
+
+  #ripen(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#isRipe = true;
+      this.#timer = setTimeout(() => this.#end(), LEAVE_MS - MIN_LEAVE_MS);
+      this.#settle();
+    }, MIN_LEAVE_MS);
   }
 
   #begin(kind: TrackKind, track: string, sequence: number): void {
@@ -111,7 +143,12 @@ export class SessionMedia {
 
   #settle(): void {
     if (this.#leaving === undefined || this.#onLeft === undefined || !this.#isRipe) return;
-    if (this.#leaving.kinds.every((kind) => this.#isLeft(kind))) this.#end();
+    if (this.#isTimedLeft() && this.#leaving.kinds.every((kind) => this.#isLeft(kind))) this.#end();
+  }
+
+  #isTimedLeft(): boolean {
+    const first = this.#leaving === undefined ? undefined : this.#leaving.to.#timed.first;
+    return first === undefined || this.#timed.newest >= first - 1;
   }
 
   #isLeft(kind: TrackKind): boolean {

@@ -129,6 +129,7 @@ export class TransportTrial {
         if (isInUse()) sink.onElementSoundBlocked();
       },
       onTimed: (...args) => this.#state !== "closed" && sink.onTimed(...args),
+      onTimedReady: () => sink.onTimedReady(),
       onAnnounced: () => isInUse() && sink.onAnnounced(),
       onEnded: () => {
         if (isInUse()) sink.onEnded();

@@ -85,7 +85,13 @@ export interface UpstreamSink {
   onElementReset(): void;
   /** The browser plays the element only without sound until the viewer does something. */
   onElementSoundBlocked(): void;
-  onTimed(message: TimedMessage, source: TimedSource): void;
+  /** `sequence`: of the group that brought it, where messages have a track of their own. */
+  onTimed(message: TimedMessage, source: TimedSource, sequence?: number): void;
+  /**
+   * Where messages have a track of their own: the edge sends what appears on it from now on, or there is none. Media
+   * may come sooner. May be told more than once.
+   */
+  onTimedReady(): void;
   /** The broadcast began, or came back after `onEnded`. */
   onAnnounced(): void;
   /** The publisher is gone; the session stays up and waits for it. */

@@ -113,20 +113,27 @@ export class BroadcastTracks {
   }
 
   #subscribeTimed(track: string | undefined): void {
-    if (track === undefined || this.#timed !== undefined || this.#closed) return;
+    const { sink } = this.#deps;
+    if (this.#timed !== undefined || this.#closed) return;
+    if (track === undefined) {
+      sink.onTimedReady();
+      return;
+    }
     const timed = new DocumentTrack(
       { broadcast: this.#broadcast, track, priority: PRIORITY.timed },
       {
         session: this.#deps.session,
-        onDocument: (payload) => {
+        onDocument: (payload, sequence) => {
           try {
-            this.#deps.sink.onTimed(readTrackMessage(payload), "track");
+            sink.onTimed(readTrackMessage(payload), "track", sequence);
           } catch {
             // One broken message is passed over; the next ones are as good as ever.
           }
         },
+        onReady: () => sink.onTimedReady(),
         onClosed: () => {
           if (this.#timed === timed) this.#timed = undefined;
+          sink.onTimedReady();
         },
       },
     );

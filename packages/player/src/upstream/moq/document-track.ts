@@ -10,6 +10,8 @@ export interface DocumentTrackDeps {
   readonly session: MoqSession;
   /** One whole frame; `sequence` is that of its group, `index` its place in it. */
   readonly onDocument: (payload: Uint8Array, sequence: number, index: number) => void;
+  /** The edge sends what appears from now on. */
+  readonly onReady?: () => void;
   readonly onClosed: (code: number | undefined) => void;
 }
 
@@ -33,7 +35,9 @@ export class DocumentTrack {
         endGroup: undefined,
       },
       {
-        onInfo: () => {},
+        onInfo: () => {
+          if (!this.#closed) deps.onReady?.();
+        },
         onGroup: (group) => {
           if (this.#closed) {
             group.stop(ERROR_CODES.cancel);
