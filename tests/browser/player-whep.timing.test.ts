@@ -21,7 +21,10 @@ const FRAMES = 200;
 const it = takingTurns(3);
 
 /** Two ends in one page: by loopback, and by address, as the names that hide addresses need multicast. */
-const BOTH_ENDS = ["--allow-loopback-in-peer-connection", "--disable-features=WebRtcHideLocalIpsWithMdns"];
+const BOTH_ENDS = {
+  args: ["--allow-loopback-in-peer-connection"],
+  disabledFeatures: ["WebRtcHideLocalIpsWithMdns"],
+};
 
 let pages: PagePool;
 let pagesWithBothEnds: PagePool;
@@ -35,7 +38,7 @@ beforeAll(async () => {
   const [bundle, chromium, other] = await Promise.all([
     bundlePage(join(ROOT, "tests", "browser", "whep", "whep-page.ts")),
     launchChromium(),
-    launchChromium({ args: BOTH_ENDS }),
+    launchChromium(BOTH_ENDS),
   ]);
   script = bundle;
   pages = new PagePool(chromium);

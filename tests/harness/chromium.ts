@@ -1,25 +1,17 @@
 import { createServer, type Server } from "node:http";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { chromiumSwitches } from "./chromium-switches.ts";
 
 /** Debian's build of Chromium; CANOPY_TEST_CHROMIUM names another one. */
 const CHROMIUM_PATH = process.env.CANOPY_TEST_CHROMIUM ?? "/usr/bin/chromium";
-
-/** QUIC stays enabled: WebTransport is what most of these tests are about. */
-const CHROMIUM_ARGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--autoplay-policy=no-user-gesture-required",
-];
 
 const LAUNCH_TIMEOUT_MS = 60_000;
 
 export interface ChromiumOptions {
   /** More command-line switches, such as `--use-fake-device-for-media-stream`. */
   readonly args?: readonly string[];
+  /** More of what `--disable-features` names. */
+  readonly disabledFeatures?: readonly string[];
 }
 
 /** A running Chromium with an empty page server, so that pages have a secure loopback origin. */
@@ -48,7 +40,7 @@ export async function launchChromium(options: ChromiumOptions = {}): Promise<Tes
       executablePath: CHROMIUM_PATH,
       headless: true,
       timeout: LAUNCH_TIMEOUT_MS,
-      args: [...CHROMIUM_ARGS, ...(options.args ?? [])],
+      args: [...chromiumSwitches(options.disabledFeatures), ...(options.args ?? [])],
     });
   } catch (cause) {
     pages.server.close();

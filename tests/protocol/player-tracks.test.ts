@@ -29,6 +29,7 @@ beforeEach(() => {
       onGroupOpen: () => {},
       onGroupEnd: () => {},
       onTimed: () => {},
+      onTimedReady: () => {},
     } as unknown as ConstructorParameters<typeof BroadcastTracks>[2]["sink"],
     onLoss: () => {},
     onGone: () => {},

@@ -1,5 +1,6 @@
 import { chromium } from "playwright-core";
 import type { TestChromium } from "../../harness/chromium.ts";
+import { chromiumSwitches } from "../../harness/chromium-switches.ts";
 
 /** A browser of its own beside the tests' one, that can be lost without a word. */
 export interface KillableChromium {
@@ -13,7 +14,7 @@ export async function launchKillableChromium(beside: TestChromium): Promise<Kill
   const server = await chromium.launchServer({
     executablePath: chromiumPath(),
     headless: true,
-    args: ["--no-sandbox", "--disable-gpu", "--no-first-run"],
+    args: chromiumSwitches(),
   });
   // Playwright starts the browser as the leader of a process group.
   const { pid } = server.process();
