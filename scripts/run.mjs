@@ -60,6 +60,7 @@ function bin(name) {
 function build() {
   run(bin("tsc"), ["-b"]);
   run(process.execPath, [join(root, "scripts", "build-pages.mjs")]);
+  run(process.execPath, [join(root, "scripts", "build-command.mjs")]);
 }
 
 /** Runs the last program of a command; signals reach it, and its exit code is ours. */
@@ -73,7 +74,7 @@ function hand(program, programArgs) {
   child.on("exit", (code, signal) => process.exit(signal ? 1 : (code ?? 1)));
 }
 
-const cli = join(root, "packages", "cli", "dist", "main.js");
+const cli = join(root, "packages", "cli", "dist", "bin", "canopy.js");
 
 checkNode();
 install();

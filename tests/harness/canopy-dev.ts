@@ -3,7 +3,7 @@ import { type StartedProcess, startProcess } from "./child-process.ts";
 import { findFreePorts } from "./free-ports.ts";
 import { ROOT } from "./repository-root.ts";
 
-export const CANOPY_COMMAND = join(ROOT, "packages", "cli", "dist", "main.js");
+export const CANOPY_COMMAND = join(ROOT, "packages", "cli", "dist", "bin", "canopy.js");
 
 /** Ports of one tree: console, origin, RTMP, relay, then the edges. */
 const FIXED_PORTS = 4;

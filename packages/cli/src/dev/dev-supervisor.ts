@@ -1,5 +1,5 @@
 import { CliError } from "../cli-error.ts";
-import { MAIN_SCRIPT } from "../supervise/main-script.ts";
+import { mainScript } from "../supervise/main-script.ts";
 import { SupervisedProcess } from "../supervise/supervised-process.ts";
 import type { DevNode } from "./dev-tree.ts";
 
@@ -18,7 +18,7 @@ export class DevSupervisor {
     this.#nodes = nodes.map((node) => ({
       node,
       process: new SupervisedProcess(
-        { name: node.name, script: MAIN_SCRIPT, args: node.args, env: { ...deps.env, ...node.env } },
+        { name: node.name, script: mainScript(), args: node.args, env: { ...deps.env, ...node.env } },
         {
           report: deps.report,
           onHopeless: (message) => this.#failure.abort(new CliError("node-failed", message)),

@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { delay } from "@canopy/runtime";
 import { CliError } from "../cli-error.ts";
-import { MAIN_SCRIPT } from "../supervise/main-script.ts";
+import { mainScript } from "../supervise/main-script.ts";
 import { SupervisedProcess } from "../supervise/supervised-process.ts";
 import type { WorkerPlan } from "./plan-workers.ts";
 
@@ -39,7 +39,7 @@ export class WorkerSupervisor {
       process: new SupervisedProcess(
         {
           name: plan.name,
-          script: MAIN_SCRIPT,
+          script: mainScript(),
           args: plan.args,
           env: deps.env,
           stopDeadlineMs: options.stopDeadlineMs,

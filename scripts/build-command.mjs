@@ -1,0 +1,67 @@
+// Bundles the `canopy` command into packages/cli/dist/bin, unless nothing it is made of has changed since the last
+// build: a node that was killed is back when its code is loaded, and of a thousand small files that takes twice as long.
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "vite";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const stampFile = join(root, ".canopy", "command");
+const outDir = join(root, "packages", "cli", "dist", "bin");
+const command = join(outDir, "canopy.js");
+const packages = ["cli", "edge", "media", "origin", "protocol", "relay", "runtime", "transport"];
+
+/** With native parts, or with files that they look for beside them: they stay where they are installed. */
+const NOT_BUNDLED = [
+  "@fails-components/webtransport",
+  "@matrixai/quic",
+  "node-av",
+  "node-datachannel",
+  "node-media-server",
+];
+
+function filesBelow(folder) {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return path === outDir ? [] : filesBelow(path);
+    return entry.name.endsWith(".js") && !entry.name.endsWith(".test.js") ? [path] : [];
+  });
+}
+
+function hashInputs() {
+  const hash = createHash("sha256");
+  const inputs = [
+    ...packages.flatMap((name) => filesBelow(join(root, "packages", name, "dist"))),
+    join(root, "pnpm-lock.yaml"),
+    fileURLToPath(import.meta.url),
+  ].sort();
+  for (const path of inputs)
+    hash.update(relative(root, path)).update("\0").update(readFileSync(path)).update("\0");
+  return hash.digest("hex");
+}
+
+const stamp = hashInputs();
+if (!existsSync(command) || !existsSync(stampFile) || readFileSync(stampFile, "utf8") !== stamp) {
+  rmSync(outDir, { recursive: true, force: true });
+  await build({
+    configFile: false,
+    root: join(root, "packages", "cli"),
+    logLevel: "warn",
+    ssr: { noExternal: true },
+    build: {
+      ssr: join(root, "packages", "cli", "dist", "main.js"),
+      outDir,
+      emptyOutDir: true,
+      copyPublicDir: false,
+      target: "node20",
+      minify: false,
+      rollupOptions: {
+        external: (id) => NOT_BUNDLED.some((name) => id === name || id.startsWith(`${name}/`)),
+        output: { entryFileNames: "canopy.js", chunkFileNames: "[name].js" },
+      },
+    },
+  });
+  mkdirSync(dirname(stampFile), { recursive: true });
+  writeFileSync(stampFile, stamp);
+}
