@@ -1,7 +1,7 @@
 // Bundles the `canopy` command into packages/cli/dist/bin, unless nothing it is made of has changed since the last
 // build: a node that was killed is back when its code is loaded, and of a thousand small files that takes twice as long.
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "vite";
@@ -10,6 +10,8 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const stampFile = join(root, ".canopy", "command");
 const outDir = join(root, "packages", "cli", "dist", "bin");
 const command = join(outDir, "canopy.js");
+/** Where it is built, so that there is never a half of it where it is run. */
+const nextDir = join(root, ".canopy", "command.next");
 const packages = ["cli", "edge", "media", "origin", "protocol", "relay", "runtime", "transport"];
 
 /** With native parts, or with files that they look for beside them: they stay where they are installed. */
@@ -33,6 +35,7 @@ function hashInputs() {
   const hash = createHash("sha256");
   const inputs = [
     ...packages.flatMap((name) => filesBelow(join(root, "packages", name, "dist"))),
+    ...packages.map((name) => join(root, "packages", name, "package.json")),
     join(root, "pnpm-lock.yaml"),
     fileURLToPath(import.meta.url),
   ].sort();
@@ -43,7 +46,7 @@ function hashInputs() {
 
 const stamp = hashInputs();
 if (!existsSync(command) || !existsSync(stampFile) || readFileSync(stampFile, "utf8") !== stamp) {
-  rmSync(outDir, { recursive: true, force: true });
+  rmSync(stampFile, { force: true });
   await build({
     configFile: false,
     root: join(root, "packages", "cli"),
@@ -51,7 +54,7 @@ if (!existsSync(command) || !existsSync(stampFile) || readFileSync(stampFile, "u
     ssr: { noExternal: true },
     build: {
       ssr: join(root, "packages", "cli", "dist", "main.js"),
-      outDir,
+      outDir: nextDir,
       emptyOutDir: true,
       copyPublicDir: false,
       target: "node20",
@@ -62,6 +65,7 @@ if (!existsSync(command) || !existsSync(stampFile) || readFileSync(stampFile, "u
       },
     },
   });
-  mkdirSync(dirname(stampFile), { recursive: true });
+  rmSync(outDir, { recursive: true, force: true });
+  renameSync(nextDir, outDir);
   writeFileSync(stampFile, stamp);
 }

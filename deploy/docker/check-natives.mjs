@@ -5,8 +5,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const app = join(dirname(fileURLToPath(import.meta.url)), "..");
-/** The package that loads them: they are found from its folder. */
-const cwd = join(app, "node_modules", "@canopy", "transport");
+/** The bundle of the command loads them: they are found from its package. */
+const cwd = app;
 
 let failed = false;
 for (const name of ["@matrixai/quic/native/quiche.js", "node-datachannel"]) {

@@ -2,6 +2,8 @@
 export interface CommandContext {
   /** The words behind `canopy`. */
   readonly args: readonly string[];
+  /** Path of the command's own script, for the processes that it supervises. */
+  readonly script: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Result of the command, to stdout. */
   readonly writeOut: (text: string) => void;

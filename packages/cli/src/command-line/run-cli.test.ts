@@ -18,6 +18,7 @@ async function run(args: string[], env: Record<string, string> = {}) {
   let out = "";
   let err = "";
   const code = await runCli(args, {
+    script: "canopy.js",
     env,
     writeOut: (text) => {
       out += text;

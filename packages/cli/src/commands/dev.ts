@@ -32,6 +32,7 @@ export async function runDev(config: GroupValues<typeof devGroup>, context: Comm
   const tree = devTree({ ports, logLevel: config.logLevel, broadcaster: !config.noBroadcaster, access });
 
   const supervisor = new DevSupervisor(tree, {
+    script: context.script,
     report: (message) => context.writeErr(`canopy: ${message}\n`),
     env: nodeEnvironment(context.env),
   });

@@ -42,7 +42,11 @@ export async function runEdgeWorkers(
     new WorkerSupervisor(
       plans,
       { host: listen.host, stopDeadlineMs },
-      { report: (message) => context.writeErr(`canopy: ${message}\n`), env: context.env },
+      {
+        script: context.script,
+        report: (message) => context.writeErr(`canopy: ${message}\n`),
+        env: context.env,
+      },
     ),
     stopDeadlineMs + CLOSE_TIME_MS,
   );

@@ -1,9 +1,10 @@
 import { CliError } from "../cli-error.ts";
-import { mainScript } from "../supervise/main-script.ts";
 import { SupervisedProcess } from "../supervise/supervised-process.ts";
 import type { DevNode } from "./dev-tree.ts";
 
 export interface DevSupervisorDeps {
+  /** Of the command, which each process runs. */
+  readonly script: string;
   readonly report: (message: string) => void;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
@@ -18,7 +19,7 @@ export class DevSupervisor {
     this.#nodes = nodes.map((node) => ({
       node,
       process: new SupervisedProcess(
-        { name: node.name, script: mainScript(), args: node.args, env: { ...deps.env, ...node.env } },
+        { name: node.name, script: deps.script, args: node.args, env: { ...deps.env, ...node.env } },
         {
           report: deps.report,
           onHopeless: (message) => this.#failure.abort(new CliError("node-failed", message)),

@@ -1,7 +1,6 @@
 import { connect } from "node:net";
 import { delay } from "@canopy/runtime";
 import { CliError } from "../cli-error.ts";
-import { mainScript } from "../supervise/main-script.ts";
 import { SupervisedProcess } from "../supervise/supervised-process.ts";
 import type { WorkerPlan } from "./plan-workers.ts";
 
@@ -17,6 +16,8 @@ export interface WorkerSupervisorOptions {
 }
 
 export interface WorkerSupervisorDeps {
+  /** Of the command, which each process runs. */
+  readonly script: string;
   readonly report: (message: string) => void;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
@@ -39,7 +40,7 @@ export class WorkerSupervisor {
       process: new SupervisedProcess(
         {
           name: plan.name,
-          script: mainScript(),
+          script: deps.script,
           args: plan.args,
           env: deps.env,
           stopDeadlineMs: options.stopDeadlineMs,

@@ -32,6 +32,8 @@ let gone: Set<string>;
 let timeAnswers: boolean;
 /** Transports in the order in which they came into use. */
 let used: TransportName[];
+/** What the page does when it hears that a session is lost. */
+let whenLost: () => void;
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -48,6 +50,7 @@ beforeEach(() => {
   gone = new Set();
   timeAnswers = false;
   used = [];
+  whenLost = () => {};
 });
 afterEach(() => {
   connection.close();
@@ -150,7 +153,10 @@ function connect(
       onTransport: (name) => used.push(name),
       onClockOffset: () => {},
       targetLatencyMs: () => 100,
-      onLost: (error) => lost.push(error.message),
+      onLost: (error) => {
+        lost.push(error.message);
+        whenLost();
+      },
       onFailed: () => {},
     },
   );
@@ -279,6 +285,45 @@ describe("Connection", () => {
     opened.at(-1)?.sink.onMove("https://c/");
     await vi.advanceTimersByTimeAsync(100);
     expect([opened.at(-1)?.src, connection.refusedMoves]).toEqual(["https://c/", 1]);
+  });
+
+  it("is sent on by an edge that it has not gone over to yet, and takes the rest of both that it leaves", async () => {
+    const first = await play(["a"]);
+    connection.select({ video: "video", audio: undefined });
+    first.sink.onMove("https://b/");
+    await vi.advanceTimersByTimeAsync(100);
+    const second = opened[1];
+    second?.sink.onMove("https://c/");
+    expect(opened).toHaveLength(2);
+    second?.sink.onFrame("video", "video", 2, FRAME);
+    expect([connection.src, connection.moves]).toEqual(["https://b/", 1]);
+    await vi.advanceTimersByTimeAsync(100);
+    const third = opened[2];
+    third?.sink.onFrame("video", "video", 3, FRAME);
+    expect([connection.src, connection.moves]).toEqual(["https://c/", 2]);
+    first.sink.onTimed({ ...MESSAGE, id: "of a" }, "track", 1);
+    expect(messages).toEqual(["of a"]);
+    first.sink.onGroupEnd("video", "video", 1, false);
+    second?.sink.onGroupEnd("video", "video", 2, false);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(opened.map(({ closed }) => closed)).toEqual([false, false, false]);
+    second?.sink.onTimedReady();
+    third?.sink.onTimedReady();
+    await vi.advanceTimersByTimeAsync(500);
+    expect(opened.map(({ closed }) => closed)).toEqual([true, true, false]);
+  });
+
+  it("leaves nothing open if the page closes it when it hears that an edge was lost", async () => {
+    await play(["a", "b"]);
+    dead.add("a");
+    connection.onStarved();
+    await vi.advanceTimersByTimeAsync(549);
+    whenLost = () => connection.close();
+    opened[1]?.sink.onFrame("video", "video", 7, FRAME);
+    expect(lost).toEqual(["the edge does not answer"]);
+    expect(opened.map(({ closed }) => closed)).toEqual([true, true]);
+    expect(frames).toEqual([]);
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it("waits no longer than two seconds for the rest", async () => {

@@ -428,10 +428,11 @@ export class Connection {
     this.#attempt += 1;
     clearTimeout(this.#dialTimer);
     this.#race.end();
-    this.#deps.onTransport(successor.upstream.transport);
     // It may have been changed since the other edge's catalog came.
     if (this.#selection !== undefined) successor.upstream.select(this.#selection);
     if (successor.timeBaseUrl !== undefined) this.#clockProbe.start(successor.timeBaseUrl);
+    // Last: who hears of it may close the player.
+    this.#deps.onTransport(successor.upstream.transport);
     return predecessor;
   }
 

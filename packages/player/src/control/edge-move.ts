@@ -2,6 +2,9 @@ import type { PlayerError } from "../player-error.ts";
 import type { TrackKind, TrackSelection, UpstreamFactory, UpstreamSink } from "../upstream/upstream.ts";
 import type { MediaSink, WatchedSession } from "./session-media.ts";
 
+/** Each ends by itself after seconds; who is sent on and on gives up the oldest. */
+const MAX_PREDECESSORS = 2;
+
 export interface EdgeMoveDeps {
   /** Opens a session to `src` whose sink is made of the one that it would have if it were in use. */
   readonly open: (
@@ -36,7 +39,9 @@ export interface MoveOutcome {
 export class EdgeMove {
   readonly #deps: EdgeMoveDeps;
   readonly #waiting = new Set<WatchedSession>();
-  #predecessor: WatchedSession | undefined;
+  /** Sessions that are being left; of moves in quick succession more than one. */
+  readonly #predecessors = new Set<WatchedSession>();
+  #closed = false;
 
   constructor(deps: EdgeMoveDeps) {
     this.#deps = deps;
@@ -47,6 +52,8 @@ export class EdgeMove {
     const { sink, selection } = this.#deps;
     let session: WatchedSession | undefined;
     let timeBaseUrl: string | undefined;
+    /** Where it sends its viewers itself, before it has taken over. */
+    let movesTo: string | undefined;
     const isWaiting = (): boolean => session !== undefined && this.#waiting.has(session);
     session = this.#deps.open(factory, src, (inUse) => ({
       ...inUse,
@@ -68,9 +75,19 @@ export class EdgeMove {
           this.#waiting.delete(session);
           this.stop();
           this.#promote({ ...session, timeBaseUrl }, outcome);
+          // Whoever hears of it may close the player.
+          if (this.#closed) return;
           session.media.tellOpen(sink);
         }
         inUse.onFrame(kind, track, sequence, frame);
+        if (movesTo === undefined) return;
+        const to = movesTo;
+        movesTo = undefined;
+        inUse.onMove(to);
+      },
+      onMove: (to) => {
+        if (isWaiting()) movesTo = to;
+        else inUse.onMove(to);
       },
       onClosed: (error) => {
         if (!isWaiting()) {
@@ -99,22 +116,28 @@ export class EdgeMove {
     this.#waiting.clear();
   }
 
-  /** Also ends one that is being left. Idempotent. */
+  /** Also ends those that are being left. Idempotent. */
   close(): void {
+    this.#closed = true;
     this.stop();
-    this.#predecessor?.media.close();
+    for (const { media } of this.#predecessors) media.close();
   }
 
   #promote(successor: Successor, outcome: MoveOutcome): void {
-    this.#predecessor?.media.close();
     const predecessor = this.#deps.onTakeOver(successor);
     outcome.onPromoted();
     if (predecessor === undefined) return;
-    this.#predecessor = predecessor;
+    if (this.#closed) {
+      predecessor.upstream.close();
+      return;
+    }
+    this.#predecessors.add(predecessor);
     predecessor.media.leave(successor.media, kindsOf(this.#deps.selection()), () => {
-      if (this.#predecessor === predecessor) this.#predecessor = undefined;
+      this.#predecessors.delete(predecessor);
       predecessor.upstream.close();
     });
+    const [oldest] = this.#predecessors;
+    if (this.#predecessors.size > MAX_PREDECESSORS) oldest?.media.close();
   }
 }
 

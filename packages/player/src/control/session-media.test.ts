@@ -1,5 +1,6 @@
 import type { TimedMessage } from "@canopy/media/timed";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { PlayerError } from "../player-error.ts";
 import type { TrackKind, UpstreamSink } from "../upstream/upstream.ts";
 import { SessionMedia } from "./session-media.ts";
 
@@ -26,6 +27,7 @@ function noting(name: string): UpstreamSink {
     onFrame: (kind, _track, sequence) => note(`frame ${kind} ${sequence}`),
     onTimed: ({ id }) => note(`timed ${id}`),
     onTimedReady: () => {},
+    onClosed: () => note("closed"),
     onGroupEnd: (kind, _track, sequence) => note(`end ${kind} ${sequence}`),
   } as Partial<UpstreamSink> as UpstreamSink;
 }
@@ -109,6 +111,17 @@ describe("SessionMedia", () => {
     expect(left).toHaveBeenCalledOnce();
     next.sink.onTimedReady();
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("waits for nothing more when the next session has ended", () => {
+    const old = watch();
+    const next = watch();
+    const left = vi.fn();
+    old.media.leave(next.media, ["video"], left);
+    next.sink.onClosed(new PlayerError("unreachable", "connection lost"));
+    expect(seen).toEqual(["inner closed"]);
+    vi.advanceTimersByTime(2_000);
+    expect(left).toHaveBeenCalledOnce();
   });
 
   it("waits for the messages from before the next edge's first one", () => {

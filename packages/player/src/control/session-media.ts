@@ -63,10 +63,13 @@ export class SessionMedia {
         this.#settle();
       },
       onTimedReady: () => {
-        if (this.#timed.isReady) return;
-        this.#timed.isReady = true;
+        this.#onTimedReady();
         inner.onTimedReady();
-        if (this.#predecessor !== undefined) this.#predecessor.#ripen();
+      },
+      onClosed: (error) => {
+        // There is nothing to wait for any more.
+        this.#onTimedReady();
+        inner.onClosed(error);
       },
       onGroupOpen: (kind, track, sequence) => {
         this.#begin(kind, track, sequence);
@@ -114,6 +117,12 @@ export class SessionMedia {
   /** The session that is left is closed at once, if it is still there. Idempotent. */
   close(): void {
     this.#end();
+  }
+
+  #onTimedReady(): void {
+    if (this.#timed.isReady) return;
+    this.#timed.isReady = true;
+    if (this.#predecessor !== undefined) this.#predecessor.#ripen();
   }
 
   #ripen(): void {

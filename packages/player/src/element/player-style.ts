@@ -29,6 +29,7 @@ export const PLAYER_STYLE = `
 canvas, video, #poster { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; transition: filter .3s, opacity .3s; }
 #poster { object-fit: cover; }
 /* Not by a filter: beside the spinner it would be computed 60 times a second, on devices that stall for want of time. */
+:host([data-state="stalled"]) #stage { background: #000; }
 :host([data-state="stalled"]) canvas, :host([data-state="stalled"]) video { opacity: .5; }
 :host([data-state="ended"]) canvas, :host([data-state="failed"]) canvas { filter: brightness(.25) blur(6px) saturate(.6); }
 :host([data-state="idle"]) canvas { filter: brightness(.6); }
