@@ -191,6 +191,28 @@ describe("the player over HLS", () => {
     expect(offShown.filter((frames) => frames <= 1).length).toBeGreaterThanOrEqual(0.9 * fired.length);
   });
 
+  it("fires messages with a picture, not with the sound, after moments in which the page was busy", async () => {
+    const firedBefore = (await viewer.fired()).length;
+    const busy = viewer.page.evaluate(async (blockMs) => {
+      for (let round = 0; round < 4; round += 1) {
+        const until = performance.now() + blockMs;
+        while (performance.now() < until);
+        await new Promise((resolve) => setTimeout(resolve, 300));
+      }
+    }, 700);
+    const posted: PostedMessage[] = [];
+    for (let index = 0; index < 25; index += 1) {
+      posted.push(await postTimed(stage.dev.origin, DEMO, { type: "cue", data: index }));
+      await sleep(90);
+    }
+    await busy;
+    await waitFor("all messages", async () => (await viewer.fired()).length >= firedBefore + posted.length);
+    const presented = new Set((await viewer.stats()).presentedTimestampsUs);
+    const fired = (await viewer.fired()).slice(firedBefore);
+    expect(fired.map(({ id }) => id)).toEqual(posted.map(({ id }) => id));
+    expect(fired.filter(({ mediaTimeUs }) => !presented.has(mediaTimeUs))).toEqual([]);
+  });
+
   it("is back at its distance soon after the edge stood still for three seconds", async () => {
     /** Of the newest picture since the last look. */
     const takeAgeMs = async (): Promise<number> => {

@@ -13,8 +13,8 @@ const CONTROL_MS = 200;
 /** Without a picture (sound alone, a hidden page) the time of what is heard is looked at this often. */
 const TELL_TIME_MS = 100;
 
-/** A picture came within this: it tells the time. */
-const PICTURE_MS = 400;
+/** A picture came within this: events wait for theirs rather than go with the sound, as over other transports. */
+const PICTURE_MS = 1_500;
 
 /** Media times further from the edge's clock than this are not wall-clock times. */
 const PLAUSIBLE_US = 30_000_000;
