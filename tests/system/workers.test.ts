@@ -104,11 +104,15 @@ describe("canopy edge --workers", () => {
         MoqViewer.connect({ url: urlOf(worker), broadcast: BROADCAST, tracks: ["video", "audio"] }),
       ),
     );
-    await waitFor("pictures", () => viewers.every((viewer) => viewer.view("video").frames >= 15));
-    expect(origin.node.relay.topology().children).toHaveLength(1);
-    expect(origin.node.relay.downstreamCounters.subscriptions).toBe(2);
-    expect(await metric(urlOf(0), upstream)).toBe(2);
-    for (const viewer of viewers) viewer.close();
+    try {
+      await waitFor("pictures", () => viewers.every((viewer) => viewer.view("video").frames >= 15));
+      // A worker that took a slow moment of this process for a loss of its parent has two sessions while it changes.
+      await waitFor("one session", () => origin.node.relay.topology().children.length === 1);
+      expect(origin.node.relay.downstreamCounters.subscriptions).toBe(2);
+      expect(await metric(urlOf(0), upstream)).toBe(2);
+    } finally {
+      for (const viewer of viewers) viewer.close();
+    }
   });
 
   it("starts a worker that crashed again, alone; viewers of the others notice nothing", async () => {
