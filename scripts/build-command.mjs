@@ -1,12 +1,11 @@
 // Bundles the `canopy` command into packages/cli/dist/bin, unless nothing it is made of has changed since the last
 // build: a node that was killed is back when its code is loaded, and of a thousand small files that takes twice as long.
-import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "vite";
+import { filesBelow, hashFiles, root } from "./build-stamp.mjs";
 
-const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const stampFile = join(root, ".canopy", "command");
 const outDir = join(root, "packages", "cli", "dist", "bin");
 const command = join(outDir, "canopy.js");
@@ -23,28 +22,15 @@ const NOT_BUNDLED = [
   "node-media-server",
 ];
 
-function filesBelow(folder) {
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) return path === outDir ? [] : filesBelow(path);
-    return entry.name.endsWith(".js") && !entry.name.endsWith(".test.js") ? [path] : [];
-  });
-}
+const isCode = (path, isFolder) =>
+  isFolder ? path !== outDir : path.endsWith(".js") && !path.endsWith(".test.js");
 
-function hashInputs() {
-  const hash = createHash("sha256");
-  const inputs = [
-    ...packages.flatMap((name) => filesBelow(join(root, "packages", name, "dist"))),
-    ...packages.map((name) => join(root, "packages", name, "package.json")),
-    join(root, "pnpm-lock.yaml"),
-    fileURLToPath(import.meta.url),
-  ].sort();
-  for (const path of inputs)
-    hash.update(relative(root, path)).update("\0").update(readFileSync(path)).update("\0");
-  return hash.digest("hex");
-}
-
-const stamp = hashInputs();
+const stamp = hashFiles([
+  ...packages.flatMap((name) => filesBelow(join(root, "packages", name, "dist"), isCode)),
+  ...packages.map((name) => join(root, "packages", name, "package.json")),
+  join(root, "pnpm-lock.yaml"),
+  fileURLToPath(import.meta.url),
+]);
 if (!existsSync(command) || !existsSync(stampFile) || readFileSync(stampFile, "utf8") !== stamp) {
   rmSync(stampFile, { force: true });
   await build({
