@@ -29,6 +29,12 @@ export interface FiredMessage {
   readonly frame: number | undefined;
 }
 
+/** Composed without a GPU: a page costs what it is large, which in Chromium's own size is as much as all else of it. */
+const SMALL_VIEWPORT = { width: 640, height: 400 };
+
+/** What a viewer's window may have. */
+export const USUAL_VIEWPORT = { width: 1280, height: 720 };
+
 /** The watch page in a real Chromium. */
 export interface BrowserViewer {
   readonly page: Page;
@@ -54,6 +60,8 @@ export interface BrowserViewerOptions {
   readonly query?: Readonly<Record<string, string>>;
   /** Whether the pictures have a clock, which is looked for at every repaint: as much work as painting. Default: true. */
   readonly clock?: boolean;
+  /** Of the page, in CSS pixels. Default: a small one. */
+  readonly viewport?: { readonly width: number; readonly height: number };
 }
 
 /** The clock code of the broadcaster as a script for a page: it is one module without imports. */
@@ -154,6 +162,7 @@ export async function openViewer(
 ): Promise<BrowserViewer> {
   const opened = await chromium.openPage();
   const { page, context, errors } = opened;
+  await page.setViewportSize(options.viewport ?? SMALL_VIEWPORT);
   if (options.clock !== false) await page.addInitScript(clockReaderScript());
   await page.addInitScript(observePlayer);
   const url = new URL("/watch", options.console);

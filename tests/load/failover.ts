@@ -1,7 +1,7 @@
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { QuicLoop } from "@canopy/transport/quic";
-import { openViewer } from "../harness/browser-viewer.ts";
+import { openViewer, USUAL_VIEWPORT } from "../harness/browser-viewer.ts";
 import { launchChromium } from "../harness/chromium.ts";
 import { serveConsolePages } from "../harness/console-pages.ts";
 import {
@@ -181,6 +181,7 @@ async function killEdges(tree: RegisteredTree): Promise<Row> {
       console: pages.url,
       src: [],
       broadcast: "live/b",
+      viewport: USUAL_VIEWPORT,
       query: { locate: tree.node("relay-1").url },
     });
     await viewer.presents(30);

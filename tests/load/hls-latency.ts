@@ -1,6 +1,6 @@
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { openViewer } from "../harness/browser-viewer.ts";
+import { openViewer, USUAL_VIEWPORT } from "../harness/browser-viewer.ts";
 import { CANOPY_COMMAND, type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
 import { startProcess } from "../harness/child-process.ts";
 import { launchChromium, type TestChromium } from "../harness/chromium.ts";
@@ -72,6 +72,7 @@ async function openPlayer(chromium: TestChromium, dev: CanopyDev): Promise<Watch
     console: dev.console,
     src: dev.edges,
     broadcast: BROADCAST,
+    viewport: USUAL_VIEWPORT,
     query: { transports: "hls" },
   });
   return {

@@ -1,6 +1,6 @@
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { openViewer } from "../harness/browser-viewer.ts";
+import { openViewer, USUAL_VIEWPORT } from "../harness/browser-viewer.ts";
 import { startCanopyDev } from "../harness/canopy-dev.ts";
 import { launchChromium } from "../harness/chromium.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -36,6 +36,7 @@ async function main(): Promise<void> {
       console: dev.console,
       src: dev.edges,
       broadcast: "live/demo",
+      viewport: USUAL_VIEWPORT,
       query: values.transport === undefined ? {} : { transports: values.transport },
     });
     // Looked for seldom: every look takes time from the page that is joining.

@@ -1,6 +1,6 @@
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { openViewer } from "../harness/browser-viewer.ts";
+import { openViewer, USUAL_VIEWPORT } from "../harness/browser-viewer.ts";
 import { startCanopyDev } from "../harness/canopy-dev.ts";
 import { launchChromium } from "../harness/chromium.ts";
 import { MoqViewer } from "../harness/moq-viewer.ts";
@@ -86,6 +86,7 @@ async function main(): Promise<void> {
         console: dev.console,
         src: [src],
         broadcast: BROADCAST,
+        viewport: USUAL_VIEWPORT,
         query: {
           ...(wish === "default" ? {} : { latency: wish }),
           ...(play === "whep" ? { transports: "whep" } : {}),

@@ -77,8 +77,8 @@ async function watch(transport: string, allowed: number) {
     src: stage.dev.edges,
     broadcast: DEMO_BROADCAST,
     query: { transports: transport },
+    viewport: VIEWPORT,
   });
-  await viewer.page.setViewportSize(VIEWPORT);
   const presented = new Set<number>();
   const look = async (): Promise<void> => {
     for (const timeUs of (await viewer.stats()).presentedTimestampsUs) presented.add(timeUs);

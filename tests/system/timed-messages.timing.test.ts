@@ -58,16 +58,15 @@ function edge(index: number): string {
 
 async function openViewers(broadcast: string, ways: readonly Way[]): Promise<BrowserViewer[]> {
   return Promise.all(
-    ways.map(async ({ transport, edge: index, query }) => {
-      const viewer = await openViewer(stage.chromium, {
+    ways.map(({ transport, edge: index, query }) =>
+      openViewer(stage.chromium, {
         console: stage.dev.console,
         src: [edge(index)],
         broadcast,
         query: { transports: transport, ...query },
-      });
-      await viewer.page.setViewportSize(VIEWPORT);
-      return viewer;
-    }),
+        viewport: VIEWPORT,
+      }),
+    ),
   );
 }
 

@@ -32,14 +32,13 @@ async function view(
   } = {},
 ): Promise<BrowserViewer> {
   const src = [stage.dev.edges[options.edge ?? 0] ?? ""];
-  const viewer = await openViewer(options.browser ?? stage.chromium, {
+  return openViewer(options.browser ?? stage.chromium, {
     console: stage.dev.console,
     src,
     broadcast,
     query: { transports, ...options.query },
+    viewport: VIEWPORT,
   });
-  await viewer.page.setViewportSize(VIEWPORT);
-  return viewer;
 }
 
 /** Pixels of a coarse grid over what the player shows. */
