@@ -191,11 +191,11 @@ export class Playback {
   }
 
   onGroupOpen(kind: TrackKind, track: string, sequence: number): void {
-    this.#buffer(kind, track)?.openGroup(sequence);
+    this.#buffer(kind, track, sequence)?.openGroup(sequence);
   }
 
   onFrame(kind: TrackKind, track: string, sequence: number, frame: EncodedFrame): void {
-    const buffer = this.#buffer(kind, track);
+    const buffer = this.#buffer(kind, track, sequence);
     if (buffer === undefined) return;
     this.#element = undefined;
     this.#dropDecoded();
@@ -208,12 +208,11 @@ export class Playback {
     buffer.push(sequence, frame);
     const mediaUs = this.#mediaUs();
     if (kind === "audio") this.#feedAudio(mediaUs);
-    else if (this.#nextVideo?.name === track) this.#nextVideo.feed(mediaUs);
-    else this.#video?.feed(mediaUs);
+    else this.#videoOf(track, sequence)?.feed(mediaUs);
   }
 
   onGroupEnd(kind: TrackKind, track: string, sequence: number, aborted: boolean): void {
-    const buffer = this.#buffer(kind, track);
+    const buffer = this.#buffer(kind, track, sequence);
     if (aborted) buffer?.abortGroup(sequence);
     else buffer?.endGroup(sequence);
   }
@@ -494,10 +493,20 @@ export class Playback {
     track.close();
   }
 
-  #buffer(kind: TrackKind, track: string): JitterBuffer | undefined {
+  #buffer(kind: TrackKind, track: string, sequence: number): JitterBuffer | undefined {
     if (kind === "audio") return this.#audio?.name === track ? this.#audio.buffer : undefined;
-    if (this.#nextVideo?.name === track) return this.#nextVideo.buffer;
-    return this.#video?.name === track ? this.#video.buffer : undefined;
+    return this.#videoOf(track, sequence)?.buffer;
+  }
+
+  /**
+   * Who decodes this group. A catalog may tell of another size of a track after the first keyframe of that size came:
+   * the rest of the group goes where the keyframe went. With its parameter sets in it, as our nodes send them, the
+   * decoder of before shows it as well; one that cannot skips to the next group, as the next track would have to.
+   */
+  #videoOf(track: string, sequence: number): VideoTrack | undefined {
+    const current = this.#video?.name === track ? this.#video : undefined;
+    if (this.#nextVideo?.name !== track || current?.buffer.hasBegun(sequence) === true) return current;
+    return this.#nextVideo;
   }
 
   #mediaUs(): number {

@@ -76,6 +76,12 @@ export class JitterBuffer {
     return this.#newestUs;
   }
 
+  /** A frame of this group or of a newer one has come: another buffer that began here would lack the keyframe. */
+  hasBegun(sequence: number): boolean {
+    if (this.#current !== undefined && sequence < this.#current) return true;
+    return this.#groups.some((group) => group.sequence >= sequence && group.frames.length > 0);
+  }
+
   /** A group begins; or, over another session, begins again: what is known of it is then passed over. */
   openGroup(sequence: number): void {
     const known = this.#find(sequence);
