@@ -73,6 +73,7 @@ export interface PublisherStats {
   readonly rttMs: number;
   readonly sentBytes: number;
   readonly lostPackets: number;
+  /** Times that a session was opened again after one that had been live; attempts that fail do not count. */
   readonly reconnects: number;
   /** Why the picture is less than was asked for, if it is and that is known. */
   readonly limitation: "cpu" | "bandwidth" | undefined;

@@ -36,6 +36,8 @@ export class WhipPublisher implements Publisher {
   #stats: SendFigures = NO_FIGURES;
   #reconnects = 0;
   #wasLive = false;
+  /** The present session has been live; if not, its loss is a failed attempt. */
+  #isSessionLive = false;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
 
   /** Throws `PlayerError` "unsupported" or "configuration" when publishing cannot even begin. */
@@ -171,6 +173,7 @@ export class WhipPublisher implements Publisher {
 
   #onConnected(): void {
     this.#wasLive = true;
+    this.#isSessionLive = true;
     this.#retries.onSuccess();
     this.#status.set("live");
   }
@@ -192,10 +195,9 @@ export class WhipPublisher implements Publisher {
       this.#finish("failed", error);
       return;
     }
-    if (this.#status.state === "live" || this.#status.state === "reconnecting") {
-      this.#reconnects += 1;
-      this.#status.set("reconnecting", error);
-    } else this.#status.set("connecting", error);
+    if (this.#isSessionLive) this.#reconnects += 1;
+    this.#isSessionLive = false;
+    this.#status.set(this.#wasLive ? "reconnecting" : "connecting", error);
     this.#retryTimer = setTimeout(again, decision.delayMs);
   }
 
