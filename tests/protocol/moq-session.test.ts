@@ -109,9 +109,13 @@ describe.each(VERSIONS)("MoqSession in %s", (version) => {
       responder.start([]);
       pair.run();
       expect(log.events).toEqual(["ready"]);
+      let closed = 0;
+      responder.onClosed = () => closed++;
       responder.finish();
+      expect(closed).toBe(0);
       pair.run();
       expect(log.events).toEqual(["ready", "closed undefined"]);
+      expect(closed).toBe(1);
     });
 
     test("a route is replaced as the version can", () => {

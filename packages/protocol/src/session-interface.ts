@@ -87,9 +87,10 @@ export interface AnnounceResponder {
   start(active: readonly { readonly path: string; readonly hops: readonly number[] }[]): void;
   active(path: string, hops: readonly number[]): void;
   ended(path: string): void;
+  /** Ends this side; the peer ends his when he has read all of it. */
   finish(): void;
   reject(code: ErrorCode): void;
-  /** Called once when the peer lost interest or the session closed. */
+  /** Called once when the peer has ended his side, by himself or after `finish`, or the session closed. */
   onClosed: (() => void) | undefined;
 }
 

@@ -16,6 +16,8 @@ import { dialOrigin } from "./dial-origin.ts";
 
 /** After the end was announced, what is still unsent gets this long. */
 const LINGER_MS = 300;
+/** And the origin this long to answer that it knows: it would wait for a publisher whom it has only lost. */
+const MAX_LINGER_MS = 2_000;
 /** The protocol's deadlines are checked this often. */
 const TICK_MS = 1_000;
 /** Times that the origin's clock is asked per session; one nearly always meets an empty path. */
@@ -40,6 +42,7 @@ export interface PublishConnectionDeps {
 /** Keeps a session to the origin and serves the broadcast on it. */
 export class PublishConnection {
   readonly #deps: PublishConnectionDeps;
+  readonly #dialOrigin: typeof dialOrigin;
   readonly #abort = new AbortController();
   readonly #schedule = new RetrySchedule({ sources: 1 }, { random: Math.random });
   readonly #token: string | undefined;
@@ -50,7 +53,8 @@ export class PublishConnection {
   readonly #tick = setInterval(() => this.#moq?.onTick(this.#deps.clock.nowUs() / 1000), TICK_MS);
   #closed = false;
 
-  constructor(options: PublishConnectionOptions, deps: PublishConnectionDeps) {
+  constructor(options: PublishConnectionOptions, deps: PublishConnectionDeps, dial = dialOrigin) {
+    this.#dialOrigin = dial;
     this.#url = options.url;
     this.#token = options.token;
     this.#deps = deps;
@@ -61,7 +65,10 @@ export class PublishConnection {
     return this.#session?.stats();
   }
 
-  /** Says that the broadcast is over, then closes. */
+  /**
+   * Says that the broadcast is over, then closes. When the browser has sent that, only the origin can tell:
+   * WebTransport counts as sent what the browser has taken, and closing drops it.
+   */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -69,17 +76,17 @@ export class PublishConnection {
     clearTimeout(this.#retry);
     clearInterval(this.#tick);
     const [moq, session] = [this.#moq, this.#session];
-    this.#deps.broadcast.end();
-    setTimeout(() => {
+    const heard = new Promise<void>((resolve) => this.#deps.broadcast.end(resolve));
+    void Promise.race([Promise.all([heard, wait(LINGER_MS)]), wait(MAX_LINGER_MS)]).then(() => {
       moq?.close(ERROR_CODES.cancel, "publisher stopped");
       session?.close(ERROR_CODES.cancel, "publisher stopped");
-    }, LINGER_MS);
+    });
   }
 
   async #dial(): Promise<void> {
     const { signal } = this.#abort;
     try {
-      const { session, timeBaseUrl } = await dialOrigin(this.#url, this.#token, {
+      const { session, timeBaseUrl } = await this.#dialOrigin(this.#url, this.#token, {
         fetch: fetch.bind(globalThis),
         signal,
       });
@@ -169,4 +176,8 @@ export class PublishConnection {
     this.close();
     this.#deps.onFailed(error);
   }
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -37,14 +37,20 @@ export class ServedBroadcast {
     };
   }
 
-  /** Tells every peer that the broadcast is over. */
-  end(): void {
+  /** Tells every peer that the broadcast is over. `onHeard`: all have read it or are gone; where there is none, at once. */
+  end(onHeard: () => void = () => {}): void {
     for (const track of this.#tracks.values()) track.end();
-    for (const request of this.#announced) {
+    const unheard = new Set(this.#announced);
+    this.#announced.clear();
+    for (const request of unheard) {
+      request.onClosed = () => {
+        unheard.delete(request);
+        if (unheard.size === 0) onHeard();
+      };
       request.ended(this.#path);
       request.finish();
     }
-    this.#announced.clear();
+    if (unheard.size === 0) onHeard();
   }
 
   #announce(request: AnnounceResponder): void {

@@ -102,6 +102,11 @@ export class IncomingAnnounceRequest extends Responder implements AnnounceRespon
     }
   }
 
+  /** Over is the request when the peer, who then knows of the end, has ended his side as well. */
+  override finish(): void {
+    this.control.finish();
+  }
+
   onInput(input: MessageReader): void {
     if (this.#request !== undefined) {
       return;
