@@ -253,7 +253,7 @@ describe.concurrent("webTransportUpstream", () => {
     await using edge = await RelayEdge.start(plain);
     await using tab = await openPlayerPage(plain);
     const { page } = tab;
-    await page.evaluate((src) => window.page.start({ src }, "network"), edge.url);
+    await page.evaluate((src) => window.page.start({ src, transports: "webtransport" }, "network"), edge.url);
     await waitForFrames(page, 75);
     const { transport, joinMs, isLatencyAbsolute } = await stats(page);
     expect(transport).toBe("webtransport");
