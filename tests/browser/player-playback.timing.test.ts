@@ -188,12 +188,18 @@ describe.concurrent("Playback", () => {
     expect(hidden.state).toBe("playing");
     await page.evaluate(() => window.page.player?.setHidden(false));
     const shown = (await readLog(page)).presented.length;
-    const startMs = performance.now();
-    await waitForFrames(page, shown + 3);
-    expect(performance.now() - startMs).toBeLessThan(1_500);
+    // Until it has caught up, the picture is late by what it has still to decode.
+    await waitFor(
+      "pictures of now",
+      async () => {
+        const { presented } = await readLog(page);
+        const { latencyUs } = presented.at(-1) ?? { latencyUs: Number.POSITIVE_INFINITY };
+        return presented.length >= shown + 3 && latencyUs < 300_000;
+      },
+      1_500,
+    );
     const log = await readLog(page);
     expect(log.presented.filter(({ expected, painted }) => expected !== painted)).toEqual([]);
-    expect(log.presented.at(-1)?.latencyUs).toBeLessThan(300_000);
   });
 
   it("shows two viewers the same picture at the same time in sync mode", async () => {
