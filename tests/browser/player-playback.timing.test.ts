@@ -208,6 +208,12 @@ describe.concurrent("Playback", () => {
     for (const { page } of [tab, other])
       await page.evaluate(() => window.page.start({ sync: true, latencyMs: 300 }));
     for (const { page } of [tab, other]) await waitForFrames(page, 100);
+    // Who was held up at the start plays a step later for some seconds, and comes back at a higher rate.
+    await waitFor("both on the first step", async () => {
+      const both = await Promise.all([stats(tab.page), stats(other.page)]);
+      return both.every(({ targetLatencyMs, playbackRate }) => targetLatencyMs === 300 && playbackRate === 1);
+    });
+    await Promise.all([tab, other].map(({ page }) => waitForMoreFrames(page, 40)));
     const latencies = await Promise.all(
       [tab, other].map(async ({ page }) => {
         const sorted = (await readLog(page)).presented.slice(-40).map(({ latencyUs }) => latencyUs);
