@@ -45,7 +45,13 @@ const openPlayerPage = (clip: ClipFrames): Promise<PlayerTab> => takePlayerTab(p
 
 interface Watched {
   readonly log: PageLog;
+  /** After `STARTED` pictures, and before the messages. */
+  readonly started: PlayerStats;
   readonly stats: PlayerStats;
+  /** How many pictures there were when the latency aimed at was in order. */
+  readonly settledAt: number;
+  /** How far sound and picture were apart, at several moments. */
+  readonly skewsMs: readonly number[];
   readonly errors: readonly string[];
 }
 
@@ -53,15 +59,33 @@ const clips = [
   { name: "without B-frames", clip: () => plain },
   { name: "with B-frames", clip: () => reordered },
 ];
+/** Pictures of the time in which pages start beside each other. */
+const STARTED = 40;
 const PICTURES = 100;
 const MESSAGES = 30;
+const SKEW_LOOKS = 10;
+const MAX_LATENCY_MS = 220;
+
+function median(values: readonly number[]): number | undefined {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+}
 
 /** Four seconds of pictures and sound, then messages in quick succession. */
 async function watch(clip: ClipFrames): Promise<Watched> {
   await using tab = await openPlayerPage(clip);
   const { page, errors } = tab;
   await page.evaluate(() => window.page.start());
-  await waitForFrames(page, PICTURES);
+  await waitForFrames(page, STARTED);
+  const started = await stats(page);
+  // A page that was held up aims higher, and takes that back slowly.
+  await waitFor("the target", async () => (await stats(page)).targetLatencyMs < MAX_LATENCY_MS);
+  const settledAt = (await readLog(page)).presented.length;
+  const skewsMs: number[] = [];
+  while (skewsMs.length < SKEW_LOOKS) {
+    await waitForMoreFrames(page, 5);
+    skewsMs.push(Math.abs((await stats(page)).avSkewMs));
+  }
+  await waitForFrames(page, settledAt + PICTURES - STARTED);
   const heard = await stats(page);
   await page.evaluate((count) => {
     const { edge } = window.page;
@@ -75,7 +99,7 @@ async function watch(clip: ClipFrames): Promise<Watched> {
   }, MESSAGES);
   await waitFor("all messages", async () => (await readLog(page)).timed.length >= MESSAGES);
   await waitForMoreFrames(page, 10);
-  return { log: await readLog(page), stats: heard, errors: [...errors] };
+  return { log: await readLog(page), started, stats: heard, settledAt, skewsMs, errors: [...errors] };
 }
 
 describe("Playback of a whole broadcast", () => {
@@ -95,7 +119,7 @@ describe("Playback of a whole broadcast", () => {
   };
 
   it.each(clips)("paints every picture at its time, in order, $name", ({ name }) => {
-    const { log, errors } = get(name);
+    const { log, settledAt, errors } = get(name);
     expect(log.errors).toEqual([]);
     expect(errors).toEqual([]);
     expect(log.states).toEqual(["connecting", "playing"]);
@@ -103,13 +127,13 @@ describe("Playback of a whole broadcast", () => {
     const times = log.presented.map(({ timestampUs }) => timestampUs);
     expect(times).toEqual([...times].sort((a, b) => a - b));
     // After the start, and before the messages, every picture is shown, about 150 ms after its capture.
-    const settled = log.presented.slice(40, PICTURES);
-    const steps = settled.slice(1).map(({ timestampUs }, index) => timestampUs - (times[40 + index] ?? 0));
+    const shown = times.slice(STARTED, PICTURES);
+    const steps = shown.slice(1).map((time, index) => time - (shown[index] ?? 0));
     expect(steps.filter((step) => Math.abs(step - FRAME_US) < 5_000).length).toBeGreaterThan(
       steps.length * 0.9,
     );
-    const latencies = settled.map(({ latencyUs }) => latencyUs).sort((a, b) => a - b);
-    expect(latencies[Math.floor(latencies.length / 2)]).toBeLessThan(220_000);
+    const settled = log.presented.slice(settledAt, settledAt + PICTURES - STARTED);
+    expect(median(settled.map(({ latencyUs }) => latencyUs))).toBeLessThan(MAX_LATENCY_MS * 1000);
   });
 
   it.each(clips)("fires timed messages exactly on their frames, once, $name", ({ name }) => {
@@ -124,11 +148,12 @@ describe("Playback of a whole broadcast", () => {
   });
 
   it("plays the sound of the picture", () => {
-    const { audioPeak, audioUnderruns, avSkewMs, audioCodec } = get("without B-frames").stats;
+    const { started, stats: heard, skewsMs } = get("without B-frames");
+    const { audioPeak, audioUnderruns, audioCodec } = heard;
     expect(audioCodec).toBe("mp4a.40.2");
     expect(audioPeak).toBeGreaterThan(0.05);
-    expect(audioUnderruns).toBeLessThanOrEqual(1);
-    expect(Math.abs(avSkewMs)).toBeLessThan(20);
+    expect(audioUnderruns - started.audioUnderruns).toBeLessThanOrEqual(1);
+    expect(median(skewsMs)).toBeLessThan(20);
   });
 });
 
