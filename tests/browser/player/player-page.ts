@@ -4,14 +4,24 @@ import type { ClipFrames } from "./clip-frames.ts";
 import { withOpus } from "./encode-opus.ts";
 import { FakeEdge, nowUs } from "./fake-upstream.ts";
 import { MoqEdge } from "./moq-edge.ts";
+import { RepaintPauses } from "./repaint-pauses.ts";
 
 /** Side of the squares in the clip's top row. */
 const BIT_PIXELS = 16;
 const BITS = 10;
 
+export interface PresentedPicture {
+  readonly timestampUs: number;
+  readonly latencyUs: number;
+  readonly expected: number;
+  readonly painted: number;
+  /** How long the page stood still since the picture before. */
+  readonly stillUs: number;
+}
+
 /** What happened on the page, for the test to read. */
 export interface PageLog {
-  readonly presented: { timestampUs: number; latencyUs: number; expected: number; painted: number }[];
+  readonly presented: PresentedPicture[];
   readonly timed: { id: string; at: number; mediaTimeUs: number; source: string }[];
   readonly states: string[];
   readonly errors: string[];
@@ -74,6 +84,8 @@ export class PlayerPage {
     const canvas = document.createElement("canvas");
     document.body.append(canvas);
     const { log } = this;
+    const pauses = new RepaintPauses(() => this.player?.state !== "idle");
+    let shownMs = performance.now();
     const player = createPlayer(
       {
         src: "http://edge.test",
@@ -81,7 +93,9 @@ export class PlayerPage {
         canvas,
         onFramePresented: ({ timestampUs, latencyUs }) => {
           const expected = this.#edge?.numbers.get(timestampUs) ?? -1;
-          log.presented.push({ timestampUs, latencyUs, expected, painted: paintedNumber(canvas) });
+          const stillUs = pauses.longestUs(shownMs);
+          shownMs = performance.now();
+          log.presented.push({ timestampUs, latencyUs, expected, painted: paintedNumber(canvas), stillUs });
         },
         ...options,
       },
