@@ -10,6 +10,15 @@ import { RepaintPauses } from "./repaint-pauses.ts";
 const BIT_PIXELS = 16;
 const BITS = 10;
 
+interface FiredMessage {
+  readonly id: string;
+  readonly at: number;
+  readonly mediaTimeUs: number;
+  readonly source: string;
+  /** How long the page stood still just before. */
+  readonly stillUs: number;
+}
+
 export interface PresentedPicture {
   readonly timestampUs: number;
   readonly latencyUs: number;
@@ -22,7 +31,7 @@ export interface PresentedPicture {
 /** What happened on the page, for the test to read. */
 export interface PageLog {
   readonly presented: PresentedPicture[];
-  readonly timed: { id: string; at: number; mediaTimeUs: number; source: string }[];
+  readonly timed: FiredMessage[];
   readonly states: string[];
   readonly errors: string[];
 }
@@ -112,7 +121,7 @@ export class PlayerPage {
           },
     );
     player.on("timed", ({ message, mediaTimeUs, source }) => {
-      log.timed.push({ id: message.id, at: message.at, mediaTimeUs, source });
+      log.timed.push({ id: message.id, at: message.at, mediaTimeUs, source, stillUs: pauses.lateUs() });
     });
     player.on("statechange", ({ state }) => log.states.push(state));
     player.on("error", ({ error }) => log.errors.push(`${error.code}: ${error.message}`));

@@ -1,6 +1,8 @@
 /** The most between two repaints of a page that does not stand still: one at 60 Hz. */
 const REPAINT_MS = 20;
 const KEPT_MS = 1_000;
+/** What was held up by a standstill happens so soon after it. */
+const AFTERMATH_MS = 100;
 
 /** How long the page stood still: it paints nothing meanwhile, and a publisher inside of it sends nothing. */
 export class RepaintPauses {
@@ -22,6 +24,11 @@ export class RepaintPauses {
     this.#note();
     const pauses = this.#pauses.filter(({ endMs }) => endMs > sinceMs).map(({ pauseMs }) => pauseMs);
     return Math.max(0, ...pauses.map((pauseMs) => pauseMs - REPAINT_MS)) * 1000;
+  }
+
+  /** The longest standstill that can have held up what happens now, µs. */
+  lateUs(): number {
+    return this.longestUs(performance.now() - AFTERMATH_MS);
   }
 
   #note(): void {

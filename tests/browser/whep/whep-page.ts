@@ -1,14 +1,25 @@
 import { createPlayer, defaultUpstreams, type Player, type PlayerOptions } from "@canopy/player";
 import "@canopy/player/define";
+import { RepaintPauses } from "../player/repaint-pauses.ts";
 import { PageEdge } from "./page-edge.ts";
 
 /** Side of the squares in the clip's top row. */
 const BIT_PIXELS = 16;
 const BITS = 10;
 
+interface FiredMessage {
+  readonly id: string;
+  readonly at: number;
+  readonly mediaTimeUs: number;
+  readonly source: string;
+  readonly number: number;
+  /** How long the page stood still just before. */
+  readonly stillUs: number;
+}
+
 interface WhepPageLog {
   readonly presented: { timestampUs: number; latencyUs: number; number: number }[];
-  readonly timed: { id: string; at: number; mediaTimeUs: number; source: string; number: number }[];
+  readonly timed: FiredMessage[];
   readonly states: string[];
   readonly transports: (string | undefined)[];
   readonly errors: string[];
@@ -49,6 +60,7 @@ class WhepPage {
   readonly video = document.createElement("video");
   readonly canvas = document.createElement("canvas");
   player: Player | undefined;
+  readonly #pauses = new RepaintPauses(() => true);
   #analyser: AnalyserNode | undefined;
 
   /** `whepAt`: WHEP requests go there instead; "page": to the edge inside of this page. */
@@ -85,6 +97,7 @@ class WhepPage {
         at: message.at,
         mediaTimeUs,
         source,
+        stillUs: this.#pauses.lateUs(),
         number: shownNumber(this.#surface),
       });
     });
