@@ -1,9 +1,12 @@
 import { splitAnnexB } from "@canopy/media/h264";
+import { parseRtcp } from "@canopy/media/rtp";
 import type { Track } from "node-datachannel";
 
 const MAX_PAYLOAD_BYTES = 1_180;
 const NTP_UNIX_S = 2_208_988_800n;
 const FU_A = 28;
+/** To be sent again: some seconds of the clip, at most 0.6 MB. A divisor of 2^16. */
+const KEPT_PACKETS = 512;
 
 export interface RtpSenderOptions {
   readonly ssrc: number;
@@ -13,10 +16,12 @@ export interface RtpSenderOptions {
   readonly offset: number;
 }
 
-/** Sends frames of one track as RTP, with sender reports that carry media time. */
+/** Sends frames of one track as RTP, with sender reports that carry media time, and again what got lost. */
 export class RtpSender {
   readonly #options: RtpSenderOptions;
   readonly #track: Track;
+  /** By their sequence number, modulo the length. */
+  readonly #kept: Buffer[] = [];
   #sequence = Math.floor(Math.random() * 60_000);
   #packets = 0;
   #octets = 0;
@@ -24,6 +29,7 @@ export class RtpSender {
   constructor(track: Track, options: RtpSenderOptions) {
     this.#track = track;
     this.#options = options;
+    track.onMessage((packet) => this.#onRtcp(packet));
   }
 
   rtpOf(mediaUs: number): number {
@@ -82,10 +88,22 @@ export class RtpSender {
     packet.writeUInt32BE(this.rtpOf(mediaUs), 4);
     packet.writeUInt32BE(this.#options.ssrc, 8);
     packet.set(payload, 12);
+    this.#kept[this.#sequence % KEPT_PACKETS] = packet;
     this.#sequence += 1;
     this.#packets += 1;
     this.#octets += payload.length;
     this.#write(packet);
+  }
+
+  /** Generic NACKs, RFC 4585 §6.2.1. A compound packet comes to all tracks that it is about. */
+  #onRtcp(packet: Buffer): void {
+    for (const item of parseRtcp(packet)) {
+      if (item.kind !== "nack" || item.mediaSsrc !== this.#options.ssrc) continue;
+      for (const sequence of item.sequences) {
+        const kept = this.#kept[sequence % KEPT_PACKETS];
+        if (kept?.readUInt16BE(2) === sequence) this.#write(kept);
+      }
+    }
   }
 
   #write(packet: Buffer): void {
