@@ -1,5 +1,5 @@
 import { createSocket, type Socket } from "node:dgram";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer, type Server } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type BrowserViewer, openViewer } from "../harness/browser-viewer.ts";
 import type { TestChromium } from "../harness/chromium.ts";
@@ -17,14 +17,19 @@ const MAX_JOIN_MS = 5_000;
 const stage = useDevInChromium({ edges: 2, picture: MEDIUM_PICTURE });
 /** Takes packets and says nothing, as a firewall does. */
 let blackHole: Socket;
+/** Takes connections and says nothing. */
+let silent: Server;
 
 beforeAll(async () => {
   blackHole = createSocket("udp4");
   await new Promise<void>((resolve) => blackHole.bind(0, "127.0.0.1", resolve));
+  silent = createServer((socket) => socket.on("error", () => {}).resume());
+  await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
 });
 
 afterAll(() => {
   blackHole?.close();
+  silent?.close();
 });
 
 /** Runs in the page before its scripts: every WebTransport session goes to another UDP port. */
@@ -44,9 +49,43 @@ function removeWebTransport(): void {
   Object.assign(window, { WebTransport: undefined });
 }
 
+/** What the page has dialled. */
+interface Dialled {
+  readonly sockets: WebSocket[];
+  /** How many of them there were when a WebTransport session was first ready. */
+  socketsAtReady?: number;
+}
+
+/** Every WebSocket goes to another TCP port, and what is dialled is noted. */
+function divertWebSocket(port: number): void {
+  const dialled: Dialled = { sockets: [] };
+  class Diverted extends window.WebSocket {
+    constructor(_url: string | URL, protocols?: string | string[]) {
+      super(`ws://127.0.0.1:${port}`, protocols);
+      dialled.sockets.push(this);
+    }
+  }
+  class Watched extends window.WebTransport {
+    constructor(url: string | URL, options?: WebTransportOptions) {
+      super(url, options);
+      this.ready.then(
+        () => {
+          dialled.socketsAtReady ??= dialled.sockets.length;
+        },
+        () => {},
+      );
+    }
+  }
+  Object.assign(window, { WebSocket: Diverted, WebTransport: Watched, dialled });
+}
+
 /** The watch page as it is, with something of the browser taken away before its scripts run. */
-async function openWithout(script: (port: number) => void, edge: string): Promise<BrowserViewer> {
-  const { port } = blackHole.address() as AddressInfo;
+async function openWithout(
+  script: (port: number) => void,
+  src: readonly string[],
+  diversion: Socket | Server = blackHole,
+): Promise<BrowserViewer> {
+  const { port } = diversion.address() as AddressInfo;
   const { chromium, dev } = stage;
   const lame: TestChromium = {
     ...chromium,
@@ -56,13 +95,13 @@ async function openWithout(script: (port: number) => void, edge: string): Promis
       return opened;
     },
   };
-  return openViewer(lame, { console: dev.console, src: [edge], broadcast: BROADCAST });
+  return openViewer(lame, { console: dev.console, src, broadcast: BROADCAST });
 }
 
 describe.concurrent("the player without UDP", () => {
   it("plays over WebSocket by itself, and the next time at once", async () => {
     const [edge = ""] = stage.dev.edges;
-    const viewer = await openWithout(divertWebTransport, edge);
+    const viewer = await openWithout(divertWebTransport, [edge]);
     await viewer.presents(FRAMES);
     const stats = await viewer.stats();
     console.log(`UDP swallowed: first picture ${stats.joinMs?.toFixed(0)} ms after play()`);
@@ -88,7 +127,7 @@ describe.concurrent("the player without UDP", () => {
 
   it("plays over WebSocket in a browser without WebTransport, and says why", async () => {
     const [, edge = ""] = stage.dev.edges;
-    const viewer = await openWithout(removeWebTransport, edge);
+    const viewer = await openWithout(removeWebTransport, [edge]);
     await viewer.presents(FRAMES);
     const stats = await viewer.stats();
     expect(stats.transport).toBe("websocket");
@@ -98,13 +137,19 @@ describe.concurrent("the player without UDP", () => {
 });
 
 describe("the player with UDP", () => {
-  // By itself: a handshake that another page holds up for a quarter of a second loses to the WebSocket.
+  // A handshake of over a quarter of a second gets a WebSocket beside it, rightly: here it gets no answer.
   it("does not open a WebSocket where WebTransport has a session", async () => {
-    const { chromium, dev } = stage;
-    const viewer = await openViewer(chromium, { console: dev.console, src: dev.edges, broadcast: BROADCAST });
+    const viewer = await openWithout(divertWebSocket, stage.dev.edges, silent);
     await viewer.presents(FRAMES);
     const stats = await viewer.stats();
     expect([stats.transport, stats.transportReason]).toEqual(["webtransport", undefined]);
+    const { dialled, dialledAtReady, left } = await viewer.page.evaluate(() => {
+      const { sockets, socketsAtReady } = (window as unknown as { dialled: Dialled }).dialled;
+      const left = sockets.filter(({ readyState }) => readyState < WebSocket.CLOSING);
+      return { dialled: sockets.length, dialledAtReady: socketsAtReady, left: left.length };
+    });
+    expect(dialled).toBe(dialledAtReady);
+    expect(left).toBe(0);
     await viewer.close();
   });
 });
