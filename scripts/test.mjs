@@ -1,6 +1,6 @@
 // `npm test`: makes sure the real parts are there (Chromium, ffmpeg, Redis, Prometheus, Compose, kubectl), then runs every test on this Node.js
 // and the unit tests once more on a newer LTS release. Arguments are passed on to vitest.
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -129,52 +129,24 @@ if (args.length > 0) process.exit(run(process.execPath, [vitest, "run", ...args]
 const resultsFile = join(root, ".canopy", "test-results.jsonl");
 rmSync(resultsFile, { force: true });
 
-/** Unit tests that run beside others get the time of the cores that those leave. */
-const BESIDE = ["nice", "-n", "10"];
-
-/** Runs the tests of one project; how they ended is kept for the end. Resolves with the exit code. */
-function runProject({ name, node, project }, before = []) {
+/** Runs the tests of one project; how they ended is kept for the end. Returns the exit code. */
+function runProject(node, project) {
   const reporters = ["--reporter=default", `--reporter=${join(root, "scripts", "results-reporter.mjs")}`];
-  const [program, ...programArgs] = [...before, node, vitest, "run", "--project", project, ...reporters];
-  const isBeside = before.length > 0;
-  const child = spawn(program, programArgs, {
-    cwd: root,
-    stdio: ["inherit", ...(isBeside ? ["pipe", "pipe"] : ["inherit", "inherit"])],
-    env: { ...process.env, CANOPY_TEST_RESULTS: resultsFile },
-  });
-  // What two runs print is not mixed: of the one beside it comes at its end.
-  const printed = [];
-  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => printed.push(chunk));
-  if (!isBeside) console.log(`canopy: ${name}`);
-  return new Promise((resolve) => {
-    child.on("error", (error) => {
-      console.error(`canopy: cannot run ${program}: ${error.message}`);
-      resolve(1);
-    });
-    child.on("close", (status) => {
-      if (isBeside) process.stdout.write(Buffer.concat([Buffer.from(`canopy: ${name}\n`), ...printed]));
-      if (status !== 0) failedRuns.push(`${name} (exit code ${status})`);
-      resolve(status ?? 1);
-    });
-  });
+  return run(node, [vitest, "run", "--project", project, ...reporters], { CANOPY_TEST_RESULTS: resultsFile });
 }
 
-function testsOf(project, node = process.execPath) {
-  const version = node === process.execPath ? process.versions.node : NEWER_NODE;
-  return { name: `${project} tests on Node.js ${version}`, node, project };
-}
-
-// System tests wait for media most of their time, and unit tests take all the cores they get: beside each other, with
-// the system tests first in line. What timing tests measure must not wait for cores that others take: alone. All of
-// them, so that one failure does not hide the others.
+// One after the other: what system tests wait for, and what timing tests measure, must not wait for the cores that
+// others take. All of them, so that one failure does not hide the others.
+const runs = ["unit", "system", "timing"].map((project) => ({ node: process.execPath, project }));
 const newer = newerNode();
+if (newer !== undefined) runs.unshift({ node: newer, project: "unit" });
 const failedRuns = [];
-const runUnits = async () => {
-  if (newer !== undefined) await runProject(testsOf("unit", newer), BESIDE);
-  await runProject(testsOf("unit"), BESIDE);
-};
-await Promise.all([runProject(testsOf("system")), runUnits()]);
-await runProject(testsOf("timing"));
+for (const { node, project } of runs) {
+  const name = `${project} tests on Node.js ${node === newer ? NEWER_NODE : process.versions.node}`;
+  console.log(`canopy: ${name}`);
+  const status = runProject(node, project);
+  if (status !== 0) failedRuns.push(`${name} (exit code ${status})`);
+}
 
 const results = existsSync(resultsFile)
   ? readFileSync(resultsFile, "utf8")
