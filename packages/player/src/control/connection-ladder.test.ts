@@ -188,6 +188,7 @@ describe("Connection over several transports", () => {
     expect(told).toEqual(["m1", "hls", "element frame"]);
     expect(last("webtransport").isClosed).toBe(true);
     expect(connection.reason).toBe("webtransport stalled three times in 30 s");
+    expect(connection.reconnects).toBe(0);
   });
 
   it("goes up again when the better way has proved itself beside the one in use", async () => {
@@ -216,6 +217,37 @@ describe("Connection over several transports", () => {
     expect(told).toEqual(["webtransport", "group 5", "frame 5", "frame 5"]);
     expect(last("hls").isClosed).toBe(true);
     expect(connection.reason).toBe("webtransport carries the stream again");
+  });
+
+  it("counts a session whose edge was silent as opened again, not one that is left for a better way", async () => {
+    await begin(["webtransport", "hls"]);
+    answers = false;
+    connection.onStarved();
+    await vi.advanceTimersByTimeAsync(1_600);
+    expect(connection.reconnects).toBe(0);
+    last("hls").sink.onElementFrame(ELEMENT_FRAME);
+    expect(connection.reconnects).toBe(1);
+    await brings("hls", 15_500);
+    const better = last("webtransport");
+    better.sink.onCatalog({});
+    await brings("hls", 3_300, () => better.sink.onFrame("video", "video", 4, DELTA));
+    better.sink.onFrame("video", "video", 5, KEY);
+    expect(last("hls").isClosed).toBe(true);
+    expect(connection.reconnects).toBe(1);
+  });
+
+  it("counts one that is lost while another way is being tried", async () => {
+    await begin(["webtransport", "hls"]);
+    for (let stall = 0; stall < 3; stall += 1) {
+      connection.onStarved();
+      await brings("webtransport", 3_000);
+    }
+    last("webtransport").sink.onClosed(new PlayerError("unreachable", "gone"));
+    last("webtransport").isClosed = true;
+    expect(connection.reconnects).toBe(1);
+    await vi.advanceTimersByTimeAsync(60);
+    await brings("hls", 500);
+    expect(connection.reconnects).toBe(1);
   });
 
   it("does not go up to a way that comes with pauses, and waits longer each time", async () => {

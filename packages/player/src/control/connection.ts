@@ -478,7 +478,8 @@ export class Connection {
     return factories[rung]?.inElement === true && factories[this.#factory]?.inElement === true;
   }
 
-  #takeOver(trial: TransportTrial, rung: number, reason: string): void {
+  #takeOver(trial: TransportTrial, rung: number, reason: string, isLost: boolean): void {
+    if (isLost && this.#hasMedia) this.#reconnects += 1;
     const isElsewhere = this.#needsOtherElement(rung);
     if (isElsewhere) trial.close();
     else trial.promote();

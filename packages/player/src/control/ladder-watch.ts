@@ -34,8 +34,8 @@ export interface LadderWatchDeps {
     limits: Pick<TransportTrialOptions, "needsProof" | "timeoutMs">,
     then: Pick<TransportTrialDeps, "onReady" | "onFailed">,
   ) => TransportTrial | undefined;
-  /** The trial is to be the upstream in use. */
-  readonly onTakeOver: (trial: TransportTrial, rung: number, reason: string) => void;
+  /** The trial is to be the upstream in use. `isLost`: the one before was not left, but lost or as good as lost. */
+  readonly onTakeOver: (trial: TransportTrial, rung: number, reason: string, isLost: boolean) => void;
 }
 
 /** Watches how the stream comes, and tries other transports beside the one in use when that is called for. */
@@ -132,7 +132,7 @@ export class LadderWatch {
     this.onRefused(rung, error);
     const trial = this.#trial;
     if (trial?.session === undefined || trial.purpose === "upgrade") return false;
-    this.#takeOver(trial.session, trial.rung, error.message);
+    this.#takeOver(trial.session, trial.rung, error.message, true);
     return true;
   }
 
@@ -192,7 +192,7 @@ export class LadderWatch {
     const hasOthers = !isUpgrade && this.#ladder.below(rung) !== undefined;
     const limits = { needsProof: isUpgrade, timeoutMs: hasOthers ? RESCUE_TIMEOUT_MS : TRIAL_TIMEOUT_MS };
     const session = this.#deps.openTrial(rung, limits, {
-      onReady: (ready) => this.#takeOver(ready, rung, reason),
+      onReady: (ready) => this.#takeOver(ready, rung, reason, purpose === "rescue"),
       onFailed: (error) => {
         if (this.#trial !== trial) return;
         this.#trial = undefined;
@@ -209,12 +209,12 @@ export class LadderWatch {
     }
   }
 
-  #takeOver(session: TransportTrial, rung: number, reason: string): void {
+  #takeOver(session: TransportTrial, rung: number, reason: string, isLost: boolean): void {
     const nowMs = this.#deps.nowMs();
     this.#trial = undefined;
     if (rung > this.#ladder.current) this.#ladder.onFailed(this.#ladder.current, nowMs);
     this.#ladder.onSwitched(rung, nowMs);
-    this.#deps.onTakeOver(session, rung, reason);
+    this.#deps.onTakeOver(session, rung, reason, isLost);
   }
 
   #closeTrial(): void {
