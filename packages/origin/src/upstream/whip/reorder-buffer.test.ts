@@ -50,12 +50,29 @@ describe("ReorderBuffer", () => {
     const { out, push, inner } = buffer();
     push(1, 0);
     push(4, 100);
-    inner.tick(399);
+    for (let nowMs = 19; nowMs < 400; nowMs += 20) inner.tick(nowMs);
     expect(out).toEqual([1]);
     inner.tick(400);
     expect(out).toEqual([1, 4]);
     push(2, 401);
     expect([inner.lost, inner.late]).toEqual([2, 1]);
+  });
+
+  it("does not count a pause of its own process: what came meanwhile is yet to be read", () => {
+    const { out, push, requests, inner } = buffer();
+    push(1, 0);
+    push(3, 0);
+    inner.tick(5);
+    inner.tick(1_005);
+    expect(out).toEqual([1]);
+    expect(requests(1_005)).toEqual([2]);
+    push(2, 1_006);
+    expect(out).toEqual([1, 2, 3]);
+    push(5, 1_010);
+    for (let nowMs = 1_025; nowMs < 1_310; nowMs += 20) inner.tick(nowMs);
+    expect(out).toEqual([1, 2, 3]);
+    inner.tick(1_310);
+    expect(out).toEqual([1, 2, 3, 5]);
   });
 
   it("asks for what is missing after a moment, again after a round trip, and not for ever", () => {

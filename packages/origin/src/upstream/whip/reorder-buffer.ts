@@ -27,6 +27,11 @@ const OVERTAKING_MS = 10;
 const ASK_AGAIN_MS = 60;
 /** After this many requests it will not come. */
 const MAX_REQUESTS = 5;
+/**
+ * What the time between two ticks, which come 50 times a second, counts at most. After a pause of this process the
+ * timer that leads here runs before anything is read, and the repeats that were asked for may be there already.
+ */
+const MAX_TICK_MS = 30;
 /** Requests of one call: what a burst of loss on a stream of 10 Mbit/s takes. */
 const MAX_ASKED_AT_ONCE = 256;
 
@@ -60,6 +65,7 @@ export class ReorderBuffer {
   #bytes = 0;
   #started = false;
   #stale = 0;
+  #tickedMs = 0;
 
   constructor(options: ReorderBufferOptions, deps: ReorderBufferDeps) {
     const { capacity } = options;
@@ -81,13 +87,13 @@ export class ReorderBuffer {
   /** Takes the packet over. */
   push(packet: Uint8Array, sequence: number, nowMs: number): void {
     const position = this.#unwrapper.unwrap(sequence);
-    if (!this.#started || position - this.#end >= this.#options.capacity) this.#restart(position);
+    if (!this.#started || position - this.#end >= this.#options.capacity) this.#restart(position, nowMs);
     if (position < this.#next) {
       this.late += 1;
       if (this.#next - position <= this.#options.capacity) return;
       this.#stale += 1;
       if (this.#stale < STALE_PACKETS) return;
-      this.#restart(position);
+      this.#restart(position, nowMs);
       this.#onRestart();
     }
     this.#stale = 0;
@@ -112,6 +118,9 @@ export class ReorderBuffer {
 
   /** Gives up what has been missing for too long. */
   tick(nowMs: number): void {
+    const pausedMs = nowMs - this.#tickedMs - MAX_TICK_MS;
+    this.#tickedMs = nowMs;
+    if (pausedMs > 0) this.#excuse(pausedMs, nowMs);
     while (
       this.waits &&
       nowMs - (this.#missingSinceMs[this.#next & this.#mask] as number) >= this.#options.maxWaitMs
@@ -140,11 +149,20 @@ export class ReorderBuffer {
   }
 
   /** Forgets everything, e.g. because the source has started anew. */
-  #restart(position: number): void {
+  #restart(position: number, nowMs: number): void {
     while (this.waits) this.#giveUpOldest();
     this.#started = true;
     this.#next = position;
     this.#end = position;
+    this.#tickedMs = nowMs;
+  }
+
+  /** What is missing has been so for less time; what is missing since the pause, since now at the latest. */
+  #excuse(pausedMs: number, nowMs: number): void {
+    for (let position = this.#next; position < this.#end; position += 1) {
+      const slot = position & this.#mask;
+      this.#missingSinceMs[slot] = Math.min(nowMs, (this.#missingSinceMs[slot] as number) + pausedMs);
+    }
   }
 
   #miss(position: number, nowMs: number): void {
