@@ -48,6 +48,8 @@ export interface BrowserViewer {
   loudest(): Promise<number>;
   /** Waits until `count` more frames were presented than now. */
   presents(count: number, timeoutMs?: number): Promise<void>;
+  /** Waits until it plays, as it stalls where the machine does, and returns its stats of that moment. */
+  plays(): Promise<PlayerStats>;
   close(): Promise<void>;
 }
 
@@ -212,6 +214,11 @@ export async function openViewer(
         });
       }
     },
+    plays: () =>
+      waitFor("the player to play", async () => {
+        const now = await stats();
+        return now.state === "playing" && now;
+      }),
     close: () => context.close(),
   };
 }
