@@ -42,14 +42,16 @@ export async function comparePackets(found: readonly HashedPacket[], clip: strin
   let pictures = 0;
   let worstMs = 0;
   for (const picture of video) {
-    for (const sound of audio) {
-      if (Math.abs(sound.shown - picture.shown) > NEIGHBOUR_SECONDS) continue;
-      if (Math.abs(sound.meant - picture.meant) > NEIGHBOUR_SECONDS) continue;
-      const skewMs = (picture.shown - picture.meant - (sound.shown - sound.meant)) * 1_000;
-      worstMs = Math.max(worstMs, Math.abs(skewMs));
-      pictures += 1;
-      break;
-    }
+    const distance = (sound: Match) => Math.abs(sound.meant - picture.meant);
+    // The nearest: what a clock that is being corrected does between the two would count, too.
+    const [sound] = audio
+      .filter((each) => Math.abs(each.shown - picture.shown) <= NEIGHBOUR_SECONDS)
+      .filter((each) => distance(each) <= NEIGHBOUR_SECONDS)
+      .sort((left, right) => distance(left) - distance(right));
+    if (sound === undefined) continue;
+    const skewMs = (picture.shown - picture.meant - (sound.shown - sound.meant)) * 1_000;
+    worstMs = Math.max(worstMs, Math.abs(skewMs));
+    pictures += 1;
   }
   return { pictures, worstMs };
 }
