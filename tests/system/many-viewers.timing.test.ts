@@ -4,10 +4,10 @@ import { type CanopyDev, startCanopyDev } from "../harness/canopy-dev.ts";
 import type { StartedProcess } from "../harness/child-process.ts";
 import { makeClip, publishWithFfmpeg } from "../harness/ffmpeg.ts";
 import { MoqViewer } from "../harness/moq-viewer.ts";
+import { percentile } from "../harness/percentile.ts";
 import { metric, scrapeMetrics } from "../harness/scrape-metrics.ts";
 import { untilAnnounced } from "../harness/until-announced.ts";
 import { waitFor } from "../harness/wait-for.ts";
-import { Samples } from "../load/samples.ts";
 
 const CROWD_BROADCAST = "live/fan-out";
 const CROWD = 200;
@@ -93,6 +93,14 @@ async function groupsDropped(edge: string): Promise<number> {
   return total;
 }
 
+/** Of all frames the median age, and of the ages that 95% of each group's frames are below the median, ms. */
+function summarize(ages: ReadonlyMap<number, readonly number[]>): readonly [median: number, tail: number] {
+  const groups = [...ages.values()];
+  // A pause of the machine makes frames of one or two groups late, a slow viewer would do so to all.
+  const tails = groups.map((group) => percentile(group, 0.95));
+  return [percentile(groups.flat(), 0.5), percentile(tails, 0.5)];
+}
+
 describe("the tree", () => {
   it("carries each track once per link for 200 viewers", async () => {
     const viewers = await connectCrowd(CROWD, ENOUGH_FRAMES);
@@ -131,7 +139,8 @@ describe.concurrent("the viewers of a tree", () => {
     async (transport) => {
       const edge = dev.edges[TRANSPORTS.indexOf(transport)] ?? "";
       const loop = new QuicLoop({ flush: 0 });
-      const ages = new Samples();
+      /** Of the quick viewers' frames, by group, ms. */
+      const ages = new Map<number, number[]>();
       const quick = await Promise.all(
         Array.from({ length: QUICK_VIEWERS }, () =>
           MoqViewer.connect({
@@ -141,8 +150,11 @@ describe.concurrent("the viewers of a tree", () => {
             loop,
             transport,
             maxLatencyMs: PATIENT_LATENCY_MS,
-            onFrame: (track, _sequence, frame) => {
-              if (track === "video") ages.add(Date.now() - frame.timestamp / 1_000);
+            onFrame: (track, sequence, frame) => {
+              if (track !== "video") return;
+              const group = ages.get(sequence) ?? [];
+              group.push(Date.now() - frame.timestamp / 1_000);
+              ages.set(sequence, group);
             },
           }),
         ),
@@ -172,7 +184,7 @@ describe.concurrent("the viewers of a tree", () => {
 
       ages.clear();
       await groupsLater(PERIOD_GROUPS);
-      const [medianBefore, tailBefore] = [ages.percentile(0.5), ages.percentile(0.95)];
+      const [medianBefore, tailBefore] = summarize(ages);
       expect(slow.view("video").groupsAborted).toBe(0);
       expect(await groupsDropped(edge)).toBe(droppedAtFirst);
 
@@ -187,7 +199,7 @@ describe.concurrent("the viewers of a tree", () => {
         bufferedBytes.push((await scrapeMetrics(edge)).get("canopy_buffered_bytes") ?? Number.NaN);
       }
       const publishedBytes = (quick[0]?.view("video").bytes ?? 0) - bytesBefore;
-      const [median, tail] = [ages.percentile(0.5), ages.percentile(0.95)];
+      const [median, tail] = summarize(ages);
 
       // It got a part, the rest was given up and counted, and what waits for it is bounded.
       const dropped = (await groupsDropped(edge)) - droppedAtFirst;
@@ -202,7 +214,10 @@ describe.concurrent("the viewers of a tree", () => {
         expect(viewer.closed).toBeUndefined();
         for (const track of TRACKS) expect(viewer.view(track).groupsAborted).toBe(0);
         const { sequences } = viewer.view("video");
-        const later = sequences.filter((sequence) => sequence > (startedSequences[index] ?? 0));
+        // None missing and none twice; they may overtake one another.
+        const later = sequences
+          .filter((sequence) => sequence > (startedSequences[index] ?? 0))
+          .sort((a, b) => a - b);
         expect(later).toEqual(later.map((_, offset) => (startedSequences[index] ?? 0) + 1 + offset));
       }
       expect(median).toBeLessThan(medianBefore * 2 + AGE_TOLERANCE_MS);
