@@ -180,7 +180,7 @@ describe("NodeServer", () => {
 
   it.each(CARRIERS)("closes a %s session when its token expires", async (carrier) => {
     const { session, closed } = await connect(
-      `/live?jwt=${await token({ root: "live", get: [""] }, 2)}`,
+      `/live?jwt=${await token({ root: "live", get: [""] }, 6)}`,
       carrier,
     );
     await waitFor("the session", () => metrics.value("canopy_sessions", carrier) === 1);
