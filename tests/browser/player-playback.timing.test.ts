@@ -223,7 +223,7 @@ describe.concurrent("Playback", () => {
     const hidden = await stats(page);
     expect(hidden.decodedFrames - before.decodedFrames).toBeLessThan(12);
     expect(hidden.audioPeak).toBeGreaterThan(0.05);
-    expect(hidden.state).toBe("playing");
+    await waitForState(page, "playing");
     await page.evaluate(() => window.page.player?.setHidden(false));
     const shown = (await readLog(page)).presented.length;
     // Until it has caught up, the picture is late by what it has still to decode.

@@ -24,6 +24,8 @@ const AUDIO_GROUP_US = 500_000;
 const TICK_MS = 1_000;
 /** After the end was announced, what is still unsent gets this long. */
 const LINGER_MS = 200;
+/** And the other side this long to answer that it knows: it would wait for a publisher whom it has only lost. */
+const MAX_LINGER_MS = 2_000;
 
 export interface MoqSinkOptions {
   /** `https://host:port[/root][?jwt=…]`. */
@@ -82,10 +84,11 @@ export class MoqSink implements PacketSink {
     this.#dialing?.abort();
     clearInterval(this.#tick);
     clearTimeout(this.#retry);
-    this.#broadcast.end();
+    const heard = new Promise<void>((resolve) => this.#broadcast.end(resolve));
     const [moq, session] = [this.#moq, this.#session];
     if (!session || session.closed) return;
-    await new Promise((resolve) => setTimeout(resolve, LINGER_MS));
+    const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms).unref());
+    await Promise.race([Promise.all([heard, wait(LINGER_MS)]), wait(MAX_LINGER_MS)]);
     moq?.close(ERROR_CODES.cancel, "the broadcast is over");
     session.close(ERROR_CODES.cancel, "the broadcast is over");
   }

@@ -31,7 +31,7 @@ const MAX_REQUESTS = 5;
  * What the time between two ticks, which come 50 times a second, counts at most. After a pause of this process the
  * timer that leads here runs before anything is read, and the repeats that were asked for may be there already.
  */
-const MAX_TICK_MS = 30;
+export const MAX_TICK_MS = 30;
 /** Requests of one call: what a burst of loss on a stream of 10 Mbit/s takes. */
 const MAX_ASKED_AT_ONCE = 256;
 

@@ -40,6 +40,18 @@ describe("WhipSession", () => {
     expect(bench.state).toBe("closed");
   });
 
+  it("does not take a pause of its own process for silence", () => {
+    const bench = new WhipBench();
+    const sender = new VideoSender();
+    for (const packet of sender.next()) bench.session.onRtp("0", packet);
+    bench.advance(20);
+    bench.nowUs += 4_000_000;
+    bench.advance(20);
+    expect(bench.registry.get(PATH)?.connected).toBe(true);
+    bench.advance(4_000);
+    expect(bench.registry.get(PATH)?.connected).toBe(false);
+  });
+
   it("asks for keyframes once a second at most, and every two seconds anyway", () => {
     const bench = new WhipBench();
     const sender = new VideoSender();

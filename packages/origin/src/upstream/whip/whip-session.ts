@@ -21,6 +21,7 @@ import type { BroadcastRegistry } from "../../ingest/broadcast-registry.ts";
 import type { Publisher } from "../../ingest/publisher.ts";
 import { OriginError } from "../../origin-error.ts";
 import type { ChosenMedia, ChosenSection, ChosenVideo } from "./choose-media.ts";
+import { MAX_TICK_MS } from "./reorder-buffer.ts";
 import { RtcpSender } from "./rtcp-sender.ts";
 import type { RtpSource } from "./rtp-source.ts";
 import { SenderClock } from "./sender-timeline.ts";
@@ -82,6 +83,7 @@ export class WhipSession implements WebRtcPeerHandler {
   #ingest: BroadcastIngest | undefined;
   #notifyOver: (() => void) | undefined;
   #lastPacketMs = 0;
+  #tickedMs = 0;
   #isIdle = false;
   #rtcpThisSecond = 0;
   #secondMs = 0;
@@ -205,6 +207,10 @@ export class WhipSession implements WebRtcPeerHandler {
 
   /** Called some 50 times a second, for all sessions by one timer. */
   tick(nowMs: number): void {
+    // A pause of this process is not the publisher's silence: what came meanwhile is yet to be read.
+    const pausedMs = Math.max(0, nowMs - this.#tickedMs - MAX_TICK_MS);
+    this.#lastPacketMs = Math.min(nowMs, this.#lastPacketMs + pausedMs);
+    this.#tickedMs = nowMs;
     if (nowMs - this.#secondMs >= SECOND_MS) {
       this.#secondMs = nowMs;
       this.#rtcpThisSecond = 0;
