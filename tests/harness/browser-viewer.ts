@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { PlayerStats } from "@canopy/player";
 import type { Page } from "playwright-core";
-import type { TestChromium } from "./chromium.ts";
+import { SMALL_VIEWPORT, type TestChromium } from "./chromium.ts";
 import { ROOT } from "./repository-root.ts";
 import { waitFor } from "./wait-for.ts";
 
@@ -28,9 +28,6 @@ export interface FiredMessage {
   /** Frame number in the picture on the canvas at that moment; undefined if it carries none. */
   readonly frame: number | undefined;
 }
-
-/** Composed without a GPU: a page costs what it is large, which in Chromium's own size is as much as all else of it. */
-const SMALL_VIEWPORT = { width: 640, height: 400 };
 
 /** What a viewer's window may have. */
 export const USUAL_VIEWPORT = { width: 1280, height: 720 };

@@ -7,6 +7,9 @@ const CHROMIUM_PATH = process.env.CANOPY_TEST_CHROMIUM ?? "/usr/bin/chromium";
 
 const LAUNCH_TIMEOUT_MS = 60_000;
 
+/** Composed without a GPU: a page costs what it is large, which in Chromium's own size is as much as all else of it. */
+export const SMALL_VIEWPORT = { width: 640, height: 400 };
+
 export interface ChromiumOptions {
   /** More command-line switches, such as `--use-fake-device-for-media-stream`. */
   readonly args?: readonly string[];

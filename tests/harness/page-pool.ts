@@ -1,4 +1,4 @@
-import type { TestChromium, TestPage } from "./chromium.ts";
+import { SMALL_VIEWPORT, type TestChromium, type TestPage } from "./chromium.ts";
 
 /** A page that is given back when it is disposed of. */
 export interface PooledPage extends Pick<TestPage, "page" | "errors">, AsyncDisposable {}
@@ -17,7 +17,7 @@ export class PagePool implements AsyncDisposable {
   }
 
   async take(): Promise<PooledPage> {
-    const opened = this.#idle.pop() ?? (await this.#chromium.openPage());
+    const opened = this.#idle.pop() ?? (await this.#open());
     const { page, errors } = opened;
     errors.length = 0;
     return { page, errors, [Symbol.asyncDispose]: () => this.#giveBack(opened) };
@@ -26,6 +26,12 @@ export class PagePool implements AsyncDisposable {
   /** With the browser, which is the pool's from now on. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#chromium.close();
+  }
+
+  async #open(): Promise<TestPage> {
+    const opened = await this.#chromium.openPage();
+    await opened.page.setViewportSize(SMALL_VIEWPORT);
+    return opened;
   }
 
   async #giveBack(opened: TestPage): Promise<void> {
