@@ -1,4 +1,5 @@
 import type { PlayerStats } from "@canopy/player";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { launchChromium } from "../harness/chromium.ts";
 import { PagePool } from "../harness/page-pool.ts";
@@ -55,6 +56,15 @@ function stepsWithoutStandstills(presented: readonly PresentedPicture[]): number
     leftUs = Math.max(0, stillUs - excusedUs);
     return stepUs - excusedUs;
   });
+}
+
+/** Which pictures came late, after how long, and how long the page stood still before them, ms. */
+function pauses(presented: readonly PresentedPicture[]): string {
+  const lines = presented.map(({ timestampUs, stillUs }, index) => {
+    const stepUs = timestampUs - (presented[index - 1]?.timestampUs ?? timestampUs);
+    return stepUs > 4 * FRAME_US ? `picture ${index} after ${stepUs / 1000}, page ${stillUs / 1000}` : "";
+  });
+  return lines.filter((line) => line !== "").join("; ");
 }
 
 interface Watched {
@@ -262,17 +272,24 @@ describe.concurrent("Playback", () => {
   });
 });
 
+/** A page that starts beside others may stall then. Returns how many states there were when that is over. */
+async function settle(page: Page): Promise<number> {
+  await waitForFrames(page, 50);
+  await waitForState(page, "playing");
+  return (await readLog(page)).states.length;
+}
+
 describe.concurrent("MoqUpstream", () => {
   it("moves to the edge that a GOAWAY names without a gap", async () => {
     await using tab = await openPlayerPage(plain);
     const { page } = tab;
     await page.evaluate(() => window.page.start({ src: "https://one.test" }, "moq"));
-    await waitForFrames(page, 50);
+    const settled = await settle(page);
     await page.evaluate(() => window.page.moq.drain("https://two.test/"));
     await waitFor("the other edge", async () => (await stats(page)).src === "https://two.test/");
     await waitForMoreFrames(page, 50);
     const { presented, states } = await readLog(page);
-    expect(states).toEqual(["connecting", "playing"]);
+    expect(states.slice(settled), pauses(presented)).toEqual([]);
     const steps = stepsWithoutStandstills(presented.slice(25));
     expect(Math.max(...steps)).toBeLessThan(4 * FRAME_US);
     expect(Math.min(...steps)).toBeGreaterThan(0);
@@ -282,14 +299,14 @@ describe.concurrent("MoqUpstream", () => {
     await using tab = await openPlayerPage(plain);
     const { page } = tab;
     await page.evaluate(() => window.page.start({}, "moq"));
-    await waitForFrames(page, 50);
+    const settled = await settle(page);
     expect((await stats(page)).renditions).toEqual(["video", "small"]);
     await page.evaluate(() => window.page.player?.setRendition("small"));
     await waitForMoreFrames(page, 50);
     expect((await stats(page)).rendition).toBe("small");
     const { presented, states, errors } = await readLog(page);
     expect(errors).toEqual([]);
-    expect(states).toEqual(["connecting", "playing"]);
+    expect(states.slice(settled), pauses(presented)).toEqual([]);
     const steps = stepsWithoutStandstills(presented.slice(25));
     expect(Math.min(...steps)).toBeGreaterThan(0);
     expect(Math.max(...steps)).toBeLessThan(8 * FRAME_US);
