@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Playback } from "./playback.ts";
+import { useVideoDecoder } from "./video-decoder-suite.ts";
 
 const PICTURE_US = 33_333;
 const GROUP_PICTURES = 4;
@@ -32,20 +33,7 @@ class InstantDecoder {
   }
 }
 
-beforeEach(() => {
-  InstantDecoder.made.length = 0;
-  vi.stubGlobal("VideoDecoder", InstantDecoder);
-  vi.stubGlobal(
-    "EncodedVideoChunk",
-    class {
-      constructor(init: object) {
-        Object.assign(this, init);
-      }
-    },
-  );
-});
-
-afterEach(() => void vi.unstubAllGlobals());
+useVideoDecoder(InstantDecoder);
 
 function open() {
   let nowUs = 0;

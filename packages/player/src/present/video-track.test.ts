@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { PlayerError } from "../player-error.ts";
+import { useVideoDecoder } from "./video-decoder-suite.ts";
 import { VideoTrack } from "./video-track.ts";
 
 /** As a browser's: a first chunk that is no keyframe, whatever it says of itself, is refused by an exception. */
@@ -29,20 +30,7 @@ class StrictDecoder {
   }
 }
 
-beforeEach(() => {
-  StrictDecoder.made.length = 0;
-  vi.stubGlobal("VideoDecoder", StrictDecoder);
-  vi.stubGlobal(
-    "EncodedVideoChunk",
-    class {
-      constructor(init: object) {
-        Object.assign(this, init);
-      }
-    },
-  );
-});
-
-afterEach(() => void vi.unstubAllGlobals());
+useVideoDecoder(StrictDecoder);
 
 function open() {
   const errors: PlayerError[] = [];
