@@ -1,13 +1,8 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  type ControlPlane,
-  createClock,
-  createRedisControlPlane,
-  createSilentLogger,
-  type RedisOptions,
-} from "@canopy/runtime";
+import { type ControlPlane, createClock, createSilentLogger, type RedisOptions } from "@canopy/runtime";
+import { createRedisControlPlane } from "@canopy/runtime/redis";
 import { createDevelopmentCertificate } from "@canopy/transport/quic";
 import { Redis } from "ioredis";
 import { describe, expect, it, onTestFinished } from "vitest";

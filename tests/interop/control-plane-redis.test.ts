@@ -3,12 +3,11 @@ import {
   createClock,
   createMemoryControlPlane,
   createMetrics,
-  createRedisControlPlane,
   createSilentLogger,
   MemoryRegistry,
   type Metrics,
-  RedisRegistry,
 } from "@canopy/runtime";
+import { createRedisControlPlane, RedisRegistry } from "@canopy/runtime/redis";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
 import { type RedisServer, redisOptions, startRedisServer } from "../harness/redis-server.ts";

@@ -5,7 +5,8 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { createClock, createRedisControlPlane, createSilentLogger, type NodeRecord } from "@canopy/runtime";
+import { createClock, createSilentLogger, type NodeRecord } from "@canopy/runtime";
+import { createRedisControlPlane } from "@canopy/runtime/redis";
 import { Redis } from "ioredis";
 import { startRedisServer } from "../harness/redis-server.ts";
 import { type Row, report } from "./report.ts";

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { get } from "node:http";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import { PeerConnection, Video } from "node-datachannel";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { GuardedNodes } from "../harness/guarded-nodes.ts";
@@ -401,6 +402,14 @@ describe("GET /v1/topology", () => {
   });
 });
 
+/** What stands under the key `schema`, however deep: those of parameters, bodies and answers. */
+function schemasIn(description: unknown): object[] {
+  if (typeof description !== "object" || description === null) return [];
+  return Object.entries(description).flatMap(([key, value]) =>
+    key === "schema" ? [value as object] : schemasIn(value),
+  );
+}
+
 describe("GET /v1/openapi.json", () => {
   it.each(["origin", "edge"] as const)("describes the %s's routes", async (where) => {
     const description = (await (await fetch(`${nodes[where].url}/v1/openapi.json`)).json()) as {
@@ -425,5 +434,15 @@ describe("GET /v1/openapi.json", () => {
         ? ["/whep/{broadcast}", "/hls/{broadcast}/index.m3u8", "/flv/{broadcast}.flv"]
         : ["/whip/{broadcast}", "/v1/broadcasts", "/v1/restreams", "/v1/recordings/{id}"];
     for (const path of [...common, ...own]) expect(Object.keys(description.paths)).toContain(path);
+  });
+
+  // Nodes do not look at them when they start.
+  it.each(["origin", "edge"] as const)("has valid schemas alone: %s", async (where) => {
+    const schemas = schemasIn(await (await fetch(`${nodes[where].url}/v1/openapi.json`)).json());
+    expect(schemas.length).toBeGreaterThan(20);
+    const ajv = new Ajv2020({ strict: false });
+    for (const schema of schemas) {
+      expect([ajv.validateSchema(schema), ajv.errors], JSON.stringify(schema)).toEqual([true, null]);
+    }
   });
 });

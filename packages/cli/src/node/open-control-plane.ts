@@ -3,7 +3,6 @@ import {
   ConfigError,
   type ConfigOf,
   type ControlPlane,
-  createRedisControlPlane,
   type Logger,
   type Metrics,
   readRedisSettings,
@@ -49,6 +48,7 @@ export async function openControlPlane(
     prefix: redisPrefix,
     timeoutMs: redisTimeoutMs,
   });
+  const { createRedisControlPlane } = await import("@canopy/runtime/redis");
   return createRedisControlPlane(options, { ...deps, logger: deps.logger.child("control-plane") });
 }
 

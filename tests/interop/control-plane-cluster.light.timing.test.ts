@@ -1,11 +1,6 @@
 import { EdgeLocator } from "@canopy/relay";
-import {
-  type ControlPlane,
-  createClock,
-  createRedisControlPlane,
-  createSilentLogger,
-  RedisRegistry,
-} from "@canopy/runtime";
+import { type ControlPlane, createClock, createSilentLogger } from "@canopy/runtime";
+import { createRedisControlPlane, RedisRegistry } from "@canopy/runtime/redis";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { type RedisCluster, redisOptions, startRedisCluster } from "../harness/redis-server.ts";
 import { nodeRecord, registrySuite, SUITE_TIMES } from "../harness/registry-suite.ts";
