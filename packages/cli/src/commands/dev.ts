@@ -62,7 +62,7 @@ function openConsole(port: number, logger: Logger, info: () => DevInfo) {
   );
 }
 
-/** Starts from the origin down: a node finds its parent at once, so nobody reports one that is not there yet. */
+/** All nodes at once: they load their code beside each other, and one whose parent is not there yet asks again soon. */
 async function startTree(
   tree: readonly DevNode[],
   { broadcast, token }: { readonly broadcast: string | null; readonly token: string | undefined },
@@ -70,14 +70,13 @@ async function startTree(
   signal: AbortSignal,
 ): Promise<void> {
   const options = (what: string) => ({ what, timeoutMs: START_TIMEOUT_MS, signal });
-  for (const role of ["origin", "relay", "edge"] as const) {
-    const stage = tree.filter((node) => node.role === role);
-    for (const node of stage) supervisor.start(node);
-    await Promise.all(stage.map(({ name, url }) => waitUntilUp(`${url}/readyz`, isOk, options(name))));
-    // Encoding its first pictures takes a while: time in which the other nodes start.
-    if (role !== "origin") continue;
-    for (const node of tree) if (node.role === "broadcaster") supervisor.start(node);
-  }
+  const isUp = ({ name, url }: DevNode) => waitUntilUp(`${url}/readyz`, isOk, options(name));
+  const nodes = tree.filter(({ role }) => role !== "broadcaster");
+  for (const node of nodes) supervisor.start(node);
+  await Promise.all(nodes.filter(({ role }) => role === "origin").map(isUp));
+  // Encoding its first pictures takes a while: time in which the other nodes become ready.
+  for (const node of tree) if (node.role === "broadcaster") supervisor.start(node);
+  await Promise.all(nodes.map(isUp));
   if (broadcast === null) return;
   const isAnnounced = (status: number, body: string) => isOk(status) && body.split("\n").includes(broadcast);
   const edges = tree.filter(({ role }) => role === "edge");
