@@ -58,10 +58,12 @@ export async function postRandomMessages(
       if (sent.length < MAX_PER_WINDOW && total <= MAX_BYTES_PER_WINDOW) break;
       await pause(5);
     }
+    const postedAtMs = performance.now();
     posted.push(await postTimed(target.origin, target.broadcast, body));
-    sent.push({ ms: performance.now(), bytes });
-    // Now and then several at once.
-    if (random() > 0.15) await pause(random() * 2 * options.meanGapMs);
+    const answeredAtMs = performance.now();
+    sent.push({ ms: answeredAtMs, bytes });
+    // Now and then several at once. A busy machine takes a part of the gap to answer.
+    if (random() > 0.15) await pause(random() * 2 * options.meanGapMs - (answeredAtMs - postedAtMs));
   }
   return posted;
 }
@@ -96,6 +98,7 @@ function randomData(random: () => number): unknown {
   return kind < 0.5 ? text : { text, list: [random(), { deep: [[]] }], n: Math.floor(random() * 1e9) };
 }
 
+/** Of less than nothing: none. */
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
