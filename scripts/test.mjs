@@ -129,22 +129,26 @@ if (args.length > 0) process.exit(run(process.execPath, [vitest, "run", ...args]
 const resultsFile = join(root, ".canopy", "test-results.jsonl");
 rmSync(resultsFile, { force: true });
 
-/** Runs the tests of one project; how they ended is kept for the end. Returns the exit code. */
-function runProject(node, project) {
+/** Runs the tests of some projects; how they ended is kept for the end. Returns the exit code. */
+function runProjects(node, projects) {
+  const chosen = projects.flatMap((project) => ["--project", project]);
   const reporters = ["--reporter=default", `--reporter=${join(root, "scripts", "results-reporter.mjs")}`];
-  return run(node, [vitest, "run", "--project", project, ...reporters], { CANOPY_TEST_RESULTS: resultsFile });
+  return run(node, [vitest, "run", ...chosen, ...reporters], { CANOPY_TEST_RESULTS: resultsFile });
 }
 
 // One after the other: what system tests wait for, and what timing tests measure, must not wait for the cores that
 // others take. All of them, so that one failure does not hide the others.
-const runs = ["unit", "system", "timing"].map((project) => ({ node: process.execPath, project }));
+const runs = [["unit"], ["system"], ["timing", "light-timing"]].map((projects) => ({
+  node: process.execPath,
+  projects,
+}));
 const newer = newerNode();
-if (newer !== undefined) runs.unshift({ node: newer, project: "unit" });
+if (newer !== undefined) runs.unshift({ node: newer, projects: ["unit"] });
 const failedRuns = [];
-for (const { node, project } of runs) {
-  const name = `${project} tests on Node.js ${node === newer ? NEWER_NODE : process.versions.node}`;
+for (const { node, projects } of runs) {
+  const name = `${projects[0]} tests on Node.js ${node === newer ? NEWER_NODE : process.versions.node}`;
   console.log(`canopy: ${name}`);
-  const status = runProject(node, project);
+  const status = runProjects(node, projects);
   if (status !== 0) failedRuns.push(`${name} (exit code ${status})`);
 }
 
