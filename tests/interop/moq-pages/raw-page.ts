@@ -114,12 +114,6 @@ class RawPage {
     return report;
   }
 
-  /** Keeps the page from doing anything, reading included. */
-  block(durationMs: number): void {
-    const untilMs = performance.now() + durationMs;
-    while (performance.now() < untilMs);
-  }
-
   get #established(): Connection.Established {
     if (this.#connection === undefined) throw new Error("not connected");
     return this.#connection;
