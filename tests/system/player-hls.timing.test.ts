@@ -91,7 +91,8 @@ async function readPictures(recorder: BroadcastRecorder): Promise<Pictures> {
   };
 }
 
-describe("the player over HLS", () => {
+// One after the other, as they look at one player; those below wait most of their time, and that while it starts.
+describe.concurrent("the player over HLS", () => {
   let viewer: BrowserViewer;
 
   // All look at one player that has found its distance, which takes longer than looking.
@@ -106,7 +107,7 @@ describe("the player over HLS", () => {
 
   afterAll(() => viewer?.close());
 
-  it("paints live pictures whose media time is right, and keeps its distance", async () => {
+  it.sequential("paints live pictures whose media time is right, and keeps its distance", async () => {
     const recorder = await BroadcastRecorder.open(stage.dev.edges[0] ?? "", DEMO, ["video"]);
     await viewer.takePainted();
     const painted: PaintedClock[] = [];
@@ -149,7 +150,7 @@ describe("the player over HLS", () => {
     expect(viewer.errors).toEqual([]);
   });
 
-  it("fires 100 timed messages once each, in order, on their frame", async () => {
+  it.sequential("fires 100 timed messages once each, in order, on their frame", async () => {
     const recorder = await BroadcastRecorder.open(stage.dev.edges[0] ?? "", DEMO, ["video"]);
     await waitFor("the recorder's first frames", () => recorder.frames("video").length > 30);
     const presented = new Set<number>();
@@ -191,7 +192,7 @@ describe("the player over HLS", () => {
     expect(offShown.filter((frames) => frames <= 1).length).toBeGreaterThanOrEqual(0.9 * fired.length);
   });
 
-  it("fires messages with a picture, not with the sound, after moments in which the page was busy", async () => {
+  it.sequential("fires messages with a picture, not with the sound, after moments in which the page was busy", async () => {
     const firedBefore = (await viewer.fired()).length;
     const busy = viewer.page.evaluate(async (blockMs) => {
       for (let round = 0; round < 4; round += 1) {
@@ -213,7 +214,7 @@ describe("the player over HLS", () => {
     expect(fired.filter(({ mediaTimeUs }) => !presented.has(mediaTimeUs))).toEqual([]);
   });
 
-  it("is back at its distance soon after the edge stood still for three seconds", async () => {
+  it.sequential("is back at its distance soon after the edge stood still for three seconds", async () => {
     /** Of the newest picture since the last look. */
     const takeAgeMs = async (): Promise<number> => {
       const newest = (await viewer.takePainted()).at(-1);
@@ -249,13 +250,12 @@ describe("the player over HLS", () => {
   });
 
   // The last one: what is led into a graph of sounds keeps the graph's time.
-  it("is audible", async () => {
+  it.sequential("is audible", async () => {
     expect(await loudness(viewer)).toBeGreaterThan(0.001);
     expect(viewer.errors).toEqual([]);
   });
 });
 
-// Mostly waits: at once.
 describe.concurrent("the player over HLS of other broadcasts", () => {
   it("waits for a broadcast that is not live, and goes on when its publisher comes back", async () => {
     const broadcast = "live/restarted";
