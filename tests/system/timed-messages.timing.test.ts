@@ -21,6 +21,8 @@ import { waitFor } from "../harness/wait-for.ts";
 
 /** Composed without a GPU: a page costs what it is large. */
 const VIEWPORT = { width: 360, height: 240 };
+/** Messages in the page's list. */
+const LISTED = 50;
 /** Pictures of the clip with B-frames. */
 const CLIP_FRAMES = 150;
 
@@ -89,6 +91,17 @@ function lastTime(posted: readonly PostedMessage[]): number {
 }
 
 // Two of these players show pictures: beside each other.
+/** The page's list shows the newest messages, the last one on top. */
+async function expectListed(viewer: BrowserViewer): Promise<void> {
+  const newest = (await viewer.fired()).slice(-LISTED).reverse();
+  const listed = viewer.page.locator("ol.ticker li pre");
+  await waitFor("the page's list", async () => {
+    const texts = await listed.allTextContents();
+    return texts.length === LISTED && texts[0] === JSON.stringify(newest[0]?.data);
+  });
+  expect(await listed.allTextContents()).toEqual(newest.map(({ data }) => JSON.stringify(data)));
+}
+
 describe.concurrent("timed messages", () => {
   it("find their frame among B-frames, too", async () => {
     const broadcast = "live/b-frames";
@@ -122,7 +135,10 @@ describe.concurrent("timed messages", () => {
       await expectInElementaryStream(published, file);
       expectOnTrack(recorder, posted);
       const numbers = await readBurntInNumbers(file);
-      for (const viewer of viewers) expectFired(await readFired(viewer), published, numbers);
+      for (const viewer of viewers) {
+        expectFired(await readFired(viewer), published, numbers);
+        await expectListed(viewer);
+      }
     } finally {
       recorder.close();
       await Promise.all(viewers.map((viewer) => viewer.close()));
