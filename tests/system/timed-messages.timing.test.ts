@@ -90,7 +90,6 @@ function lastTime(posted: readonly PostedMessage[]): number {
   return Math.max(...posted.map(({ at }) => at));
 }
 
-// Two of these players show pictures: beside each other.
 /** The page's list shows the newest messages, the last one on top. */
 async function expectListed(viewer: BrowserViewer): Promise<void> {
   const newest = (await viewer.fired()).slice(-LISTED).reverse();
@@ -102,6 +101,7 @@ async function expectListed(viewer: BrowserViewer): Promise<void> {
   expect(await listed.allTextContents()).toEqual(newest.map(({ data }) => JSON.stringify(data)));
 }
 
+// Two of these players show pictures: beside each other.
 describe.concurrent("timed messages", () => {
   it("find their frame among B-frames, too", async () => {
     const broadcast = "live/b-frames";
