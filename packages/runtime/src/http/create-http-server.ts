@@ -96,8 +96,8 @@ export async function createHttpServer(
     // For requests that come to no route, such as one whose path cannot be decoded.
     frameworkErrors: onError as never,
     // A body is taken as it is or refused: a misspelt field that is dropped, or a string for a number, would be a
-    // mistake of the sender that nobody tells him. That the routes' own schemas are valid is for a test to say: at every
-    // start it takes longer than all else of the server.
+    // mistake of the sender that nobody tells him. That the routes' own schemas are valid is for a test to say: asked at
+    // every start it was an eighth of an origin's.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, validateSchema: false } } as const,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_024 },
   };
