@@ -1,5 +1,5 @@
 import type { Clock } from "@canopy/runtime";
-import { chooseEdges, findEdges } from "./locate-edges.ts";
+import { EdgeChoice } from "./locate-edges.ts";
 import type { PlacedNode } from "./placed-node.ts";
 
 /** What is told of an edge. */
@@ -38,7 +38,7 @@ export class EdgeLocator {
   private turnAtMs = 0;
   /** What the map that was read last has of edges, and of regions: a crowd asks while nothing changes. */
   private read: ReadonlyMap<number, LocatableNode> | undefined;
-  private edges: readonly LocatableNode[] = [];
+  private edges = new EdgeChoice<LocatableNode>([]);
   private regions: ReadonlySet<string | undefined> = new Set();
 
   constructor(options: EdgeLocatorOptions, deps: EdgeLocatorDeps) {
@@ -50,14 +50,16 @@ export class EdgeLocator {
   locate(region: string | undefined): readonly LocatableNode[] {
     this.turn(this.deps.clock.nowMs());
     this.readNodes();
-    const located = chooseEdges(this.edges, {
+    const located = this.edges.choose({
       // Nobody is known again: what is hashed is the drawing of a lot.
       viewer: String(this.deps.random()),
       region: region !== undefined && this.regions.has(region) ? region : this.options.region,
-      underway: this.underway(),
     });
     const [first] = located;
-    if (first !== undefined) this.recent.set(first.id, (this.recent.get(first.id) ?? 0) + 1);
+    if (first !== undefined) {
+      this.recent.set(first.id, (this.recent.get(first.id) ?? 0) + 1);
+      this.edges.addUnderway(first.id);
+    }
     return located;
   }
 
@@ -65,7 +67,7 @@ export class EdgeLocator {
     const nodes = this.deps.nodes();
     if (nodes === this.read) return;
     this.read = nodes;
-    this.edges = findEdges(nodes.values());
+    this.edges = new EdgeChoice(nodes.values(), this.underway());
     this.regions = new Set([...nodes.values()].map((node) => node.region));
   }
 
@@ -82,5 +84,7 @@ export class EdgeLocator {
     this.before = passedMs < 2 * UNDERWAY_MS ? this.recent : new Map();
     this.recent = new Map();
     this.turnAtMs = nowMs;
+    // Some are not on their way any more.
+    this.read = undefined;
   }
 }
