@@ -6,12 +6,15 @@ const START_US = 1_780_000_000_000_000;
 describe("Pace", () => {
   it("never holds a live encoder, also when its clock runs fast or it delivers a backlog", () => {
     const pace = new Pace();
+    let longestMs = 0;
     for (let frame = 0; frame < 200_000; frame++) {
       const timestampUs = frame * 33_333 * 1.0003;
       const stalled = frame % 10_000 < 100;
       const arrivalUs = START_US + (stalled ? Math.floor(frame / 10_000) * 10_000 + 100 : frame) * 33_333;
-      expect(pace.observe(timestampUs, arrivalUs)).toBe(0);
+      longestMs = Math.max(longestMs, pace.observe(timestampUs, arrivalUs));
     }
+    // Not one `expect` a frame: those would take a hundred times as long as what they look at.
+    expect(longestMs).toBe(0);
   });
 
   it("holds a recording that is pushed as fast as possible to real time", () => {

@@ -21,15 +21,25 @@ function seeded(seed: number): () => number {
 }
 
 function mutate(sample: Uint8Array, from: number, next: () => number): Buffer {
-  const bytes = [...sample];
+  const bytes = Buffer.alloc(sample.length + 4);
+  bytes.set(sample);
+  let { length } = sample;
   for (let edits = 1 + (next() % 4); edits > 0; edits -= 1) {
-    const at = from + (next() % Math.max(1, bytes.length - from));
+    const at = from + (next() % Math.max(1, length - from));
     const kind = next() % 3;
-    if (kind === 0) bytes.splice(at, 1);
-    else if (kind === 1) bytes.splice(at, 0, next() & 0xff);
-    else bytes[at] = next() & 0xff;
+    if (kind === 0 && length > at) {
+      bytes.copyWithin(at, at + 1, length);
+      length -= 1;
+    } else {
+      if (kind === 1) {
+        bytes.copyWithin(at + 1, at, length);
+        length += 1;
+      }
+      bytes[at] = next() & 0xff;
+      length = Math.max(length, at + 1);
+    }
   }
-  return Buffer.from(bytes);
+  return bytes.subarray(0, length);
 }
 
 /** What a publisher sends from the handshake to the first media, and a message of its own. */
@@ -65,7 +75,8 @@ describe("RtmpProtocol", () => {
       // Mostly behind the handshake, whose bytes mean nothing.
       const from = round % 10 === 0 ? 0 : HANDSHAKE_BYTES;
       const changed = mutate(SESSION, from, next).subarray(0, SESSION.length - (next() % 900));
-      const noise = Buffer.from(Array.from({ length: 400 }, () => next() & 0xff));
+      const noise = Buffer.alloc(400);
+      for (let index = 0; index < noise.length; index += 1) noise[index] = next();
       for (const bytes of [changed, Buffer.concat([SESSION.subarray(0, HANDSHAKE_BYTES), noise])]) {
         try {
           feed(bytes, next() % bytes.length);
