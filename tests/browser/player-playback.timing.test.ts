@@ -5,6 +5,7 @@ import { launchChromium } from "../harness/chromium.ts";
 import { PagePool } from "../harness/page-pool.ts";
 import { takingTurns } from "../harness/taking-turns.ts";
 import { waitFor } from "../harness/wait-for.ts";
+import { waitInPage } from "../harness/wait-in-page.ts";
 import type { ClipFrames } from "./player/clip-frames.ts";
 import { makeClipFrames } from "./player/make-clip-frames.ts";
 import type { PageLog, PresentedPicture } from "./player/player-page.ts";
@@ -102,8 +103,10 @@ async function watch(clip: ClipFrames): Promise<Watched> {
   await waitForFrames(page, STARTED);
   const started = await stats(page);
   // A page that was held up aims higher, and takes that back slowly.
-  await waitFor("the target", async () => (await stats(page)).targetLatencyMs < MAX_LATENCY_MS);
-  const settledAt = (await readLog(page)).presented.length;
+  const isBelow = (latencyMs: number) =>
+    (window.page.player?.stats().targetLatencyMs ?? Number.POSITIVE_INFINITY) < latencyMs;
+  await waitInPage(page, "the target", isBelow, { argument: MAX_LATENCY_MS });
+  const settledAt = await page.evaluate(() => window.page.log.presented.length);
   const skewsMs: number[] = [];
   while (skewsMs.length < SKEW_LOOKS) {
     await waitForMoreFrames(page, 5);
@@ -121,7 +124,8 @@ async function watch(clip: ClipFrames): Promise<Watched> {
       edge.sendTimed({ v: 1, id: `m${index}`, type: "cue", at, data: index }, way);
     }
   }, MESSAGES);
-  await waitFor("all messages", async () => (await readLog(page)).timed.length >= MESSAGES);
+  const hasFired = (count: number) => window.page.log.timed.length >= count;
+  await waitInPage(page, "all messages", hasFired, { argument: MESSAGES });
   await waitForMoreFrames(page, 10);
   return { log: await readLog(page), started, stats: heard, settledAt, skewsMs, errors: [...errors] };
 }
@@ -235,17 +239,14 @@ describe.concurrent("Playback", () => {
     expect(hidden.audioPeak).toBeGreaterThan(0.05);
     await waitForState(page, "playing");
     await page.evaluate(() => window.page.player?.setHidden(false));
-    const shown = (await readLog(page)).presented.length;
+    const shown = await page.evaluate(() => window.page.log.presented.length);
     // Until it has caught up, the picture is late by what it has still to decode.
-    await waitFor(
-      "pictures of now",
-      async () => {
-        const { presented } = await readLog(page);
-        const { latencyUs } = presented.at(-1) ?? { latencyUs: Number.POSITIVE_INFINITY };
-        return presented.length >= shown + 3 && latencyUs < 300_000;
-      },
-      1_500,
-    );
+    const areOfNow = (before: number): boolean => {
+      const { presented } = window.page.log;
+      const { latencyUs } = presented.at(-1) ?? { latencyUs: Number.POSITIVE_INFINITY };
+      return presented.length >= before + 3 && latencyUs < 300_000;
+    };
+    await waitInPage(page, "pictures of now", areOfNow, { argument: shown, timeoutMs: 1_500 });
     const log = await readLog(page);
     expect(log.presented.filter(({ expected, painted }) => expected !== painted)).toEqual([]);
   });
@@ -286,7 +287,7 @@ describe.concurrent("MoqUpstream", () => {
     await page.evaluate(() => window.page.start({ src: "https://one.test" }, "moq"));
     const settled = await settle(page);
     await page.evaluate(() => window.page.moq.drain("https://two.test/"));
-    await waitFor("the other edge", async () => (await stats(page)).src === "https://two.test/");
+    await waitInPage(page, "the other edge", () => window.page.player?.stats().src === "https://two.test/");
     await waitForMoreFrames(page, 50);
     const { presented, states } = await readLog(page);
     expect(states.slice(settled), pauses(presented)).toEqual([]);

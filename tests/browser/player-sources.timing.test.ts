@@ -4,6 +4,7 @@ import { launchChromium } from "../harness/chromium.ts";
 import { PagePool, type PooledPage } from "../harness/page-pool.ts";
 import { takingTurns } from "../harness/taking-turns.ts";
 import { waitFor } from "../harness/wait-for.ts";
+import { waitInPage } from "../harness/wait-in-page.ts";
 import type { ClipFrames } from "./player/clip-frames.ts";
 import { observeResources } from "./player/count-resources.ts";
 import { makeClipFrames } from "./player/make-clip-frames.ts";
@@ -54,9 +55,9 @@ function stats(page: Page) {
 const readLog = (page: Page) => page.evaluate(() => window.page.log);
 
 async function presents(page: Page, count: number): Promise<void> {
-  const presented = () => page.evaluate(() => window.page.log.presented.length);
-  const wanted = (await presented()) + count;
-  await waitFor(`${count} more frames`, async () => (await presented()) >= wanted);
+  const wanted = count + (await page.evaluate(() => window.page.log.presented.length));
+  const hasPresented = (frames: number): boolean => window.page.log.presented.length >= frames;
+  await waitInPage(page, `${count} more frames`, hasPresented, { argument: wanted });
 }
 
 describe.concurrent("Player", () => {
@@ -101,7 +102,7 @@ describe.concurrent("Player", () => {
       window.page.edge.kinds = ["audio"];
       window.page.start();
     });
-    await waitFor("audible samples", async () => (await stats(page)).audioPeak > 0.05);
+    await waitInPage(page, "audible samples", () => (window.page.player?.stats().audioPeak ?? 0) > 0.05);
     const at = await page.evaluate(() => {
       const time = Math.round(window.page.nowUs() + 200_000);
       window.page.edge.sendTimed({ v: 1, id: "a", type: "cue", at: time, data: null }, "track");
@@ -125,7 +126,7 @@ describe.concurrent("Player", () => {
     await page.evaluate((clip) => window.page.changeToOpus(clip), large);
     await waitFor("the codec", async () => (await stats(page)).audioCodec === "opus");
     await presents(page, 50);
-    await waitFor("audible samples", async () => (await stats(page)).audioPeak > 0.05);
+    await waitInPage(page, "audible samples", () => (window.page.player?.stats().audioPeak ?? 0) > 0.05);
     expect(Math.abs((await stats(page)).avSkewMs)).toBeLessThan(40);
     expect((await readLog(page)).errors).toEqual([]);
   });
@@ -150,12 +151,12 @@ describe.concurrent("Player", () => {
     await using tab = await openTab();
     const { page } = tab;
     await page.evaluate(() => window.page.start());
-    await waitFor("audible samples", async () => (await stats(page)).audioPeak > 0.05);
+    await waitInPage(page, "audible samples", () => (window.page.player?.stats().audioPeak ?? 0) > 0.05);
     await page.evaluate((clip) => window.page.edge.change(clip, ["video"]), large);
-    await waitFor("no codec", async () => (await stats(page)).audioCodec === undefined);
+    await waitInPage(page, "no codec", () => window.page.player?.stats().audioCodec === undefined);
     await presents(page, 25);
     await page.evaluate((clip) => window.page.edge.change(clip, ["video", "audio"]), large);
-    await waitFor("audible samples again", async () => (await stats(page)).audioPeak > 0.05);
+    await waitInPage(page, "audible samples", () => (window.page.player?.stats().audioPeak ?? 0) > 0.05);
     await presents(page, 25);
     expect((await readLog(page)).errors).toEqual([]);
   });

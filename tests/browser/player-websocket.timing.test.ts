@@ -113,7 +113,7 @@ describe.concurrent("the player without UDP", () => {
     expect(await metric(edge, 'canopy_sent_bytes_total{transport="websocket"}')).toBeGreaterThan(10_000);
 
     await viewer.page.reload({ waitUntil: "commit" });
-    await waitFor("the player again", async () => (await viewer.stats()).presentedFrames > 0);
+    await viewer.until("the player again", ({ presentedFrames }) => presentedFrames > 0);
     const again = await viewer.stats();
     console.log(`UDP swallowed, remembered: first picture ${again.joinMs?.toFixed(0)} ms after play()`);
     expect(again.transport).toBe("websocket");

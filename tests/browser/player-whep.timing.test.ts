@@ -6,6 +6,7 @@ import { PagePool, type PooledPage } from "../harness/page-pool.ts";
 import { ROOT } from "../harness/repository-root.ts";
 import { takingTurns } from "../harness/taking-turns.ts";
 import { waitFor } from "../harness/wait-for.ts";
+import { waitInPage } from "../harness/wait-in-page.ts";
 import { bundlePage } from "./player/bundle-page.ts";
 import type { ClipFrames } from "./player/clip-frames.ts";
 import { makeClipFrames } from "./player/make-clip-frames.ts";
@@ -59,7 +60,8 @@ async function openTab(from = pages): Promise<PooledPage> {
 
 /** Waits for it: where the machine stalls, the player does for a moment. */
 async function reaches(page: Page, state: string): Promise<void> {
-  await waitFor(`the state ${state}`, async () => (await readLog(page)).states.at(-1) === state);
+  const isIn = (wanted: string): boolean => window.whep.log.states.at(-1) === wanted;
+  await waitInPage(page, `the state ${state}`, isIn, { argument: state });
 }
 
 function startEdge(options: WhepEdgeOptions = {}): Promise<WhepEdge> {
@@ -76,11 +78,17 @@ function stats(page: Page) {
   });
 }
 
+/** Waits until `count` messages were fired. */
+async function fires(page: Page, count: number, timeoutMs?: number): Promise<void> {
+  const hasFired = (wanted: number): boolean => window.whep.log.timed.length >= wanted;
+  await waitInPage(page, `${count} messages`, hasFired, { argument: count, timeoutMs });
+}
+
 async function presents(page: Page, count: number): Promise<void> {
-  const presented = () => page.evaluate(() => window.whep.log.presented.length);
-  const wanted = (await presented()) + count;
+  const wanted = count + (await page.evaluate(() => window.whep.log.presented.length));
+  const hasPresented = (frames: number): boolean => window.whep.log.presented.length >= frames;
   try {
-    await waitFor(`${count} more frames`, async () => (await presented()) >= wanted);
+    await waitInPage(page, `${count} more frames`, hasPresented, { argument: wanted });
   } catch (cause) {
     const { states, errors } = await readLog(page);
     throw new Error(`${String(cause)}; ${states.join()}; ${errors.join("; ")}`, { cause });
@@ -119,7 +127,7 @@ describe.concurrent("whepUpstream", () => {
     const wrong = settled.filter(({ timestampUs, number }) => numberOf(timestampUs) !== number);
     expect(wrong).toEqual([]);
     expect(log.surfaces).toEqual(["canvas"]);
-    await waitFor("sound", () => page.evaluate(() => window.whep.loudest() > 0.05));
+    await waitInPage(page, "sound", () => window.whep.loudest() > 0.05);
     const figures = await stats(page);
     expect(figures).toMatchObject({
       transport: "whep",
@@ -146,11 +154,7 @@ describe.concurrent("whepUpstream", () => {
       return { v: 1, id: `m${String(index).padStart(3, "0")}`, type: "cue", at, data: index } as const;
     });
     for (const [index, message] of sent.entries()) edge.sendTimed(message, ways[index % 3] ?? "both");
-    await waitFor(
-      "all messages",
-      async () => (await readLog(page)).timed.length >= sent.length,
-      15_000,
-    ).catch(() => {
+    await fires(page, sent.length, 15_000).catch(() => {
       // The comparison says which ones are missing.
     });
     await presents(page, 10);
@@ -180,7 +184,7 @@ describe.concurrent("whepUpstream", () => {
       return { v: 1, id: `e${String(index).padStart(2, "0")}`, type: "cue", at, data: index } as const;
     });
     for (const message of sent) edge.sendTimed(message, "both");
-    await waitFor("all messages", async () => (await readLog(page)).timed.length >= sent.length);
+    await fires(page, sent.length);
     const { timed, presented, surfaces } = await readLog(page);
     expect(timed.map(({ id }) => id)).toEqual(sent.map(({ id }) => id));
     for (const { at, mediaTimeUs } of timed) {
@@ -201,7 +205,7 @@ describe.concurrent("whepUpstream", () => {
       const at = Math.round(base + index * 61_000);
       edge.sendTimed({ v: 1, id: `s${String(index).padStart(2, "0")}`, type: "cue", at, data: null }, "sei");
     }
-    await waitFor("all messages", async () => (await readLog(page)).timed.length >= 20);
+    await fires(page, 20);
     const { timed, presented } = await readLog(page);
     const late = presented.slice(-40).map(({ latencyUs }) => latencyUs / 1000);
     expect(late.sort((a, b) => a - b)[20]).toBeGreaterThan(270);
@@ -222,10 +226,10 @@ describe.concurrent("whepUpstream", () => {
     const { page } = tab;
     await page.evaluate((src) => window.whep.start({ src }), edge.url);
     await reaches(page, "playing");
-    await waitFor("sound", () => page.evaluate(() => window.whep.loudest() > 0.05));
+    await waitInPage(page, "sound", () => window.whep.loudest() > 0.05);
     const at = Date.now() * 1000 + 500_000;
     edge.sendTimed({ v: 1, id: "a", type: "cue", at, data: null }, "track");
-    await waitFor("the message", async () => (await readLog(page)).timed.length === 1);
+    await fires(page, 1);
     const { mediaTimeUs = 0, stillUs = 0 } = (await readLog(page)).timed[0] ?? {};
     expect(mediaTimeUs - at).toBeGreaterThanOrEqual(0);
     expect(mediaTimeUs - at - stillUs).toBeLessThan(300_000);
@@ -244,7 +248,7 @@ describe.concurrent("whepUpstream", () => {
       return { v: 1, id: `h${index}`, type: "cue", at: base + index * 100_000, data: index } as const;
     });
     for (const message of sent) edge.sendTimed(message, "both");
-    await waitFor("all messages", async () => (await readLog(page)).timed.length >= sent.length);
+    await fires(page, sent.length);
     const { timed } = await readLog(page);
     expect(timed.map(({ id }) => id)).toEqual(sent.map(({ id }) => id));
     for (const { at, mediaTimeUs } of timed) expect(mediaTimeUs - at).toBeLessThan(400_000);
@@ -341,8 +345,8 @@ describe.concurrent("whepUpstream", () => {
     await using tab = await openTab(pagesWithBothEnds);
     const { page } = tab;
     await page.evaluate(() => window.whep.start({ src: "http://edge.test", whepAt: "page" }));
-    await waitFor("the restart", () => page.evaluate(() => window.whep.edge.wasRestarted));
-    await waitFor("pictures", async () => (await stats(page)).decodedFrames > 25);
+    await waitInPage(page, "the restart", () => window.whep.edge.wasRestarted);
+    await waitInPage(page, "pictures", () => (window.whep.player?.stats().decodedFrames ?? 0) > 25);
     await reaches(page, "playing");
     expect(
       await page.evaluate(() => window.whep.edge.requests.filter((request) => request === "PATCH *")),
@@ -410,7 +414,11 @@ describe.concurrent("Connection", () => {
     expect((await stats(page)).transport).toBe("whep");
     edge.problem = { status: 406, type: "b-frames", detail: "The broadcast has B-frames." };
     edge.dropViewers();
-    await waitFor("the other transport", async () => (await stats(page)).transport === "webtransport");
+    await waitInPage(
+      page,
+      "the other transport",
+      () => window.whep.player?.stats().transport === "webtransport",
+    );
     await presents(page, 50);
     await reaches(page, "playing");
     const log = await readLog(page);
@@ -438,7 +446,9 @@ describe.concurrent("Connection", () => {
     await presents(page, 50);
     expect((await stats(page)).transport).toBe("webtransport");
     await relay.close();
-    await waitFor("the other transport", async () => (await stats(page)).transport === "whep", 60_000);
+    await waitInPage(page, "the other transport", () => window.whep.player?.stats().transport === "whep", {
+      timeoutMs: 60_000,
+    });
     await presents(page, 50);
     const log = await readLog(page);
     expect(log.blanks).toBe(0);

@@ -5,6 +5,7 @@ import type { Page } from "playwright-core";
 import { SMALL_VIEWPORT, type TestChromium } from "./chromium.ts";
 import { ROOT } from "./repository-root.ts";
 import { waitFor } from "./wait-for.ts";
+import { type WaitInPageOptions, waitForExpression, waitInPage } from "./wait-in-page.ts";
 
 /** What a painted picture of the built-in broadcaster says about itself. */
 export interface PaintedClock {
@@ -45,6 +46,14 @@ export interface BrowserViewer {
   loudest(): Promise<number>;
   /** Waits until `count` more frames were presented than now. */
   presents(count: number, timeoutMs?: number): Promise<void>;
+  /** Waits until `count` messages were fired. */
+  fires(count: number, timeoutMs?: number): Promise<void>;
+  /** Waits until its stats are so; the condition runs in the page and sees nothing else. */
+  until<T = undefined>(
+    what: string,
+    condition: (stats: PlayerStats, argument: T) => boolean,
+    options?: WaitInPageOptions<T>,
+  ): Promise<void>;
   /** Waits until it plays, as it stalls where the machine does, and returns its stats of that moment. */
   plays(): Promise<PlayerStats>;
   close(): Promise<void>;
@@ -76,11 +85,13 @@ function observePlayer(): void {
     painted: PaintedClock[];
     fired: FiredMessage[];
     loudest: number;
+    /** Frames that were presented when a wait began, by the number of the wait. */
+    starts: Record<number, number>;
   }
   interface PlayerElement extends HTMLElement {
     stats(): PlayerStats;
   }
-  const observed: Observed = { painted: [], fired: [], loudest: 0 };
+  const observed: Observed = { painted: [], fired: [], loudest: 0, starts: {} };
   Object.assign(window, { observed });
   const keptPainted = 20_000;
   let scratch: OffscreenCanvas | undefined;
@@ -154,6 +165,21 @@ function observePlayer(): void {
   requestAnimationFrame(onRepaint);
 }
 
+/** Runs in the page. A player that starts anew counts from zero again. */
+function hasPresentedMore({ count, wait }: { readonly count: number; readonly wait: number }): boolean {
+  const { observed } = window as unknown as { observed: { starts: Record<number, number> } };
+  const player = document.querySelector("canopy-player") as unknown as { stats(): PlayerStats };
+  const { presentedFrames } = player.stats();
+  const start = Math.min(observed.starts[wait] ?? presentedFrames, presentedFrames);
+  observed.starts[wait] = start;
+  return presentedFrames - start >= count;
+}
+
+/** Runs in the page. */
+function hasFired(count: number): boolean {
+  return (window as unknown as { observed: { fired: FiredMessage[] } }).observed.fired.length >= count;
+}
+
 /** Opens the watch page for one broadcast and waits for the player element. */
 export async function openViewer(
   chromium: TestChromium,
@@ -178,6 +204,7 @@ export async function openViewer(
         throw new Error("the player element is not up yet");
       return player.stats();
     });
+  let presentsWaits = 0;
   return {
     page,
     errors,
@@ -192,24 +219,26 @@ export async function openViewer(
     loudest: () =>
       page.evaluate(() => (window as unknown as { observed: { loudest: number } }).observed.loudest),
     presents: async (count, timeoutMs = 60_000) => {
-      let start: number | undefined;
-      let last: PlayerStats | undefined;
+      presentsWaits += 1;
+      const argument = { count, wait: presentsWaits };
+      const what = `${count} more presented frames`;
       try {
-        await waitFor(
-          `${count} more presented frames`,
-          async () => {
-            last = await stats();
-            // A player that starts anew counts from zero again.
-            start = Math.min(start ?? last.presentedFrames, last.presentedFrames);
-            return last.presentedFrames - start >= count;
-          },
-          timeoutMs,
-        );
+        await waitInPage(page, what, hasPresentedMore, { argument, timeoutMs });
       } catch (cause) {
-        throw new Error(`${String(cause)}; ${JSON.stringify(last)}; page errors: ${errors.join("; ")}`, {
-          cause,
-        });
+        const last = JSON.stringify(await stats().catch(String));
+        throw new Error(`${String(cause)}; ${last}; page errors: ${errors.join("; ")}`, { cause });
       }
+    },
+    fires: (count, timeoutMs) =>
+      waitInPage(page, `${count} messages`, hasFired, { argument: count, timeoutMs }),
+    until: (what, condition, { argument, timeoutMs } = {}) => {
+      const ofPlayer = `document.querySelector("canopy-player").stats()`;
+      return waitForExpression(
+        page,
+        what,
+        `(${condition})(${ofPlayer}, ${JSON.stringify(argument)})`,
+        timeoutMs,
+      );
     },
     plays: () =>
       waitFor("the player to play", async () => {

@@ -1,5 +1,6 @@
 import { decodeLegacyFrame } from "@canopy/media/container";
 import { isKeyframe } from "@canopy/media/h264";
+import type { PlayerStats } from "@canopy/player";
 import { framePayload } from "@canopy/protocol";
 import { describe, expect, it } from "vitest";
 import { openViewer } from "../harness/browser-viewer.ts";
@@ -117,9 +118,10 @@ describe("Chromium as a WHIP publisher", () => {
       connected: true,
     });
 
-    await waitFor("pictures on screen", async () => (await screen.stats()).presentedFrames >= 30);
+    await screen.until("pictures on screen", ({ presentedFrames }) => presentedFrames >= 30);
     // An encoder that had to wait for the processor begins smaller.
-    await waitFor("the whole picture", async () => (await screen.stats()).width === CAMERA.width, 60_000);
+    const isWhole = ({ width }: PlayerStats, wanted: number) => width === wanted;
+    await screen.until("the whole picture", isWhole, { argument: CAMERA.width, timeoutMs: 60_000 });
     expect(await screen.stats()).toMatchObject({
       videoCodec: expect.stringMatching(/^avc1\.42/),
       audioCodec: "opus",

@@ -38,7 +38,7 @@ function unexpectedErrors(viewer: BrowserViewer): string[] {
 }
 
 async function expectMoved(viewer: BrowserViewer, other: string): Promise<void> {
-  await waitFor("the player to move", async () => (await viewer.stats()).moves === 1);
+  await viewer.until("the player to move", ({ moves }) => moves === 1);
   await viewer.presents(25);
   const stats = await viewer.plays();
   expect(stats.reconnects).toBe(0);

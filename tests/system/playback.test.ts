@@ -1,3 +1,4 @@
+import type { PlayerStats } from "@canopy/player";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type BrowserViewer, openViewer } from "../harness/browser-viewer.ts";
 import type { StartedProcess } from "../harness/child-process.ts";
@@ -97,10 +98,8 @@ describe.concurrent("playback of RTMP broadcasts in Chromium", () => {
     const viewers = await viewAtBothEdges("live/sound-alone");
     try {
       for (const viewer of viewers) {
-        await waitFor("audible samples", async () => {
-          const stats = await viewer.stats();
-          return stats.state === "playing" && stats.audioPeak > 0.01;
-        });
+        const isHeard = ({ state, audioPeak }: PlayerStats) => state === "playing" && audioPeak > 0.01;
+        await viewer.until("audible samples", isHeard);
         expect((await viewer.stats()).videoCodec).toBeUndefined();
         expect(viewer.errors).toEqual([]);
       }
@@ -115,7 +114,7 @@ describe.concurrent("playback of RTMP broadcasts in Chromium", () => {
     const viewer = await viewAt(stage.dev.edges[0] ?? "", "live/with-sound");
     try {
       await viewer.presents(30);
-      await waitFor("audible samples", async () => (await viewer.stats()).audioPeak > 0.01);
+      await viewer.until("audible samples", ({ audioPeak }) => audioPeak > 0.01);
     } finally {
       await viewer.close();
       await publisher.stop();
@@ -154,11 +153,8 @@ describe.concurrent("players of a broadcast that has ended", () => {
       if (viewer === undefined || other === undefined) throw new Error("no viewer");
       await viewer.presents(30);
       await publisher.stop();
-      await waitFor(
-        "the player to see the end",
-        async () => (await viewer.stats()).state === "ended",
-        60_000,
-      );
+      const isOver = ({ state }: PlayerStats) => state === "ended";
+      await viewer.until("the player to see the end", isOver, { timeoutMs: 60_000 });
       publisher = publish({}, "live/comes-back");
       await Promise.all([viewer.presents(30), other.presents(30)]);
     } finally {

@@ -99,10 +99,11 @@ describe.concurrent("the player over HLS", () => {
   beforeAll(async () => {
     viewer = await watch();
     await viewer.presents(30);
-    await waitFor("its distance", async () => {
-      const { latencyMs, targetLatencyMs } = await viewer.stats();
-      return Math.abs(latencyMs - targetLatencyMs) < NEAR_MS;
-    });
+    await viewer.until(
+      "its distance",
+      ({ latencyMs, targetLatencyMs }, nearMs) => Math.abs(latencyMs - targetLatencyMs) < nearMs,
+      { argument: NEAR_MS },
+    );
   });
 
   afterAll(() => viewer?.close());
@@ -161,13 +162,12 @@ describe.concurrent("the player over HLS", () => {
     for (let index = 0; index < 100; index += 1) {
       posted.push(await postTimed(stage.dev.origin, DEMO, { type: "cue", data: index, delayMs: index % 5 }));
       await sleep(40);
-      await notePresented();
+      // The player knows those of the last eight seconds.
+      if (index % 20 === 0) await notePresented();
     }
-    await waitFor("all messages", async () => (await viewer.fired()).length >= posted.length, 20_000).catch(
-      () => {
-        // The comparison below says which ones are missing.
-      },
-    );
+    await viewer.fires(posted.length, 20_000).catch(() => {
+      // The comparison below says which ones are missing.
+    });
     await notePresented();
     const fired = await viewer.fired();
     const wanted = [...posted].sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1));
@@ -207,7 +207,7 @@ describe.concurrent("the player over HLS", () => {
       await sleep(90);
     }
     await busy;
-    await waitFor("all messages", async () => (await viewer.fired()).length >= firedBefore + posted.length);
+    await viewer.fires(firedBefore + posted.length);
     const presented = new Set((await viewer.stats()).presentedTimestampsUs);
     const fired = (await viewer.fired()).slice(firedBefore);
     expect(fired.map(({ id }) => id)).toEqual(posted.map(({ id }) => id));
@@ -260,7 +260,7 @@ describe.concurrent("the player over HLS of other broadcasts", () => {
   it("waits for a broadcast that is not live, and goes on when its publisher comes back", async () => {
     const broadcast = "live/restarted";
     const viewer = await watch(broadcast);
-    await waitFor("the state ended", async () => (await viewer.stats()).state === "ended");
+    await viewer.until("the state ended", ({ state }) => state === "ended");
     const clip = makeClip({ profile: "main", keyframeInterval: 30 });
     const first = publishWithFfmpeg(clip, `${stage.dev.rtmp}/${broadcast}`);
     await viewer.presents(60);
@@ -278,7 +278,7 @@ describe.concurrent("the player over HLS of other broadcasts", () => {
     const broadcast = "live/hls-sound";
     const publisher = publishWithFfmpeg(makeClip({ video: false }), `${stage.dev.rtmp}/${broadcast}`);
     const viewer = await watch(broadcast);
-    await waitFor("sound", async () => (await viewer.stats()).state === "playing");
+    await viewer.until("sound", ({ state }) => state === "playing");
     expect(await loudness(viewer)).toBeGreaterThan(0.001);
     const { id } = await postTimed(stage.dev.origin, broadcast, { type: "cue", data: 1 });
     await waitFor("the message", async () => (await viewer.fired()).some((message) => message.id === id));

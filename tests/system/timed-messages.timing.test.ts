@@ -66,11 +66,7 @@ function openViewers(broadcast: string): Promise<BrowserViewer[]> {
 /** Waits until every viewer has fired all messages, and a moment longer for what must not come. */
 async function waitForAll(viewers: readonly BrowserViewer[], posted: readonly PostedMessage[]) {
   const wait = async (viewer: BrowserViewer): Promise<void> => {
-    await waitFor(
-      "all messages to be fired",
-      async () => (await viewer.fired()).length >= posted.length,
-      20_000,
-    ).catch(() => {
+    await viewer.fires(posted.length, 20_000).catch(() => {
       // The comparison below says which ones are missing.
     });
     await viewer.presents(15);
@@ -154,7 +150,7 @@ describe.concurrent("timed messages", () => {
     const recorder = await BroadcastRecorder.open(edge(0), broadcast, ["audio", "timed"]);
     try {
       for (const viewer of viewers) {
-        await waitFor("sound", async () => (await viewer.stats()).state === "playing");
+        await viewer.until("sound", ({ state }) => state === "playing");
       }
       await waitFor("the recorder's first frames", () => recorder.frames("audio").length > 10);
       // Sound can be there a moment before the track of messages is: who comes later gets later messages.

@@ -1,3 +1,4 @@
+import type { PlayerStats } from "@canopy/player";
 import { describe, expect, it } from "vitest";
 import { type BrowserViewer, openViewer } from "../harness/browser-viewer.ts";
 import type { TestChromium } from "../harness/chromium.ts";
@@ -73,16 +74,14 @@ async function watch(
 }
 
 async function usesTransport(viewer: BrowserViewer, transport: string, timeoutMs: number): Promise<void> {
-  let last: unknown;
-  await waitFor(
-    () => `the transport ${transport}; ${JSON.stringify(last)}`,
-    async () => {
-      const stats = await viewer.stats();
-      last = { ...stats, presentedTimestampsUs: undefined, changes: (await readLadder(viewer)).changes };
-      return stats.transport === transport && stats.state === "playing";
-    },
-    timeoutMs,
-  );
+  const isPlaying = (stats: PlayerStats, wanted: string): boolean =>
+    stats.transport === wanted && stats.state === "playing";
+  const options = { argument: transport, timeoutMs };
+  await viewer.until(`the transport ${transport}`, isPlaying, options).catch(async (cause: unknown) => {
+    const stats = { ...(await viewer.stats()), presentedTimestampsUs: undefined };
+    const { changes } = await readLadder(viewer);
+    throw new Error(JSON.stringify({ ...stats, changes }), { cause });
+  });
 }
 
 describe("the ladder of transports", () => {

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import type { TestChromium } from "../../harness/chromium.ts";
 import type { PagePool } from "../../harness/page-pool.ts";
-import { waitFor } from "../../harness/wait-for.ts";
+import { waitInPage } from "../../harness/wait-in-page.ts";
 import { bundlePage } from "./bundle-page.ts";
 import type { ClipFrames } from "./clip-frames.ts";
 import type { PageLog } from "./player-page.ts";
@@ -55,9 +55,9 @@ export function stats(page: Page) {
 }
 
 export async function waitForFrames(page: Page, count: number): Promise<void> {
-  const presented = () => page.evaluate(() => window.page.log.presented.length);
+  const hasPresented = (wanted: number): boolean => window.page.log.presented.length >= wanted;
   try {
-    await waitFor(`${count} presented frames`, async () => (await presented()) >= count);
+    await waitInPage(page, `${count} presented frames`, hasPresented, { argument: count });
   } catch (error) {
     const { states, errors } = await readLog(page);
     throw new Error(`${String(error)}; states ${states.join()}; errors ${errors.join()}`, { cause: error });
@@ -65,10 +65,12 @@ export async function waitForFrames(page: Page, count: number): Promise<void> {
 }
 
 export async function waitForState(page: Page, state: string): Promise<void> {
-  await waitFor(`the state ${state}`, async () => (await readLog(page)).states.at(-1) === state);
+  const isIn = (wanted: string): boolean => window.page.log.states.at(-1) === wanted;
+  await waitInPage(page, `the state ${state}`, isIn, { argument: state });
 }
 
 /** Waits until `count` more frames than now have been presented. */
 export async function waitForMoreFrames(page: Page, count: number): Promise<void> {
-  await waitForFrames(page, (await readLog(page)).presented.length + count);
+  const presented = await page.evaluate(() => window.page.log.presented.length);
+  await waitForFrames(page, presented + count);
 }
