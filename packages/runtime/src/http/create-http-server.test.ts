@@ -1,3 +1,5 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { TrustedProxies } from "../limit/trusted-proxies.ts";
@@ -7,6 +9,20 @@ import { createClock } from "../time/clock.ts";
 import type { Readiness } from "./basic-routes.ts";
 import { createHttpServer, type HttpServer, type HttpServerOptions } from "./create-http-server.ts";
 import { ProblemError } from "./problem.ts";
+
+/** Far more than Node.js asks the system to keep (511), where the system keeps that many. */
+const CROWD_SIZE = Math.min(1_500, readSystemLimit());
+/** Connects as often at once as it is told, and ends when all are connected. */
+const CROWD = `
+  const { connect } = require("node:net");
+  const [port, size] = process.argv.slice(1).map(Number);
+  let connected = 0;
+  for (let index = 0; index < size; index += 1) {
+    connect(port, "127.0.0.1", () => {
+      connected += 1;
+      if (connected === size) process.stdout.write(connected + " connected", () => process.exit());
+    });
+  }`;
 
 const open: HttpServer[] = [];
 let readiness: Readiness = { ready: true, reasons: [] };
@@ -31,6 +47,11 @@ async function start(
   return `http://127.0.0.1:${port}`;
 }
 
+function readSystemLimit(): number {
+  const file = "/proc/sys/net/core/somaxconn";
+  return existsSync(file) ? Number(readFileSync(file, "utf8")) : 128;
+}
+
 afterEach(async () => {
   await Promise.all(open.splice(0).map((server) => server.close()));
 });
@@ -48,6 +69,16 @@ describe("createHttpServer", () => {
     const { unixMicros } = (await (await fetch(`${url}/v1/time`)).json()) as { unixMicros: number };
     expect(Math.abs(unixMicros / 1_000 - Date.now())).toBeLessThan(5_000);
     expect(await (await fetch(`${url}/metrics`)).text()).toContain("canopy_broadcasts 0");
+  });
+
+  it("has room for a crowd that connects before it can accept one", async () => {
+    const url = await start();
+    // This process does nothing meanwhile: who connects does so by the system's leave alone.
+    const { stdout } = spawnSync(process.execPath, ["--eval", CROWD, new URL(url).port, String(CROWD_SIZE)], {
+      encoding: "utf8",
+      timeout: 30_000,
+    });
+    expect(stdout).toBe(`${CROWD_SIZE} connected`);
   });
 
   it("lets any origin read its answers", async () => {

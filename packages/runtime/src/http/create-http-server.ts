@@ -21,6 +21,11 @@ const DEFAULT_REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_TIMEOUT_MS = 30_000;
 /** Worst case about 64 kB of buffers each: 640 MB, only reachable by deliberate attack. */
 const DEFAULT_MAX_CONNECTIONS = 10_000;
+/**
+ * Connections that the system keeps until they are accepted. Who comes when all places are taken, as many do at once
+ * when another edge is lost, tries again after 1, 3 and 7 s. More than `net.core.somaxconn` it does not keep.
+ */
+const LISTEN_BACKLOG = 4_096;
 
 export interface TlsIdentity {
   readonly certPem: string;
@@ -161,7 +166,7 @@ export async function createHttpServer(
     server,
     async start() {
       try {
-        await app.listen({ host: options.host, port: options.port });
+        await app.listen({ host: options.host, port: options.port, backlog: LISTEN_BACKLOG });
       } catch (error) {
         throw listenError(error, options);
       }

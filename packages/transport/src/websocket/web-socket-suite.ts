@@ -45,7 +45,10 @@ export async function openTestServer(
     },
     { server: http, loop: new QuicLoop({ flush: 0 }), onHandlerError: options.onHandlerError },
   );
-  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+  // As the nodes' own servers: thousands may come at once.
+  await new Promise<void>((resolve) =>
+    http.listen({ port: 0, host: "127.0.0.1", backlog: 4_096 }, () => resolve()),
+  );
   const { port } = http.address() as AddressInfo;
   const url = `ws://127.0.0.1:${port}/live?jwt=x`;
   const clients: Session[] = [];
