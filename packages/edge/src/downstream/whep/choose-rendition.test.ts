@@ -45,10 +45,20 @@ describe("RenditionChooser", () => {
   it("gives the picture up when not even half of the lowest gets through, and tries it again later", () => {
     const clock = { nowMs: 1_000 };
     const chooser = new RenditionChooser();
-    drive(chooser, 12, { estimateBps: 150_000 }, clock);
+    const starved = { estimateBps: 150_000, queueMs: 800 };
+    drive(chooser, 12, starved, clock);
     expect(chooser.current).toBe(AUDIO_ONLY);
-    drive(chooser, 12, { estimateBps: 150_000 }, clock);
+    drive(chooser, 12, starved, clock);
     expect(chooser.current).toBe(2);
+  });
+
+  it("keeps the picture when an estimate falls though nothing is lost or waits, as of a machine that is too busy", () => {
+    const clock = { nowMs: 1_000 };
+    const chooser = new RenditionChooser();
+    drive(chooser, 120, { estimateBps: 150_000, loss: 0.01, queueMs: 100 }, clock);
+    expect(chooser.current).toBe(2);
+    drive(chooser, 6, { estimateBps: 150_000, loss: 0.4 }, clock);
+    expect(chooser.current).toBe(AUDIO_ONLY);
   });
 
   it("does not give the picture up for loss alone", () => {
@@ -86,7 +96,7 @@ describe("RenditionChooser", () => {
     expect(chooser.current).toBe(2);
 
     const starved = new RenditionChooser();
-    drive(starved, 12, { estimateBps: 150_000 }, clock);
+    drive(starved, 12, { estimateBps: 150_000, loss: 0.4 }, clock);
     expect(starved.current).toBe(AUDIO_ONLY);
     expect(drive(starved, 120, { estimateBps: 200_000 }, clock)).toEqual([AUDIO_ONLY, 2]);
   });

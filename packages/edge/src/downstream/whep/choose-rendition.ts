@@ -23,7 +23,7 @@ const HEAVY_LOSS = 0.2;
 const LIGHT_LOSS = 0.05;
 /** How long a path has to be full before a lower rendition is taken. */
 const DOWN_AFTER_MS = 2_000;
-/** How long it has to carry less than half of the lowest one before the picture is given up. */
+/** How long it has to carry less than half of the lowest one, and to show it, before the picture is given up. */
 const AUDIO_ONLY_AFTER_MS = 5_000;
 const AUDIO_ONLY_SHARE = 0.5;
 /** How long a path has to be free before a higher one is tried. */
@@ -70,7 +70,7 @@ export class RenditionChooser {
   }
 
   #adjust(report: PathReport, estimateBps: number): void {
-    const { nowMs, loss, bitrates } = report;
+    const { nowMs, loss, queueMs, bitrates } = report;
     const budget = estimateBps - RESERVED_BPS;
     const rate = bitrates[this.current] ?? 0;
     const lowest = bitrates.length - 1;
@@ -80,7 +80,10 @@ export class RenditionChooser {
     const full = tooLittle || loss > HEAVY_LOSS;
     this.#fullSinceMs = full ? this.#fullSinceMs || nowMs : 0;
     this.#freeSinceMs = full || loss > LIGHT_LOSS ? 0 : this.#freeSinceMs || nowMs;
-    const starved = this.current === lowest && tooLittle && budget < rate * AUDIO_ONLY_SHARE;
+    // A path that is sent twice what it carries loses packets, or they wait. An estimate alone falls as well where a
+    // machine is too busy to take packets as they arrive: it still gets all of them, and the picture is not taken away.
+    const isPathFull = loss > LIGHT_LOSS || queueMs > LONG_QUEUE_MS;
+    const starved = this.current === lowest && tooLittle && isPathFull && budget < rate * AUDIO_ONLY_SHARE;
     this.#starvedSinceMs = starved ? this.#starvedSinceMs || nowMs : 0;
     if (full && this.current < lowest && nowMs - this.#fullSinceMs >= DOWN_AFTER_MS) {
       let next = this.current + 1;
