@@ -45,22 +45,32 @@ describe("KeyframeGate", () => {
     expect(released).toEqual([900_000]);
   });
 
-  it("stops waiting for a while when it waits in vain again and again", () => {
+  it("waits for fewer and fewer keyframes when it waits in vain again and again, and for all after one that was not", () => {
     const { gate, released } = createGate();
-    const waitInVain = (rtp: number): void => {
+    let keyframe = 0;
+    /** Whether the next keyframe waits, for a picture that does not come. */
+    const waitsInVain = (): boolean => {
+      keyframe += 1;
+      const rtp = keyframe * 90_000;
       gate.onPicture(rtp - 3_000);
       gate.onAwaited(rtp);
-      expect(released.at(-1)).not.toBe(rtp);
+      const waits = released.at(-1) !== rtp;
       for (let look = 0; look < 4; look += 1) gate.look();
       expect(released.at(-1)).toBe(rtp);
+      return waits;
     };
-    waitInVain(90_000);
-    waitInVain(180_000);
-    for (let keyframe = 3; keyframe < 33; keyframe += 1) {
-      gate.onPicture(keyframe * 90_000 - 3_000);
-      gate.onAwaited(keyframe * 90_000);
-      expect(released.at(-1)).toBe(keyframe * 90_000);
-    }
-    waitInVain(33 * 90_000);
+    /** Keyframes that go on at once before one waits. */
+    const countWithoutWait = (): number => {
+      let count = 0;
+      while (!waitsInVain()) count += 1;
+      return count;
+    };
+    expect(Array.from({ length: 9 }, countWithoutWait)).toEqual([0, 0, 1, 2, 4, 8, 16, 30, 30]);
+    for (let count = 0; count < 30; count += 1) waitsInVain();
+    gate.onPicture(8_997_000);
+    gate.onAwaited(9_000_000);
+    gate.onPicture(9_000_000);
+    keyframe = 100;
+    expect(Array.from({ length: 3 }, countWithoutWait)).toEqual([0, 0, 1]);
   });
 });

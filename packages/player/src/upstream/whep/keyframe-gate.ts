@@ -7,11 +7,10 @@ import { isAfter } from "./rtp-order.ts";
 const STILL_LOOKS = 4;
 
 /**
- * A picture that nothing is missing of, and that does not come, is left out by this browser for another reason. After
- * this many in a row nobody waits for them, for so many keyframes.
+ * A picture that nothing is missing of, and that does not come, is left out by this browser for another reason, or the
+ * machine is busy for a moment. So a wait in vain is tried again, with twice as many keyframes in between each time.
  */
-const MAX_VAIN_WAITS = 2;
-const KEYFRAMES_WITHOUT_WAIT = 30;
+const MAX_KEYFRAMES_WITHOUT_WAIT = 30;
 
 /**
  * Lets no keyframe reach the browser's buffer before the picture in front of it is decoded. Chromium's buffer leaves out
@@ -23,7 +22,8 @@ export class KeyframeGate {
   #awaited: number | undefined;
   #newest: number | undefined;
   #stillLooks = 0;
-  #vainWaits = 0;
+  /** Keyframes that go on at once after the next wait in vain, and now. */
+  #pause = 0;
   #withoutWait = 0;
 
   /** `release` is told the picture for which the keyframe waited. */
@@ -44,7 +44,7 @@ export class KeyframeGate {
     this.#newest = rtp;
     this.#stillLooks = 0;
     if (this.#awaited === undefined || isAfter(this.#awaited, rtp)) return;
-    this.#vainWaits = 0;
+    this.#pause = 0;
     this.#open();
   }
 
@@ -52,11 +52,8 @@ export class KeyframeGate {
   look(): void {
     this.#stillLooks += 1;
     if (this.#stillLooks < STILL_LOOKS || this.#awaited === undefined) return;
-    this.#vainWaits += 1;
-    if (this.#vainWaits >= MAX_VAIN_WAITS) {
-      this.#vainWaits = 0;
-      this.#withoutWait = KEYFRAMES_WITHOUT_WAIT;
-    }
+    this.#withoutWait = this.#pause;
+    this.#pause = Math.min(MAX_KEYFRAMES_WITHOUT_WAIT, Math.max(1, 2 * this.#pause));
     this.#open();
   }
 
