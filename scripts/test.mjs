@@ -8,9 +8,14 @@ import { fileURLToPath } from "node:url";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const args = process.argv.slice(2);
 
+/** Another build of Chromium than Debian's without windows. */
+const CHROMIUM = process.env.CANOPY_TEST_CHROMIUM;
+
 /** Programs that tests start, and the Debian package each comes in. */
 const PARTS = [
-  { program: "chromium", debianPackage: "chromium" },
+  CHROMIUM === undefined
+    ? { program: "chromium-headless-shell", debianPackage: "chromium-headless-shell" }
+    : { file: CHROMIUM, debianPackage: "chromium-headless-shell" },
   { program: "ffmpeg", debianPackage: "ffmpeg" },
   { program: "redis-server", debianPackage: "redis-server" },
   // With promtool: the dashboard and the alert rules are tried on figures of running nodes.

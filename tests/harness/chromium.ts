@@ -2,8 +2,11 @@ import { createServer, type Server } from "node:http";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { chromiumSwitches } from "./chromium-switches.ts";
 
-/** Debian's build of Chromium; CANOPY_TEST_CHROMIUM names another one. */
-const CHROMIUM_PATH = process.env.CANOPY_TEST_CHROMIUM ?? "/usr/bin/chromium";
+/**
+ * Debian's build of Chromium without windows: each page's window is otherwise built and drawn as if somebody saw it, for
+ * half a second of a core. What is in the page is the same. CANOPY_TEST_CHROMIUM names another one, also one with windows.
+ */
+export const CHROMIUM_PATH = process.env.CANOPY_TEST_CHROMIUM ?? "/usr/bin/chromium-headless-shell";
 
 const LAUNCH_TIMEOUT_MS = 60_000;
 

@@ -1,5 +1,5 @@
 import { chromium } from "playwright-core";
-import type { TestChromium } from "../../harness/chromium.ts";
+import { CHROMIUM_PATH, type TestChromium } from "../../harness/chromium.ts";
 import { chromiumSwitches } from "../../harness/chromium-switches.ts";
 
 /** A browser of its own beside the tests' one, that can be lost without a word. */
@@ -12,7 +12,7 @@ export interface KillableChromium {
 
 export async function launchKillableChromium(beside: TestChromium): Promise<KillableChromium> {
   const server = await chromium.launchServer({
-    executablePath: chromiumPath(),
+    executablePath: CHROMIUM_PATH,
     headless: true,
     args: chromiumSwitches(),
   });
@@ -38,8 +38,4 @@ export async function launchKillableChromium(beside: TestChromium): Promise<Kill
     kill();
     throw cause;
   }
-}
-
-function chromiumPath(): string {
-  return process.env.CANOPY_TEST_CHROMIUM ?? "/usr/bin/chromium";
 }
